@@ -1,0 +1,102 @@
+# The front door: `make artifact` builds dist/NAME, `make test` tests. See README.md.
+RECIPE ?= recipes/minilm-l6-go-emotions
+PYTHON ?= python3
+SPLIT ?= test
+
+NAME := $(notdir $(RECIPE:%/=%))
+BUILD := build/$(NAME)
+DIST := dist/$(NAME)
+VENV := .venv/installed
+PY := .venv/bin/python
+
+ifeq ($(wildcard $(RECIPE)/recipe.toml),)
+$(error $(RECIPE)/recipe.toml: no such recipe; RECIPE is a folder with a recipe.toml)
+endif
+# On the make line they replace the recipe's sources: ENCODER=path:FOLDER HEAD=path:FOLDER
+ifdef ENCODER
+export ENCODER
+endif
+ifdef HEAD
+export HEAD
+endif
+
+ASSETS := $(BUILD)/assets/thresholds.json
+FP32 := $(BUILD)/model.onnx
+INT8 := $(BUILD)/model_quantized.onnx
+SHARED := $(addprefix export/,contract.py files.py recipe.py)
+GRAPHS := $(wildcard graphs/*.py) $(SHARED)
+# Graphs that the recipe asks for; a recipe may leave a variant out.
+VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
+            $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
+
+.PHONY: artifact export reference merge simplify quantize verify package head evaluate \
+        parity-test-split test test-slow lint clean FORCE
+.DELETE_ON_ERROR:
+
+artifact: package
+	@$(PY) -m verify summary $(DIST)
+export: $(BUILD)/encoder.onnx $(BUILD)/head.json $(ASSETS) $(BUILD)/reference.npz
+merge: $(BUILD)/merged.onnx
+simplify: $(BUILD)/simplified.onnx
+quantize: $(INT8)
+verify: $(BUILD)/parity.json
+package: $(DIST)/manifest.json
+
+$(VENV): requirements.txt
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+# Changes only when ENCODER= or HEAD= do.
+$(BUILD)/overrides: FORCE
+	@mkdir -p $(@D)
+	@echo '$(ENCODER) $(HEAD)' | cmp -s - $@ || echo '$(ENCODER) $(HEAD)' > $@
+
+# Rules of `python -m export`: the files of the sources, which only it knows.
+-include $(BUILD)/encoder.onnx.d $(BUILD)/head.json.d
+
+$(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(BUILD)/overrides $(SHARED) \
+                       $(addprefix export/,checkpoint.py encoder.py sources.py) | $(VENV)
+	@$(PY) -m export encoder $(RECIPE) $(BUILD)
+$(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py original.py)
+	@$(PY) -m export head $(RECIPE) $(BUILD)
+$(ASSETS): $(BUILD)/head.json $(addprefix export/,assets.py tokens.py)
+	@$(PY) -m export assets $(RECIPE) $(BUILD)
+$(BUILD)/reference.npz: $(BUILD)/head.json $(addprefix export/,reference.py reference_texts.json tokens.py)
+	@$(PY) -m export reference $(RECIPE) $@
+$(BUILD)/merged.onnx: $(BUILD)/encoder.onnx $(BUILD)/head.json $(GRAPHS)
+	@$(PY) -m graphs merge $(RECIPE) $(BUILD) $< $@
+$(BUILD)/simplified.onnx: $(BUILD)/merged.onnx
+	@$(PY) -m graphs simplify $(RECIPE) $(BUILD) $< $@
+$(FP32): $(BUILD)/simplified.onnx
+	@$(PY) -m graphs fp32 $(RECIPE) $(BUILD) $< $@
+$(INT8): $(BUILD)/simplified.onnx
+	@$(PY) -m graphs int8 $(RECIPE) $(BUILD) $< $@
+$(BUILD)/parity.json: $(VARIANTS) $(BUILD)/reference.npz $(addprefix verify/,parity.py session.py)
+	@$(PY) -m verify gate $(RECIPE) $(BUILD)
+$(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.json verify/card* verify/release.py)
+	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
+
+# Makes the committed reference of a recipe, for parity without torch.
+reference: $(BUILD)/reference.npz
+	cp $< $(RECIPE)/reference.npz
+head: $(VENV)
+	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))
+evaluate: $(VARIANTS) $(ASSETS)
+	@$(PY) -m verify evaluate $(RECIPE) $(BUILD) --split $(SPLIT)
+
+$(BUILD)/reference-test.npz: $(BUILD)/reference.npz
+	@$(PY) -m export reference $(RECIPE) $@ --split test
+parity-test-split: $(BUILD)/reference-test.npz package
+	@$(PY) -m verify parity $(DIST) --reference $<
+
+lint: $(VENV)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+test: lint package
+	ARTIFACT=$(DIST) $(PY) -m pytest tests -m "not slow"
+test-slow: package parity-test-split
+	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
+clean:
+	rm -rf build dist

@@ -1,0 +1,140 @@
+"""The encoder in torch: loading it, embedding with it, exporting it to ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BertModel
+from transformers.utils import logging as transformers_logging
+
+from export.contract import (
+    ATTENTION_MASK,
+    BATCH_AXIS,
+    INPUT_IDS,
+    LAST_HIDDEN_STATE,
+    OPSET,
+    SEQUENCE_AXIS,
+    CheckpointError,
+    EncoderInfo,
+)
+
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+class _LastHiddenState(torch.nn.Module):
+    def __init__(self, bert: BertModel) -> None:
+        super().__init__()
+        self.bert = bert
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state
+        return hidden
+
+
+def load(folder: Path) -> BertModel:
+    """Load a BERT checkpoint in float32 for inference, from safetensors, without remote code.
+
+    Raises:
+        CheckpointError: the weights don't fit the config, or some are missing.
+    """
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    loaded: Any
+    try:
+        loaded = BertModel.from_pretrained(
+            folder,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{folder}: cannot be loaded as a BERT encoder: {error}") from error
+    bert: BertModel = loaded[0]
+    report: dict[str, Any] = loaded[1]
+    # transformers fills what is missing with random weights and only logs it.
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        raise CheckpointError(f"{folder}: {len(missing)} weights missing, the first is {missing[0]}")
+    bert.eval()  # type: ignore[no-untyped-call]
+    return bert
+
+
+def pool(hidden_bsh: torch.Tensor, mask_bs: torch.Tensor, info: EncoderInfo) -> torch.Tensor:
+    """Pool token embeddings `[b, s, h]` to `[b, h]`, as sentence-transformers does."""
+    if info.pooling == "cls":
+        pooled = hidden_bsh[:, 0]
+    else:
+        mask = mask_bs.unsqueeze(-1).to(hidden_bsh.dtype)
+        pooled = (hidden_bsh * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+    return torch.nn.functional.normalize(pooled, dim=-1) if info.normalize else pooled
+
+
+@torch.inference_mode()
+def embed(
+    bert: BertModel,
+    info: EncoderInfo,
+    ids: Sequence[Sequence[int]],
+    batch_size: int,
+    advance: Callable[[int], None] = lambda done: None,
+) -> FloatArray:
+    """Embed token ids, longest first in batches of like length.
+
+    Returns:
+        Sentence embeddings, float32 `[texts, hidden]`, in the order of `ids`.
+    """
+    out = np.empty((len(ids), info.hidden), np.float32)
+    # Stable, so that the batches and with them the last bits are the same in every run.
+    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        longest = len(ids[rows[0]])
+        input_ids = torch.zeros((len(rows), longest), dtype=torch.int64)
+        mask = torch.zeros_like(input_ids)
+        for row, i in enumerate(rows):
+            input_ids[row, : len(ids[i])] = torch.tensor(ids[i])
+            mask[row, : len(ids[i])] = 1
+        hidden = bert(input_ids, attention_mask=mask).last_hidden_state
+        out[rows] = pool(hidden, mask, info).numpy()
+        advance(len(rows))
+    return out
+
+
+def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
+    """Write the encoder as ONNX: `input_ids`, `attention_mask` int64 `[b, s]` → `last_hidden_state`.
+
+    Uses the exporter of torch.export (`dynamo=True`), opset 18, both axes dynamic, weights inside.
+    """
+    # Neither axis may be 0, 1 or the other's size, or torch.export takes it for a constant.
+    sequence = min(7, info.positions)
+    example = torch.ones((2, sequence), dtype=torch.int64)
+    axes = {
+        0: torch.export.Dim(BATCH_AXIS),
+        1: torch.export.Dim(SEQUENCE_AXIS, max=info.positions),
+    }
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _LastHiddenState(bert),
+            (example, example),
+            dynamo=True,
+            dynamic_shapes={INPUT_IDS: axes, ATTENTION_MASK: axes},
+            input_names=[INPUT_IDS, ATTENTION_MASK],
+            opset_version=OPSET,
+            output_names=[LAST_HIDDEN_STATE],
+            verbose=False,
+        )
+    assert program is not None  # with dynamo=True it always is one
+    program.save(str(path), external_data=False)

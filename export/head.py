@@ -1,0 +1,189 @@
+"""Reading a published head: `model.onnx` and `thresholds.json`, by name and never by position."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto, version_converter
+
+from export import original
+from export.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE, HeadError, HeadInfo
+from export.files import replacing, write_bytes, write_text
+from export.fold import fold
+from export.fold_operators import NotLinearError
+from export.recipe import HeadPart
+from export.sources import Source
+
+_FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head that was read: what it is, its own runner, and either its weights or its graph."""
+
+    info: HeadInfo
+    run: original.OriginalHead
+    weight_hl: NDArray[np.float32] | None
+    bias_l: NDArray[np.float32] | None
+    subgraph: onnx.ModelProto | None
+
+
+def _compare(path: Path, found: Sequence[str], labels: Sequence[str]) -> None:
+    for label in found:
+        if found.count(label) > 1:
+            raise HeadError(f"{path}: label {label!r} is there twice")
+        if label not in labels:
+            raise HeadError(f"{path}: label {label!r} is unknown to the recipe")
+    for label in labels:
+        if label not in found:
+            raise HeadError(f"{path}: label {label!r} of the recipe is missing")
+
+
+def read_thresholds(path: Path, labels: Sequence[str]) -> dict[str, float]:
+    """Read `thresholds.json`; return label → threshold in the order of `labels`.
+
+    Raises:
+        HeadError: not JSON; a label missing, unknown or twice; a threshold that is not a number
+            between 0 and 1.
+    """
+    try:
+        pairs: Any = json.loads(path.read_text("utf-8"), object_pairs_hook=list)
+    except (OSError, ValueError) as error:
+        raise HeadError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+        raise HeadError(f"{path}: expected one object, label to threshold")
+    _compare(path, [label for label, _ in pairs], labels)
+    for label, value in pairs:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 < value < 1:
+            raise HeadError(
+                f"{path}: threshold of {label!r}: found {value!r}, expected a number between 0 and 1"
+            )
+    found = dict(pairs)
+    return {label: float(found[label]) for label in labels}
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise HeadError(f"{path}: not an ONNX file: {error}") from error
+
+
+def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type not in _FLOATS:
+        names = [value.name for value in inputs]
+        raise HeadError(f"{path}: found inputs {names}, expected one float tensor [N, {features}]")
+    dims = inputs[0].type.tensor_type.shape.dim
+    width = dims[1].dim_value if len(dims) == 2 else 0
+    if len(dims) != 2 or (width and width != features):
+        found = [dim.dim_value or dim.dim_param or "?" for dim in dims]
+        raise HeadError(
+            f"{path}: input {inputs[0].name}: found shape {found}, expected [N, {features}], the "
+            "encoder's embedding"
+        )
+
+
+def _layout(path: Path, graph: onnx.GraphProto, labels: Sequence[str]) -> tuple[original.Layout, list[str]]:
+    names = [value.name for value in graph.output]
+    if not set(names) & set(labels):
+        answers = [
+            value
+            for value in graph.output
+            if value.type.HasField("sequence_type") or value.type.tensor_type.elem_type in _FLOATS
+        ]
+        if len(answers) == 1:
+            sequence = answers[0].type.HasField("sequence_type")
+            return "sequence" if sequence else "columns", [answers[0].name]
+    _compare(path, names, labels)
+    return "named", names
+
+
+def _fold(
+    model: onnx.ModelProto,
+    run: original.OriginalHead,
+    outputs: list[str],
+    shape: tuple[int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    weight, bias = fold(model.graph, shape[0], outputs, shape[1])
+    weight_hl, bias_l = weight.astype(np.float32), bias.astype(np.float32)
+    error = original.prove(run, weight_hl, bias_l)
+    if error > original.FOLD_TOLERANCE:
+        raise NotLinearError(f"the fold is off by {error:.1e}, over {original.FOLD_TOLERANCE:.0e}")
+    return weight_hl, bias_l, error
+
+
+def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
+    versions = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
+    if versions.get("ai.onnx", OPSET) == OPSET:
+        return model
+    try:
+        return version_converter.convert_version(model, OPSET)
+    except Exception as error:  # the C++ converter raises several bare kinds
+        raise HeadError(
+            f"{path}: opset {versions['ai.onnx']} cannot be converted to {OPSET}: {error}"
+        ) from error
+
+
+def read(source: Source, part: HeadPart, labels: Sequence[str], features: int) -> Head:
+    """Read a published head, fold it where it is plain logistic regressions, and prove the fold.
+
+    Args:
+        labels: the recipe's, which the head's must equal.
+        features: width of the encoder's embedding.
+
+    Raises:
+        SourceError: a file is missing or has another hash.
+        HeadError: the head or its thresholds don't fit the format or the recipe.
+    """
+    hashes = source.hashes((HEAD_FILE, THRESHOLDS_FILE), part.sha256)
+    path = source.file(HEAD_FILE)
+    thresholds = read_thresholds(source.file(THRESHOLDS_FILE), labels)
+    model = _load(path)
+    _check_input(path, model.graph, features)
+    layout, outputs = _layout(path, model.graph, labels)
+    ordered = list(labels) if layout == "named" else outputs
+    run = original.OriginalHead(str(path), model, layout, ordered)
+    shape = run(original.probes(features)[:4])[1].shape
+    if shape[1] != len(labels):
+        raise HeadError(f"{path}: found {shape[1]} columns, expected {len(labels)}, one a label")
+    weight_hl = bias_l = subgraph = error = None
+    try:
+        weight_hl, bias_l, error = _fold(model, run, ordered, (features, len(labels)))
+        reason = "every label is a plain logistic regression"
+    except NotLinearError as refusal:
+        reason, subgraph = str(refusal), _subgraph(path, model)
+    info = HeadInfo(
+        source=source.origin,
+        revision=source.revision,
+        sha256=hashes,
+        kind="subgraph" if weight_hl is None else "linear",
+        reason=reason,
+        layout=layout,
+        output=None if layout == "named" else outputs[0],
+        labels=list(labels),
+        output_order=outputs if layout == "named" else list(labels),
+        thresholds=thresholds,
+        fold_error=error,
+    )
+    return Head(info, run, weight_hl, bias_l, subgraph)
+
+
+def write(head: Head, folder: Path) -> None:
+    """Write `head.npz` (float32 `weight_hl`, `bias_l`) or `head.onnx`, and then `head.json`."""
+    if head.subgraph is not None:
+        write_bytes(folder / "head.onnx", head.subgraph.SerializeToString(deterministic=True))
+    if head.weight_hl is not None and head.bias_l is not None:
+        with replacing(folder / "head.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, weight_hl=head.weight_hl, bias_l=head.bias_l)
+    write_text(folder / "head.json", head.info.to_json())

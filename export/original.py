@@ -1,0 +1,118 @@
+"""The published head as it is: run through onnxruntime, probed, and compared with a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from export.contract import HeadError
+
+Layout = Literal["named", "columns", "sequence"]
+FOLD_TOLERANCE = 1e-6
+_PROBES = 256
+_HUGE = 1e4
+# Probabilities of a pair add up to one, to float32 rounding.
+_SUM_TOLERANCE = 1e-5
+
+
+class OriginalHead:
+    """A published head in onnxruntime; calling it gives both probabilities of every label."""
+
+    def __init__(self, name: str, model: onnx.ModelProto, layout: Layout, outputs: Sequence[str]) -> None:
+        """Open a head; `outputs` is one output a label, or the one that holds all labels.
+
+        Raises:
+            HeadError: onnxruntime does not load it.
+        """
+        self._name, self._layout, self._outputs = name, layout, list(outputs)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise HeadError(f"{name}: onnxruntime does not load it: {error}") from error
+        self._input = self._session.get_inputs()[0].name
+        double = self._session.get_inputs()[0].type == "tensor(double)"
+        self._dtype: type[np.floating] = np.float64 if double else np.float32
+
+    def __call__(self, embeddings: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return probabilities of no and of yes, each `[N, labels]`, for embeddings `[N, features]`.
+
+        Raises:
+            HeadError: it fails, or its answers are not pairs of probabilities.
+        """
+        try:
+            found = self._session.run(self._outputs, {self._input: embeddings.astype(self._dtype)})
+        except Exception as error:
+            raise HeadError(f"{self._name}: fails on embeddings {embeddings.shape}: {error}") from error
+        if self._layout == "columns":
+            positive = np.asarray(found[0], np.float64)
+            negative = 1 - positive
+        else:
+            pairs = found[0] if self._layout == "sequence" else found
+            for label, pair in zip(self._outputs, pairs, strict=False):
+                if np.shape(pair) != (len(embeddings), 2):
+                    raise HeadError(
+                        f"{self._name}: output {label}: found shape {np.shape(pair)}, expected (N, 2)"
+                    )
+            stacked = np.stack([np.asarray(pair, np.float64) for pair in pairs], axis=1)
+            negative, positive = stacked[..., 0], stacked[..., 1]
+        self._check(negative, positive)
+        return negative, positive
+
+    def _check(self, negative: NDArray[np.float64], positive: NDArray[np.float64]) -> None:
+        sound = (positive >= 0) & (positive <= 1) & (abs(negative + positive - 1) <= _SUM_TOLERANCE)
+        if not sound.all():
+            column = int(np.argwhere(~sound)[0, 1])
+            label = self._outputs[column] if self._layout == "named" else f"column {column}"
+            raise HeadError(f"{self._name}: {label}: its answers are not probabilities of no and yes")
+
+
+def logits(negative: NDArray[np.float64], positive: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-odds of probability pairs; ±87.3, float32's smallest, stands for infinity."""
+    tiny = float(np.finfo(np.float32).tiny)
+    return np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
+
+
+def probes(features: int) -> NDArray[np.float32]:
+    """Return embeddings to try a head on, `[n, features]`: random ones of norm 1, the axes, zeros."""
+    random = np.random.default_rng(0).standard_normal((_PROBES, features))
+    random /= np.linalg.norm(random, axis=1, keepdims=True)
+    axes = np.eye(features)
+    constant = np.full((1, features), features**-0.5)
+    return np.concatenate([random, axes, -axes, constant, -constant, np.zeros((1, features))]).astype(
+        np.float32
+    )
+
+
+def prove(head: OriginalHead, weight_hl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> float:
+    """Compare a fold with the original head on random and extreme embeddings.
+
+    Embeddings of norm 1 (random ones, axes, the direction of every label's weights) must agree
+    everywhere; embeddings of norm 1e4 wherever the logit is beyond what their rounding can turn.
+
+    Returns:
+        The largest `|Δprobability|`; it is a proof where it is at most `FOLD_TOLERANCE`.
+    """
+    norms = np.maximum(np.linalg.norm(weight_hl, axis=0), np.finfo(np.float32).tiny)
+    directions = (weight_hl / norms).T
+    unit = np.concatenate([probes(len(weight_hl)), directions, -directions])
+    worst = 0.0
+    for scale in (1.0, _HUGE):
+        embeddings = (unit * scale).astype(np.float32)
+        z = (embeddings @ weight_hl + bias_l).astype(np.float64)
+        folded = 1 / (1 + np.exp(-np.clip(z, -100, 100)))
+        error = abs(folded - head(embeddings)[1])
+        if scale != 1.0:
+            # Products of float32 cancel: below this, the sign itself is rounding.
+            magnitude = abs(embeddings) @ abs(weight_hl) + abs(bias_l)
+            error = error[abs(z) > 30 + len(weight_hl) * np.finfo(np.float32).eps * magnitude]
+        worst = max(worst, float(error.max(initial=0.0)))
+    return worst

@@ -1,0 +1,128 @@
+"""A recipe: the folder and the `recipe.toml` that everything a build does follows from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from export.contract import VARIANT_FILES, Pooling, RecipeError
+
+RECIPE_FILE = "recipe.toml"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+SourceSpec = Annotated[str, StringConstraints(pattern=r"^(hub|path|package):.+$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EncoderPart(_Part):
+    """`[encoder]`: where the checkpoint is, and how its tokens become one embedding."""
+
+    source: SourceSpec
+    pooling: Pooling
+    normalize: bool
+    max_length: Annotated[int, Field(ge=3)] | None = None
+    sha256: dict[str, Sha256] = {}
+
+
+class HeadPart(_Part):
+    """`[head]`: where the published head is."""
+
+    source: SourceSpec
+    sha256: dict[str, Sha256] = {}
+
+
+class LabelsPart(_Part):
+    """`[labels]`: the artifact's columns, in order."""
+
+    names: Annotated[list[Label], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _no_label_twice(self) -> Self:
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ValueError(f"label given twice: {', '.join(twice)}")
+        return self
+
+
+class VariantPart(_Part):
+    """`[variants.X]`: the tolerances of one graph; at least one must be stated."""
+
+    max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
+    max_flip_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _states_a_tolerance(self) -> Self:
+        if self.max_probability_error is None and self.max_flip_rate is None:
+            raise ValueError("states no tolerance: give max_probability_error or max_flip_rate")
+        return self
+
+
+class Recipe(_Part):
+    """A whole recipe; `load` reads one."""
+
+    name: Name
+    contract: Literal["stacked", "per-label"]
+    sentence_embedding: bool = False
+    encoder: EncoderPart
+    head: HeadPart
+    labels: LabelsPart
+    variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _knows_its_variants(self) -> Self:
+        unknown = sorted(set(self.variants) - set(VARIANT_FILES))
+        if unknown:
+            raise ValueError(f"unknown variant {', '.join(unknown)}; known: {', '.join(VARIANT_FILES)}")
+        return self
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        return f"{path}: {place}: unknown key"
+    if first["type"] == "missing":
+        return f"{path}: {place}: missing"
+    found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+    return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{found}"
+
+
+def load(folder: Path) -> Recipe:
+    """Read and check `folder/recipe.toml`.
+
+    Raises:
+        RecipeError: no such recipe, not TOML, an unknown or missing key, a value of the wrong type,
+            or a name that is not the folder's.
+    """
+    path = folder / RECIPE_FILE
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}") from error
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_sentence(path, error)) from error
+    if recipe.name != folder.resolve().name:
+        raise RecipeError(
+            f"{path}: name: found {recipe.name!r}, expected the folder's, {folder.resolve().name!r}"
+        )
+    return recipe

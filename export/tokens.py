@@ -1,0 +1,31 @@
+"""Texts to token ids, with the checkpoint's own `tokenizer.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from export.contract import CheckpointError
+
+
+def load(path: Path, max_length: int) -> Tokenizer:
+    """Read `tokenizer.json` and make it truncate at `max_length` tokens and never pad.
+
+    Raises:
+        CheckpointError: not a tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises the bare Exception
+        raise CheckpointError(f"{path}: not a tokenizer: {error}") from error
+    # Published tokenizers carry the padding and truncation of whoever saved them last.
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length)
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Return each text's token ids, special tokens included."""
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]

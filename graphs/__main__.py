@@ -1,0 +1,51 @@
+"""`python -m graphs STAGE RECIPE BUILD IN OUT`: one stage of the build, printed step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import onnx_ir as ir
+import typer
+from rich.console import Console
+
+from export import recipe
+from export.contract import EncoderInfo, GraphError, ToolchainError
+from export.files import replacing
+from graphs import head, pipeline
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    stage: Annotated[str, typer.Argument(help=f"one of {', '.join(pipeline.STAGES)}")],
+    recipe_folder: Path,
+    build_folder: Path,
+    source: Path,
+    target: Path,
+) -> None:
+    """Run one stage of the graph pipeline on SOURCE and write TARGET."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        if stage not in pipeline.STAGES:
+            raise GraphError(f"stage {stage!r}: expected one of {', '.join(pipeline.STAGES)}")
+        job = pipeline.Job(
+            recipe.load(recipe_folder),
+            EncoderInfo.read(build_folder / "encoder.json"),
+            head.read(build_folder),
+        )
+        for name, counts, rewritten in pipeline.run(pipeline.load(source), job, stage):
+            done = ", ".join(f"{count} {what}" for what, count in counts.items())
+            if not any(counts.values()):
+                done += " (nothing to do)"
+            console.print(f"  {stage:<9}{name:<11}{done}; {len(rewritten.graph)} nodes")
+        with replacing(target) as temporary:
+            ir.save(rewritten, temporary)
+    except ToolchainError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,186 @@
+"""Packaging: the finished graphs and their files to `dist/NAME`, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from export.contract import (
+    TOOLCHAIN_VERSION,
+    VARIANT_FILES,
+    ArtifactError,
+    EncoderInfo,
+    GateError,
+    HeadInfo,
+)
+from export.files import sha256_file
+from export.recipe import RECIPE_FILE, Recipe
+from verify import card, parity
+
+MANIFEST_FILE = "manifest.json"
+PARITY_FILE = "parity.json"
+EVALUATION_FILE = "evaluation.json"
+_DEPENDENCIES = (
+    "numpy",
+    "onnx",
+    "onnx-ir",
+    "onnxruntime",
+    "onnxscript",
+    "onnxsim",
+    "scikit-learn",
+    "skl2onnx",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(frozen=True)
+class Build:
+    """The files of one build: `recipe_folder`, and what the stages left in `folder`."""
+
+    recipe: Recipe
+    recipe_folder: Path
+    folder: Path
+
+    def graph(self, variant: str) -> Path:
+        """Return the path of a variant's finished graph."""
+        return self.folder / Path(VARIANT_FILES[variant]).name
+
+    def tolerance(self, variant: str) -> parity.Tolerance:
+        """Return the recipe's tolerances of a variant."""
+        part = self.recipe.variants[variant]
+        return parity.Tolerance(part.max_probability_error, part.max_flip_rate)
+
+    def json(self, name: str) -> Any:
+        """Read a JSON file of the build.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{path}: cannot be read: {error}; run `make verify`") from error
+
+
+def _measured(build: Build, variant: str) -> dict[str, Any]:
+    record = build.json(PARITY_FILE).get(variant)
+    path = build.graph(variant)
+    if record is None or record["sha256"] != sha256_file(path):
+        raise GateError(f"{path}: its parity was not measured; run `make verify`")
+    figures = parity.Parity(**record["parity"])
+    exceeded = parity.violations(variant, figures, build.tolerance(variant))
+    if exceeded:
+        raise GateError("; ".join(exceeded))
+    return {"quantization": record["quantization"], "parity": asdict(figures)}
+
+
+def _evaluations(build: Build) -> list[dict[str, Any]]:
+    """Return the evaluations of exactly these graphs; none where `make evaluate` has not run."""
+    if not (build.folder / EVALUATION_FILE).is_file():
+        return []
+    hashes = {sha256_file(build.graph(variant)) for variant in build.recipe.variants}
+    return [row for row in build.json(EVALUATION_FILE) if row["sha256"] in hashes]
+
+
+def _variant(build: Build, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "file": VARIANT_FILES[name],
+        "size": build.graph(name).stat().st_size,
+        "tolerance": asdict(build.tolerance(name)),
+        **_measured(build, name),
+    }
+
+
+def _describe(build: Build) -> dict[str, Any]:
+    encoder = EncoderInfo.read(build.folder / "encoder.json")
+    head = HeadInfo.read(build.folder / "head.json")
+    return {
+        "name": build.recipe.name,
+        "toolchain_version": TOOLCHAIN_VERSION,
+        "recipe": build.recipe.model_dump(mode="json"),
+        "recipe_sha256": sha256_file(build.recipe_folder / RECIPE_FILE),
+        "encoder": asdict(encoder),
+        "head": asdict(head),
+        "variants": [_variant(build, name) for name in build.recipe.variants],
+        "evaluations": _evaluations(build),
+        "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
+    }
+
+
+def _card(build: Build, described: dict[str, Any]) -> str:
+    encoder, head, variants = described["encoder"], described["head"], described["variants"]
+    rows = [
+        (v["name"], parity.Parity(**v["parity"]), parity.Tolerance(**v["tolerance"]), True) for v in variants
+    ]
+    return card.render(
+        {
+            **described,
+            "contract": build.recipe.contract,
+            "labels": head["labels"],
+            "thresholds": head["thresholds"],
+            "max_length": encoder["max_length"],
+            "sentence_embedding": build.recipe.sentence_embedding,
+            "encoder_sha256": encoder["sha256"]["model.safetensors"],
+            "head_sha256": head["sha256"]["model.onnx"],
+            "reference_texts": variants[0]["parity"]["texts"],
+            "parity_table": parity.table(rows),
+            "snippet": card.snippet(build.recipe.contract, variants[-1]["file"]),
+        }
+    )
+
+
+def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
+    shutil.copytree(build.folder / "assets", folder, dirs_exist_ok=True)
+    for name in build.recipe.variants:
+        target = folder / VARIANT_FILES[name]
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(build.graph(name), target)
+    (folder / "README.md").write_text(_card(build, described), "utf-8")
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "sha256": sha256_file(path),
+            "size": path.stat().st_size,
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    manifest = {**described, "files": files}
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST_FILE).write_text(text, "utf-8")
+
+
+def release(build: Build, target: Path) -> None:
+    """Write the artifact beside `target` and move it into place.
+
+    Raises:
+        GateError: a variant is over a tolerance, or was not measured; nothing is written.
+        ArtifactError: the folder cannot be written, or a file of the build is missing.
+    """
+    described = _describe(build)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise ArtifactError(f"{target}: cannot be written: {error.strerror}") from error
+    fresh, old = beside / "new", beside / "old"
+    try:
+        fresh.mkdir()
+        _fill(build, described, fresh)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    except OSError as error:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise ArtifactError(f"{target}: cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

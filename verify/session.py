@@ -1,0 +1,107 @@
+"""Opening a finished graph: what it says of itself, and running it on token ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from export.contract import (
+    ATTENTION_MASK,
+    INPUT_IDS,
+    LOGITS,
+    METADATA_KEYS,
+    PREDICTIONS,
+    PROBABILITIES,
+    ArtifactError,
+)
+
+TokenIds = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a graph says of some texts: float32 logits and probabilities, bool predictions `[n, l]`."""
+
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    predictions: NDArray[np.bool_]
+
+    @staticmethod
+    def join(parts: Sequence[Answers]) -> Answers:
+        """Join the answers of several batches."""
+        return Answers(
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.predictions for part in parts]),
+        )
+
+    def rows(self, order: NDArray[np.intp]) -> Answers:
+        """Return the given rows."""
+        return Answers(self.logits[order], self.probabilities[order], self.predictions[order])
+
+
+def pad(ids: TokenIds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `input_ids` and `attention_mask`, int64 `[b, s]`, padded on the right with 0."""
+    shape = (len(ids), max((len(row) for row in ids), default=0))
+    input_ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for index, row in enumerate(ids):
+        input_ids[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return input_ids, mask
+
+
+class Graph:
+    """A finished graph in onnxruntime, of either contract."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Open a graph on the CPU; `threads` 0 leaves their number to onnxruntime.
+
+        Raises:
+            ArtifactError: it is missing, does not load, or lacks metadata of the contract.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
+        self.path = path
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        missing = [key for key in METADATA_KEYS if key not in self.metadata]
+        if missing:
+            raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
+        self.labels: list[str] = json.loads(self.metadata["labels"])
+        self.thresholds: dict[str, float] = json.loads(self.metadata["thresholds"])
+        self._outputs = [value.name for value in self.session.get_outputs()]
+        self._stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= set(self._outputs)
+        self._limits = np.array([self.thresholds[label] for label in self.labels], np.float32)
+
+    def run(self, ids: TokenIds) -> Answers:
+        """Run one batch of token ids, padded to its longest text."""
+        input_ids, mask = pad(ids)
+        names = [LOGITS, PROBABILITIES, PREDICTIONS] if self._stacked else self.labels
+        found = self.session.run(names, {INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+        if self._stacked:
+            return Answers(*found)
+        negative, positive = np.moveaxis(np.stack(found, axis=1), 2, 0)
+        tiny = np.finfo(np.float32).tiny
+        logits = np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
+        return Answers(logits, positive, positive >= self._limits)
+
+    def run_batches(self, ids: TokenIds, batch_size: int) -> Answers:
+        """Run texts in their natural order, in batches of `batch_size`."""
+        starts = range(0, len(ids), batch_size)
+        return Answers.join([self.run(ids[start : start + batch_size]) for start in starts])
+
+    def run_sorted(self, ids: TokenIds, batch_size: int) -> Answers:
+        """Run texts in batches of like length; the answers are in the texts' own order."""
+        order = np.argsort([len(row) for row in ids], kind="stable")
+        answers = self.run_batches([ids[index] for index in order], batch_size)
+        return answers.rows(np.argsort(order, kind="stable"))
