@@ -58,7 +58,7 @@ $(BUILD)/overrides: FORCE
 $(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(BUILD)/overrides $(SHARED) \
                        $(addprefix export/,checkpoint.py encoder.py sources.py) | $(VENV)
 	@$(PY) -m export encoder $(RECIPE) $(BUILD)
-$(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py original.py)
+$(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py fold_value.py original.py)
 	@$(PY) -m export head $(RECIPE) $(BUILD)
 $(ASSETS): $(BUILD)/head.json $(addprefix export/,assets.py tokens.py)
 	@$(PY) -m export assets $(RECIPE) $(BUILD)

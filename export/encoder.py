@@ -128,7 +128,8 @@ def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _LastHiddenState(bert),
-            (example, example),
+            # Two tensors: given one object twice, torch.export takes the inputs for each other.
+            (example, example.clone()),
             dynamo=True,
             dynamic_shapes={INPUT_IDS: axes, ATTENTION_MASK: axes},
             input_names=[INPUT_IDS, ATTENTION_MASK],

@@ -14,7 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from export.fold_operators import OPERATORS, Columns, NotLinearError, Value
+from export.fold_operators import OPERATORS
+from export.fold_value import Columns, NotLinearError, Value
 
 
 def _constant(tensor: onnx.TensorProto) -> NDArray[Any]:

@@ -7,54 +7,18 @@ operator takes its inputs and attributes and returns its outputs, or says why it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from export.fold_value import Array, Columns, NotLinearError, Value, columns
 
-
-class NotLinearError(Exception):
-    """The head is not plain logistic regressions; the message says where it stops being so."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """`x @ weight + bias`, or its sigmoid; weight `[features, k]`, bias `[k]`."""
-
-    weight: Array
-    bias: Array
-    sigmoid: bool = False
-
-    def pick(self, columns: Any) -> Columns:
-        """Return the given columns, chosen as numpy indexes them."""
-        return Columns(self.weight[:, columns], self.bias[columns], self.sigmoid)
-
-    def is_pair(self) -> bool:
-        """Whether these are two columns `1 - p` and `p`."""
-        return (
-            self.sigmoid
-            and self.bias.shape == (2,)
-            and np.array_equal(self.weight[:, 0], -self.weight[:, 1])
-            and bool(self.bias[0] == -self.bias[1])
-        )
-
-
-Value = Columns | NDArray[Any] | list[Any]
 Attributes = dict[str, Any]
 
 
-def _columns(value: Value, *, sigmoid: bool | None = None) -> Columns:
-    if not isinstance(value, Columns) or (sigmoid is not None and value.sigmoid != sigmoid):
-        raise NotLinearError("takes something that is not affine in the embedding")
-    return value
-
-
 def _linear_classifier(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    x = _columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], sigmoid=False)
     intercepts = np.array(attributes["intercepts"], np.float64)
     weight = np.array(attributes["coefficients"], np.float64).reshape(len(intercepts), -1).T
     z = Columns(x.weight @ weight, x.bias @ weight + intercepts)
@@ -67,7 +31,7 @@ def _linear_classifier(inputs: list[Value], attributes: Attributes) -> list[Valu
 
 
 def _softmax(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    z = _columns(inputs[0], sigmoid=False)
+    z = columns(inputs[0], sigmoid=False)
     if z.bias.shape != (2,):
         raise NotLinearError("is over more than two columns")
     # softmax((a, b)) = (sigmoid(a - b), sigmoid(b - a))
@@ -76,7 +40,7 @@ def _softmax(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _affine(inputs: list[Value], scale: Array, shift: Array) -> list[Value]:
-    x = _columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], sigmoid=False)
     return [Columns(x.weight * scale, x.bias * scale + shift)]
 
 
@@ -108,7 +72,7 @@ def _mul(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 def _div(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if np.all(_row(inputs[1]) == 1):
-        return [_columns(inputs[0])]
+        return [columns(inputs[0])]
     return _affine(inputs, 1 / _row(inputs[1]), np.zeros(1))
 
 
@@ -119,7 +83,7 @@ def _matrix(value: Value) -> Array:
 
 
 def _matmul(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    x = _columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], sigmoid=False)
     weight = _matrix(inputs[1])
     return [Columns(x.weight @ weight, x.bias @ weight)]
 
@@ -141,12 +105,12 @@ def _scaler(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _sigmoid(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    x = _columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], sigmoid=False)
     return [Columns(x.weight, x.bias, sigmoid=True)]
 
 
 def _same(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    return [inputs[0] if isinstance(inputs[0], np.ndarray) else _columns(inputs[0])]
+    return [inputs[0] if isinstance(inputs[0], np.ndarray) else columns(inputs[0])]
 
 
 def _cast(inputs: list[Value], attributes: Attributes) -> list[Value]:
@@ -156,24 +120,24 @@ def _cast(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _absolute(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    return [_columns(inputs[0], sigmoid=True)]
+    return [columns(inputs[0], sigmoid=True)]
 
 
 def _normalizer(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    if attributes.get("norm", b"MAX") != b"L1" or not _columns(inputs[0]).is_pair():
+    if attributes.get("norm", b"MAX") != b"L1" or not columns(inputs[0]).is_pair():
         raise NotLinearError("normalizes something other than a pair of probabilities")
     return [inputs[0]]
 
 
 def _reduce_sum(inputs: list[Value], attributes: Attributes) -> list[Value]:
     axes = inputs[1].tolist() if len(inputs) > 1 and isinstance(inputs[1], np.ndarray) else []
-    if not _columns(inputs[0]).is_pair() or axes not in ([1], [-1]):
+    if not columns(inputs[0]).is_pair() or axes not in ([1], [-1]):
         raise NotLinearError("sums something other than a pair of probabilities")
     return [np.ones((1, 1))]
 
 
 def _concat(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    parts = [_columns(value) for value in inputs]
+    parts = [columns(value) for value in inputs]
     if attributes["axis"] not in (1, -1) or len({part.sigmoid for part in parts}) > 1:
         raise NotLinearError("joins values of different kinds or along the batch")
     weight = np.concatenate([part.weight for part in parts], axis=1)
@@ -185,13 +149,13 @@ def _slice(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if len(bounds) < 3 or bounds[2] not in ([1], [-1]):
         raise NotLinearError("cuts along the batch")
     step = bounds[3][0] if len(bounds) > 3 else 1
-    return [_columns(inputs[0]).pick(slice(bounds[0][0], bounds[1][0], step))]
+    return [columns(inputs[0]).pick(slice(bounds[0][0], bounds[1][0], step))]
 
 
 def _gather(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if attributes.get("axis", 0) not in (1, -1) or not isinstance(inputs[1], np.ndarray):
         raise NotLinearError("picks along the batch")
-    return [_columns(inputs[0]).pick(inputs[1].astype(int).reshape(-1))]
+    return [columns(inputs[0]).pick(inputs[1].astype(int).reshape(-1))]
 
 
 def _sequence(inputs: list[Value], attributes: Attributes) -> list[Value]:

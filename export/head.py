@@ -18,7 +18,7 @@ from export import original
 from export.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE, HeadError, HeadInfo
 from export.files import replacing, write_bytes, write_text
 from export.fold import fold
-from export.fold_operators import NotLinearError
+from export.fold_value import NotLinearError
 from export.recipe import HeadPart
 from export.sources import Source
 

@@ -88,7 +88,7 @@ def nodes_of(graph: ir.Graph, op_type: str) -> list[ir.Node]:
 
 
 def ancestors(value: ir.Value) -> set[ir.Value]:
-    """Return every value whose content `value` is computed from (not just its shape), and itself."""
+    """Return every value that `value` is computed from, itself included."""
     seen: set[ir.Value] = set()
     pending = [value]
     while pending:
@@ -97,7 +97,7 @@ def ancestors(value: ir.Value) -> set[ir.Value]:
             continue
         seen.add(current)
         producer = current.producer()
-        if producer is not None and producer.op_type != "Shape":
+        if producer is not None:
             pending.extend(source for source in producer.inputs if source is not None)
     return seen
 

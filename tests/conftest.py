@@ -1,0 +1,31 @@
+"""Fixtures: the artifact that `make artifact` built, and where the data set is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from export.dataset import GO_EMOTIONS_DIR
+
+ROOT = Path(__file__).parent.parent
+DEFAULT = ROOT / "recipes" / "minilm-l6-go-emotions"
+
+
+@pytest.fixture(scope="session")
+def artifact() -> Path:
+    """The embedded default's artifact; `make test` builds it before pytest starts."""
+    folder = ROOT / os.environ.get("ARTIFACT", "dist/minilm-l6-go-emotions")
+    if not (folder / "manifest.json").is_file():
+        pytest.fail(f"{folder}: no artifact; run `make artifact`, or the tests with `make test`")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def go_emotions() -> Path:
+    """The data set's folder, or the test is skipped and says so."""
+    folder = os.environ.get(GO_EMOTIONS_DIR)
+    if not folder:
+        pytest.skip(f"{GO_EMOTIONS_DIR} is not set: no GoEmotions data here")
+    return Path(folder)
