@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import TensorProto, version_converter
+from onnx import TensorProto, helper, version_converter
 
 from export import original
 from export.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE, HeadError, HeadInfo
@@ -124,15 +124,22 @@ def _fold(
 
 
 def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
-    versions = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
-    if versions.get("ai.onnx", OPSET) == OPSET:
-        return model
+    versions: dict[str, int] = {}
+    for opset in model.opset_import:
+        domain = "" if opset.domain == "ai.onnx" else opset.domain
+        if versions.setdefault(domain, opset.version) != opset.version:
+            raise HeadError(f"{path}: imports two versions of the operators {opset.domain or 'ai.onnx'}")
+    # Merged models often import a domain twice, of which the converter would change one.
+    single = onnx.ModelProto()
+    single.CopyFrom(model)
+    del single.opset_import[:]
+    single.opset_import.extend(helper.make_opsetid(*item) for item in versions.items())
+    if versions.get("", OPSET) == OPSET:
+        return single
     try:
-        return version_converter.convert_version(model, OPSET)
+        return version_converter.convert_version(single, OPSET)
     except Exception as error:  # the C++ converter raises several bare kinds
-        raise HeadError(
-            f"{path}: opset {versions['ai.onnx']} cannot be converted to {OPSET}: {error}"
-        ) from error
+        raise HeadError(f"{path}: opset {versions['']} cannot be converted to {OPSET}: {error}") from error
 
 
 def read(source: Source, part: HeadPart, labels: Sequence[str], features: int) -> Head:

@@ -57,7 +57,7 @@ def _pairs(graph: ir.Graph, head: SubgraphHead, outputs: dict[str, ir.Value]) ->
     if info.layout == "columns":
         positive = _float(graph, outputs[str(info.output)])
         one = build.constant(graph, "one", np.array(1, np.float32))
-        negative = _append(graph, build.node("Sub", [one, positive], "negative"))
+        negative = _append(graph, build.node("Sub", [one, positive], "complement"))
         last = build.constant(graph, "axis_last", np.array([-1], np.int64))
         both = [
             _append(graph, build.node("Unsqueeze", [value, last], f"{value.name}_column"))

@@ -1,0 +1,146 @@
+"""Stamping, legality, and whole stages: the pipeline over a recipe's job."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import pytest
+
+from export import recipe
+from export.contract import METADATA_KEYS, GraphError
+from graphs import build, legal, merge, pipeline, simplify
+from tests.factories import random_tokens, write_recipe
+from tests.graphs.make import linear_head, pooled, run
+
+LABELS = ["joy", "anger", 'a "quoted" – label']
+
+
+@pytest.fixture
+def job(mean, tmp_path):
+    folder = write_recipe(tmp_path / "tiny", LABELS, "path:x", "path:y", pooling="mean")
+    return pipeline.Job(recipe.load(folder), mean.info, linear_head(LABELS, mean.info.hidden))
+
+
+def staged(job, model, *stages):
+    for stage in stages:
+        model = list(pipeline.run(model, job, stage))[-1][2]
+    return model
+
+
+def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
+    model = staged(job, mean.model(), "merge", "simplify", "fp32")
+    ir.save(model, tmp_path / "model.onnx")
+    found = onnxruntime.InferenceSession(tmp_path / "model.onnx").get_modelmeta().custom_metadata_map
+    assert set(found) == set(METADATA_KEYS)
+    assert json.loads(found["labels"]) == LABELS
+    assert list(json.loads(found["thresholds"]).items()) == list(job.head.info.thresholds.items())
+    del found["labels"], found["thresholds"]
+    assert found == {
+        "problem_type": "multi_label_classification",
+        "pooling": "mean",
+        "normalize": "true",
+        "max_length": "64",
+        "recipe": "tiny",
+        "encoder_sha256": mean.info.sha256["model.safetensors"],
+        "head_sha256": "0" * 64,
+        "quantization": "none",
+        "toolchain_version": "0.1.0",
+    }
+
+
+def test_stages_are_deterministic_and_leave_no_trace_of_tools(job, mean):
+    models = [staged(job, mean.model(), "merge", "simplify", "fp32") for _ in range(2)]
+    first, second = (ir.to_proto(model).SerializeToString() for model in models)
+    assert first == second
+    assert b"onnxsim" not in first
+    assert str(mean.folder).encode() not in first
+    assert not any(node.doc_string or node.metadata_props for node in models[0].graph)
+
+
+def test_simplify_keeps_the_axes_and_the_answers(job, mean):
+    model = staged(job, mean.model(), "merge")
+    ids, mask = random_tokens(3, 5, mean.info.vocabulary)
+    before = run(model, ids, mask)
+    simplified, removed = simplify.simplify(model)
+    assert removed == len(model.graph) - len(simplified.graph)
+    for a, b in zip(before, run(simplified, ids, mask), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [str(dim) for dim in simplified.graph.outputs[0].shape] == ["batch", "3"]
+
+
+def test_simplify_refuses_a_lost_axis(job, mean, monkeypatch):
+    model = staged(job, mean.model(), "merge")
+    fixed = ir.to_proto(model)
+    fixed.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 4
+    monkeypatch.setattr("graphs.simplify.onnxsim.simplify", lambda proto: (fixed, True))
+    with pytest.raises(GraphError, match=r"found axes .*'4'.*expected .*'batch'"):
+        simplify.simplify(model)
+    monkeypatch.setattr("graphs.simplify.onnxsim.simplify", lambda proto: (proto, False))
+    with pytest.raises(GraphError, match="other answers"):
+        simplify.simplify(model)
+
+
+def test_a_step_that_applies_too_seldom_fails_with_both_numbers(job, mean):
+    wrong = dataclasses.replace(job, encoder=dataclasses.replace(mean.info, layers=3))
+    with pytest.raises(GraphError, match="Attention: found 2, expected 3"):
+        staged(wrong, mean.model(), "merge")
+
+
+def test_a_failing_step_is_named(job, mean):
+    with pytest.raises(GraphError, match=r"merge: mask: .*: attention bias from"):
+        staged(job, pooled(mean), "merge")
+
+
+def test_the_int8_stage_quantizes_every_product_but_the_head(job, mean):
+    model = staged(job, mean.model(), "merge", "simplify", "int8")
+    weights = {name: v.dtype for name, v in model.graph.initializers.items() if "head_weight" in name}
+    assert set(weights.values()) == {ir.DataType.FLOAT}
+    assert model.metadata_props["quantization"] == "dynamic int8 per channel"
+    ids, mask = random_tokens(4, 9, mean.info.vocabulary)
+    probabilities = run(model, ids, mask, ["probabilities"])[0]
+    exact = run(staged(job, mean.model(), "merge"), ids, mask, ["probabilities"])[0]
+    assert 0 < abs(probabilities - exact).max() < 0.2
+
+
+def test_the_sentence_embedding_on_request(job, mean, tmp_path):
+    folder = write_recipe(
+        tmp_path / "more", LABELS, "path:x", "path:y", pooling="mean", extra="sentence_embedding = true"
+    )
+    more = dataclasses.replace(job, recipe=recipe.load(folder))
+    model = staged(more, mean.model(), "merge", "simplify", "fp32")
+    ids, mask = random_tokens(3, 5, mean.info.vocabulary)
+    found = run(model, ids, mask, ["sentence_embedding"])[0]
+    np.testing.assert_allclose(found, mean.original(ids, mask), atol=1e-5)
+
+
+def test_legal_names_the_node(mean):
+    model = pooled(mean)
+    node = build.nodes_of(model.graph, "Cast")[0]
+    node.domain = "com.example"
+    with pytest.raises(GraphError, match=f"node {node.name}: operator com.example.Cast is not legal"):
+        legal.check(model)
+
+
+def test_legal_refuses_a_name_used_twice(mean):
+    model = pooled(mean)
+    merge.stacked(model, linear_head(LABELS, mean.info.hidden))
+    model.graph.node(-1).outputs[0].name = "logits"
+    with pytest.raises(GraphError, match="value names used twice: logits"):
+        legal.check(model)
+
+
+def test_legal_refuses_other_inputs(mean):
+    model = pooled(mean)
+    model.graph.inputs[0].name = "ids"
+    with pytest.raises(GraphError, match="found inputs"):
+        legal.check(model)
+
+
+def test_load_names_a_file_that_is_not_onnx(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"not a graph")
+    with pytest.raises(GraphError, match=r"x\.onnx: cannot be read as ONNX"):
+        pipeline.load(tmp_path / "x.onnx")
