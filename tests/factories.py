@@ -103,16 +103,24 @@ def fitted(labels: list[str], hidden: int, seed: int = 0) -> list[LogisticRegres
     return classifiers
 
 
-def write_head(folder: Path, labels: list[str], hidden: int, *, shuffled: bool = False, seed: int = 0):
+def write_head(
+    folder: Path,
+    labels: list[str],
+    hidden: int,
+    *,
+    shuffled: bool = False,
+    lowest: float = 0.3,
+    seed: int = 0,
+):
     """Write a head in the published format; return its classifiers in label order."""
     classifiers = fitted(labels, hidden, seed=seed)
     order = list(range(len(labels)))
     if shuffled:
-        order = list(np.random.default_rng(1).permutation(len(labels)))
+        order = order[::-1]
     folder.mkdir(parents=True, exist_ok=True)
     model = head_model([labels[i] for i in order], [classifiers[i] for i in order])
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    limits = {label: round(0.3 + 0.01 * i, 2) for i, label in enumerate(labels)}
+    limits = {label: round(lowest + 0.01 * i, 2) for i, label in enumerate(labels)}
     (folder / "thresholds.json").write_text(
         json.dumps({labels[i]: limits[labels[i]] for i in order}), "utf-8"
     )

@@ -1,0 +1,238 @@
+"""Whole builds through make: BGE's architecture with random weights, both contracts, and the gate."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from tests.factories import BGE_SMALL, Shape, random_tokens, write_checkpoint, write_head, write_recipe
+
+# Says to make that the environment is there: this one.
+STAMP = Path(tempfile.gettempdir()) / "installed"
+LABELS = ["joy", "anger", "neutral"]
+BGE = ROOT / "recipes" / "bge-small-en-go-emotions"
+SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.99\n"
+
+
+def make(*arguments, cwd=ROOT, **variables):
+    """Run make with this interpreter as its environment, outside the checkout's own build/ and dist/."""
+    STAMP.touch()
+    set_here = {"PY": sys.executable, "VENV": STAMP, **variables}
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(
+        ["make", *arguments, *(f"{name}={value}" for name, value in set_here.items())],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def places(folder):
+    return {"BUILD": folder / "build", "DIST": folder / "dist"}
+
+
+def original(bert, classifiers, ids, mask):
+    """Torch's CLS embedding of norm 1, then scikit-learn: probabilities `[b, labels]`."""
+    with torch.inference_mode():
+        hidden = bert(torch.tensor(ids), attention_mask=torch.tensor(mask)).last_hidden_state
+    embedding = torch.nn.functional.normalize(hidden[:, 0], dim=-1).numpy()
+    return np.stack([c.predict_proba(embedding)[:, 1] for c in classifiers], axis=1)
+
+
+@pytest.fixture(scope="module")
+def bge(tmp_path_factory):
+    """The headline recipe from local folders, as the make line names them."""
+    folder = tmp_path_factory.mktemp("bge")
+    labels = tomllib.loads((BGE / "recipe.toml").read_text("utf-8"))["labels"]
+    bert = write_checkpoint(folder / "encoder", BGE_SMALL, "cls")
+    classifiers = write_head(folder / "head", labels["names"], BGE_SMALL.hidden, shuffled=True, lowest=0.05)
+    variables = {
+        "RECIPE": BGE,
+        "ENCODER": f"path:{folder / 'encoder'}",
+        "HEAD": f"path:{folder / 'head'}",
+        **places(folder),
+    }
+    found = make("artifact", **variables)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return folder, bert, classifiers, variables, found.stdout
+
+
+def test_the_headline_recipe_against_torch_and_scikit_learn(bge):
+    folder, bert, classifiers, _, _ = bge
+    session = onnxruntime.InferenceSession(folder / "dist/onnx/model.onnx")
+    limits = np.array(list(json.loads((folder / "dist/thresholds.json").read_text()).values()), np.float32)
+    for batch, sequence, seed in ((1, 1, 0), (5, 17, 1), (2, 512, 2)):
+        ids, mask = random_tokens(batch, sequence, 55, seed=seed)
+        logits, probabilities, predictions = session.run(None, {"input_ids": ids, "attention_mask": mask})
+        expected = original(bert, classifiers, ids, mask)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+        clear = abs(expected - limits) > 1e-5
+        np.testing.assert_array_equal(predictions[clear], (expected >= limits)[clear])
+        np.testing.assert_allclose(1 / (1 + np.exp(-logits.astype(float))), expected, atol=1e-5)
+
+
+def test_a_progress_line_a_stage_and_a_table_at_the_end(bge):
+    lines = bge[4].splitlines()
+    stages = [line.split()[:2] for line in lines if line.startswith("  ")]
+    for stage in (["export", "encoder"], ["merge", "fuse"], ["simplify", "simplify"], ["int8", "quantize"]):
+        assert stage in stages
+    assert "12 Attention, 24 SkipLayerNormalization, 12 BiasGelu" in bge[4]
+    assert lines[-3].split()[0] == "variant"
+    assert [line.split()[0] for line in lines[-2:]] == ["fp32", "int8"]
+
+
+def test_nothing_is_rebuilt_where_nothing_changed_and_all_where_the_head_did(bge):
+    folder, _, _, variables, _ = bge
+    again = make("artifact", **variables)
+    assert again.returncode == 0
+    assert not [line for line in again.stdout.splitlines() if line.startswith("  ")], again.stdout
+    (folder / "head" / "thresholds.json").touch()
+    assert make("--question", "package", **variables).returncode == 1
+    elsewhere = {**variables, "HEAD": f"path:{folder}"}
+    assert make("--question", "package", **elsewhere).returncode == 1
+
+
+def test_the_manifest_accounts_for_every_file_and_input(bge):
+    folder = bge[0]
+    dist = folder / "dist"
+    manifest = json.loads((dist / "manifest.json").read_text("utf-8"))
+    on_disk = {p.relative_to(dist).as_posix(): p for p in dist.rglob("*") if p.is_file()}
+    del on_disk["manifest.json"]
+    assert set(manifest["files"]) == set(on_disk)
+    assert {"README.md", "config.json", "onnx/model.onnx", "onnx/model_quantized.onnx"} <= set(on_disk)
+    for name, path in on_disk.items():
+        content = path.read_bytes()
+        assert manifest["files"][name] == {"sha256": sha256(content).hexdigest(), "size": len(content)}
+    weights = sha256((folder / "encoder/model.safetensors").read_bytes()).hexdigest()
+    assert manifest["encoder"]["sha256"]["model.safetensors"] == weights
+    head = manifest["head"]
+    assert head["sha256"]["model.onnx"] == sha256((folder / "head/model.onnx").read_bytes()).hexdigest()
+    assert (head["kind"], head["layout"]) == ("linear", "named")
+    assert head["output_order"] != head["labels"]
+    assert {row["name"] for row in manifest["variants"]} == {"fp32", "int8"}
+    assert manifest["dependencies"]["torch"].startswith("2.13.0")
+    assert str(folder) not in json.dumps(manifest)
+
+
+def tiny(folder, **more):
+    """A small encoder, a head and a recipe in `folder`; the make variables that build it."""
+    shape = Shape(layers=1)
+    bert = write_checkpoint(folder / "encoder", shape, "cls")
+    classifiers = write_head(folder / "head", LABELS, shape.hidden, shuffled=True)
+    recipe = write_recipe(folder / "tiny", LABELS, "path:../encoder", "path:../head", **more)
+    return bert, classifiers, {"RECIPE": recipe, **places(folder)}
+
+
+def test_the_per_label_contract_from_end_to_end(tmp_path):
+    bert, classifiers, variables = tiny(tmp_path, contract="per-label", variants=SLOPPY)
+    found = make("artifact", **variables)
+    assert found.returncode == 0, found.stdout + found.stderr
+    theirs = onnxruntime.InferenceSession(tmp_path / "head/model.onnx")
+    order = [value.name for value in theirs.get_outputs()]
+    session = onnxruntime.InferenceSession(tmp_path / "dist/onnx/model.onnx")
+    assert [value.name for value in session.get_outputs()] == order != LABELS
+    ids, mask = random_tokens(4, 9, 55)
+    expected = original(bert, classifiers, ids, mask)
+    for label, pair in zip(order, session.run(None, {"input_ids": ids, "attention_mask": mask}), strict=True):
+        column = expected[:, LABELS.index(label)]
+        np.testing.assert_allclose(pair, np.stack([1 - column, column], axis=1), atol=1e-5)
+    run_snippet(tmp_path / "dist")
+
+
+@pytest.mark.slow
+def test_two_checkouts_give_the_same_bytes(tmp_path):
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    hashes = []
+    for name in ("here", "a much longer name with blanks"):
+        checkout = tmp_path / name
+        for file in tracked.stdout.split():
+            (checkout / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, checkout / file)
+        tiny(checkout / "recipes", variants=SLOPPY)
+        found = make("artifact", cwd=checkout, RECIPE="recipes/tiny")
+        assert found.returncode == 0, found.stdout + found.stderr
+        graphs = sorted((checkout / "dist/tiny/onnx").iterdir())
+        hashes.append([(path.name, sha256(path.read_bytes()).hexdigest()) for path in graphs])
+        assert len(graphs) == 2
+    assert hashes[0] == hashes[1]
+
+
+def test_a_variant_over_its_tolerance_is_not_released(bge, tmp_path):
+    folder = bge[0]
+    strict = tmp_path / BGE.name
+    strict.mkdir()
+    recipe = (BGE / "recipe.toml").read_text("utf-8")
+    (strict / "recipe.toml").write_text(
+        recipe.replace("max_probability_error = 1e-5", "max_probability_error = 1e-12")
+    )
+    shutil.copytree(folder / "build", tmp_path / "build")
+    for command in (["gate"], ["release", tmp_path / "dist"]):
+        name, *target = map(str, command)
+        found = subprocess.run(
+            [sys.executable, "-m", "verify", name, strict, tmp_path / "build", *target],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 1
+        assert found.stderr.startswith("error: fp32: max_probability_error: found ")
+        assert not (tmp_path / "dist").exists()
+        if name == "gate":
+            assert "FAILED (Δp ≤ 1e-12)" in found.stdout
+
+
+def test_an_output_folder_that_cannot_be_written(bge, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    found = make("package", **{**bge[3], "DIST": tmp_path / "file" / "dist"})
+    assert found.returncode != 0
+    assert f"error: {tmp_path}/file/dist: cannot be written" in found.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_recipe_that_does_not_exist():
+    found = make("artifact", RECIPE="recipes/nope")
+    assert found.returncode != 0
+    assert "recipes/nope/recipe.toml: no such recipe" in found.stderr
+
+
+def run_snippet(folder):
+    """Run the model card's Python program as it stands; return what it prints."""
+    program = (folder / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def test_the_model_cards_program_runs_as_it_stands(artifact):
+    printed = run_snippet(artifact).splitlines()
+    assert len(printed) == 2
+    assert "'love': 0." in printed[0]
+
+
+def test_the_default_artifacts_thresholds_are_the_same_everywhere(artifact):
+    session = onnxruntime.InferenceSession(artifact / "onnx/model.onnx")
+    metadata = session.get_modelmeta().custom_metadata_map
+    thresholds = json.loads((artifact / "thresholds.json").read_text("utf-8"))
+    assert json.loads(metadata["thresholds"]) == thresholds
+    assert json.loads(metadata["labels"]) == list(thresholds)
+    config = json.loads((artifact / "config.json").read_text("utf-8"))
+    assert list(config["id2label"].values()) == list(thresholds)
+    assert (artifact / "vocab.txt").read_text("utf-8").count("\n") == config["vocab_size"]
