@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -211,6 +213,23 @@ def test_a_recipe_that_does_not_exist():
     assert "recipes/nope/recipe.toml: no such recipe" in found.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["minilm-l6-go-emotions", BGE.name])
+def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name):
+    recipe = tmp_path / "recipes" / name
+    shutil.copytree(ROOT / "recipes" / name, recipe)
+    text = (recipe / "recipe.toml").read_text("utf-8")
+    (recipe / "recipe.toml").write_text(text.replace('"stacked"', '"per-label"'), "utf-8")
+    sources = {key: bge[3][key] for key in ("ENCODER", "HEAD")} if name == BGE.name else {}
+    found = make("artifact", RECIPE=recipe, **sources, **places(tmp_path))
+    assert found.returncode == 0, found.stdout + found.stderr
+    manifest = json.loads((tmp_path / "dist/manifest.json").read_text("utf-8"))
+    assert manifest["recipe"]["contract"] == "per-label"
+    (fp32,) = [row for row in manifest["variants"] if row["name"] == "fp32"]
+    assert fp32["parity"]["max_probability_error"] <= 1e-5
+    assert fp32["parity"]["flip_rate"] == 0
+
+
 def run_snippet(folder):
     """Run the model card's Python program as it stands; return what it prints."""
     program = (folder / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
@@ -225,6 +244,12 @@ def test_the_model_cards_program_runs_as_it_stands(artifact):
     printed = run_snippet(artifact).splitlines()
     assert len(printed) == 2
     assert "'love': 0." in printed[0]
+
+
+def test_the_default_graph_is_fused_and_its_head_is_one_product(artifact):
+    graph = onnx.load(artifact / "onnx/model.onnx").graph
+    operators = Counter(node.op_type for node in graph.node)
+    assert (operators["Attention"], operators["Gemm"], operators["Softmax"]) == (6, 1, 0)
 
 
 def test_the_default_artifacts_thresholds_are_the_same_everywhere(artifact):

@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.contract import ArtifactError, GateError, ToolchainError
 from verify import parity, reference
@@ -32,18 +32,37 @@ def _report(rows: list[tuple[str, parity.Parity, parity.Tolerance]]) -> None:
         raise GateError("; ".join(sentences))
 
 
-def _parity(arguments: argparse.Namespace) -> None:
-    folder: Path = arguments.artifact
+class _Variant(NamedTuple):
+    """A variant as an artifact's manifest has it."""
+
+    name: str
+    file: Path
+    size_bytes: int
+    tolerance: parity.Tolerance
+    parity: parity.Parity
+
+
+def _variants(folder: Path) -> list[_Variant]:
     path = folder / "manifest.json"
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        variants = [
-            (v["name"], folder / v["file"], parity.Tolerance(**v["tolerance"])) for v in manifest["variants"]
+        return [
+            _Variant(
+                row["name"],
+                folder / row["file"],
+                row["size"],
+                parity.Tolerance(**row["tolerance"]),
+                parity.Parity(**row["parity"]),
+            )
+            for row in json.loads(path.read_text("utf-8"))["variants"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
+
+
+def _parity(arguments: argparse.Namespace) -> None:
+    variants = _variants(arguments.artifact)
     original = reference.read(arguments.reference)
-    rows = [(name, parity.measure(Graph(file), original), limit) for name, file, limit in variants]
+    rows = [(v.name, parity.measure(Graph(v.file), original), v.tolerance) for v in variants]
     if arguments.json:
         from export.files import write_text
 
@@ -126,14 +145,11 @@ def _release(arguments: argparse.Namespace) -> None:
 
 
 def _summary(arguments: argparse.Namespace) -> None:
-    manifest = json.loads((arguments.artifact / "manifest.json").read_text("utf-8"))
     print(f"\n{'variant':<9}{'size':>9}  {'max Δp':>8}  {'flip rate':>9}  file")
-    for variant in manifest["variants"]:
-        figures = variant["parity"]
+    for variant in _variants(arguments.artifact):
         print(
-            f"{variant['name']:<9}{variant['size'] / 1e6:>6.1f} MB  "
-            f"{figures['max_probability_error']:>8.1e}  {figures['flip_rate']:>9.4f}  "
-            f"{arguments.artifact / variant['file']}"
+            f"{variant.name:<9}{variant.size_bytes / 1e6:>6.1f} MB  "
+            f"{variant.parity.max_probability_error:>8.1e}  {variant.parity.flip_rate:>9.4f}  {variant.file}"
         )
 
 
