@@ -25,16 +25,32 @@ _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
 _LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file of a checkpoint.
-
-    Raises:
-        CheckpointError: it cannot be read, or is not JSON.
-    """
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a checkpoint that holds one object.
+
+    Raises:
+        CheckpointError: it cannot be read, is not JSON, or holds something else.
+    """
+    found = _read_json(path)
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path}: found {type(found).__name__}, expected an object")
+    return found
+
+
+def _read_modules(path: Path) -> dict[str, str]:
+    """Return the kind and folder of each module of `modules.json`."""
+    found = _read_json(path)
+    try:
+        return {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in found}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path}: expected a list of modules with type and path") from error
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
     path = folder / _MODULES_FILE
     if not path.is_file():
         return None
-    modules = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in read_json(path)}
+    modules = _read_modules(path)
     unknown = sorted(set(modules) - _KNOWN_MODULES)
     if unknown or "Pooling" not in modules:
         raise CheckpointError(
@@ -63,7 +79,7 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
             "embeddings are normalized, Normalize"
         )
     file = folder / modules["Pooling"] / "config.json"
-    config = read_json(file)
+    config = read_object(file)
     stated = config.get("pooling_mode")
     if stated is None:
         modes = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
@@ -117,11 +133,33 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
             raise CheckpointError(f"{path}: {key}: found {found!r}, expected {expected!r}")
 
 
+def _size(path: Path, config: dict[str, Any], key: str) -> int:
+    found = config.get(key)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise CheckpointError(f"{path}: {key}: found {found!r}, expected a positive whole number")
+    return found
+
+
+def _own_limit(folder: Path, positions: int) -> int:
+    """Return the checkpoint's own limit of tokens, from where sentence-transformers keeps it."""
+    # Since release 6 in the tokenizer's config; a tokenizer without a limit states an absurd one.
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        path = folder / name
+        stated = read_object(path).get(key) if path.is_file() else None
+        if stated is None:
+            continue
+        if not isinstance(stated, int | float) or isinstance(stated, bool) or stated < 1:
+            raise CheckpointError(f"{path}: {key}: found {stated!r}, expected a positive whole number")
+        return int(min(stated, positions))
+    return positions
+
+
 def _max_length(source: Source, stated: int | None, positions: int) -> int:
-    own = source.folder / "sentence_bert_config.json"
     if stated is None:
-        limit = read_json(own).get("max_seq_length") if own.is_file() else None
-        return min(int(limit or positions), positions)
+        return _own_limit(source.folder, positions)
     if stated > positions:
         raise CheckpointError(
             f"encoder.max_length: the recipe says {stated}, but {source.spec} has {positions} positions"
@@ -138,20 +176,21 @@ def read(source: Source, part: EncoderPart) -> EncoderInfo:
     """
     _check_weights(source)
     path = source.file("config.json")
-    config = read_json(path)
+    config = read_object(path)
     _check_config(path, config)
     _check_pooling(source.folder, part.pooling, part.normalize)
+    positions = _size(path, config, "max_position_embeddings")
     hashed = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
     return EncoderInfo(
         source=source.origin,
         revision=source.revision,
         sha256=source.hashes(hashed, part.sha256),
-        layers=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        hidden=config["hidden_size"],
-        positions=config["max_position_embeddings"],
-        vocabulary=config["vocab_size"],
+        layers=_size(path, config, "num_hidden_layers"),
+        heads=_size(path, config, "num_attention_heads"),
+        hidden=_size(path, config, "hidden_size"),
+        positions=positions,
+        vocabulary=_size(path, config, "vocab_size"),
         pooling=part.pooling,
         normalize=part.normalize,
-        max_length=_max_length(source, part.max_length, config["max_position_embeddings"]),
+        max_length=_max_length(source, part.max_length, positions),
     )

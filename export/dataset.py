@@ -5,6 +5,7 @@ Standard library only: training and evaluation both read it.
 
 from __future__ import annotations
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -42,7 +43,7 @@ def _download(split: str, path: Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response:
             write_bytes(path, response.read())
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise DatasetError(
             f"{url}: cannot be downloaded ({error}); set {GO_EMOTIONS_DIR} to a folder that holds {split}.tsv"
         ) from error

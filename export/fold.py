@@ -39,7 +39,9 @@ def _follow(graph: onnx.GraphProto, features: int, outputs: list[str]) -> list[V
         NotLinearError: an operator that is not an affine map, or not the sigmoid of one.
     """
     values: dict[str, Value] = {tensor.name: _constant(tensor) for tensor in graph.initializer}
-    values[graph.input[0].name] = Columns(np.eye(features), np.zeros(features))
+    # Files of an IR before 4 list the constants among the inputs.
+    embedding = next(value.name for value in graph.input if value.name not in values)
+    values[embedding] = Columns(np.eye(features), np.zeros(features))
     for node in _needed(graph, outputs):
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         try:

@@ -45,7 +45,7 @@ def _affine(inputs: list[Value], scale: Array, shift: Array) -> list[Value]:
 
 
 def _row(value: Value) -> Array:
-    if not isinstance(value, np.ndarray) or value.size not in (1, value.shape[-1]):
+    if not isinstance(value, np.ndarray) or (value.ndim and value.size not in (1, value.shape[-1])):
         raise NotLinearError("combines two values that both depend on the embedding")
     return value.reshape(-1)
 
@@ -130,7 +130,10 @@ def _normalizer(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _reduce_sum(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    axes = inputs[1].tolist() if len(inputs) > 1 and isinstance(inputs[1], np.ndarray) else []
+    # An attribute before opset 13, an input since.
+    axes = attributes.get("axes", [])
+    if len(inputs) > 1 and isinstance(inputs[1], np.ndarray):
+        axes = inputs[1].tolist()
     if not columns(inputs[0]).is_pair() or axes not in ([1], [-1]):
         raise NotLinearError("sums something other than a pair of probabilities")
     return [np.ones((1, 1))]

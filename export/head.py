@@ -132,6 +132,9 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     # Merged models often import a domain twice, of which the converter would change one.
     single = onnx.ModelProto()
     single.CopyFrom(model)
+    constants = {tensor.name for tensor in single.graph.initializer}
+    for value in [value for value in single.graph.input if value.name in constants]:
+        single.graph.input.remove(value)
     del single.opset_import[:]
     single.opset_import.extend(helper.make_opsetid(*item) for item in versions.items())
     if versions.get("", OPSET) == OPSET:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -53,19 +53,26 @@ class OriginalHead:
         except Exception as error:
             raise HeadError(f"{self._name}: fails on embeddings {embeddings.shape}: {error}") from error
         if self._layout == "columns":
+            self._check_shape(self._outputs[0], found[0], (len(embeddings), np.shape(found[0])[-1]))
             positive = np.asarray(found[0], np.float64)
             negative = 1 - positive
         else:
             pairs = found[0] if self._layout == "sequence" else found
-            for label, pair in zip(self._outputs, pairs, strict=False):
-                if np.shape(pair) != (len(embeddings), 2):
-                    raise HeadError(
-                        f"{self._name}: output {label}: found shape {np.shape(pair)}, expected (N, 2)"
-                    )
+            if not pairs:
+                raise HeadError(f"{self._name}: output {self._outputs[0]}: found an empty sequence")
+            for index, pair in enumerate(pairs):
+                label = self._outputs[index] if self._layout == "named" else f"{self._outputs[0]}[{index}]"
+                self._check_shape(label, pair, (len(embeddings), 2))
             stacked = np.stack([np.asarray(pair, np.float64) for pair in pairs], axis=1)
             negative, positive = stacked[..., 0], stacked[..., 1]
         self._check(negative, positive)
         return negative, positive
+
+    def _check_shape(self, output: str, answer: Any, expected: tuple[int, int]) -> None:
+        if np.shape(answer) != expected:
+            raise HeadError(
+                f"{self._name}: output {output}: found shape {np.shape(answer)}, expected (N, {expected[1]})"
+            )
 
     def _check(self, negative: NDArray[np.float64], positive: NDArray[np.float64]) -> None:
         sound = (positive >= 0) & (positive <= 1) & (abs(negative + positive - 1) <= _SUM_TOLERANCE)

@@ -26,7 +26,7 @@ class Source:
     def origin(self) -> str:
         """What a manifest says of this source: a local folder by its name only, not its path."""
         kind, _, reference = self.spec.partition(":")
-        absolute = kind == "path" and Path(reference).expanduser().is_absolute()
+        absolute = kind == "path" and (reference.startswith("~") or Path(reference).is_absolute())
         return f"path:{self.folder.name}" if absolute else self.spec
 
     def file(self, name: str) -> Path:
@@ -55,6 +55,7 @@ class Source:
 
 
 def _hub(spec: str, reference: str, override: str) -> Source:
+    from httpx2 import TransportError
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -62,31 +63,36 @@ def _hub(spec: str, reference: str, override: str) -> Source:
     hint = f"or give a local folder: {override}=path:FOLDER"
     try:
         try:
-            # One short question first: the answer pins the revision, and no network is known soon.
-            resolved = (
-                HfApi().model_info(repository, revision=revision or None, timeout=_HUB_TIMEOUT_SECONDS).sha
-            )
+            # One short question first: where there is no network, that is known soon.
+            HfApi().model_info(repository, revision=revision or None, timeout=_HUB_TIMEOUT_SECONDS)
             local_only = False
-        except (OSError, HfHubHTTPError) as error:
+        except (OSError, TransportError, HfHubHTTPError) as error:
             if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
                 status = error.response.status_code
                 raise SourceError(
                     f"{spec}: the hub refused it (HTTP {status}); check the name, the revision and "
                     f"your login, {hint}"
                 ) from error
-            resolved, local_only = revision or None, True
+            local_only = True
+        # By the revision's name, not its commit: the cache remembers it only so.
         folder = snapshot_download(
-            repository, revision=resolved, allow_patterns=_HUB_PATTERNS, local_files_only=local_only
+            repository,
+            revision=revision or None,
+            allow_patterns=_HUB_PATTERNS,
+            local_files_only=local_only,
         )
     except HFValidationError as error:
         raise SourceError(f"{spec}: not a hub repository's name, {hint}") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, TransportError, OSError) as error:
         raise SourceError(f"{spec}: the hub cannot be reached and its cache holds no copy; {hint}") from error
     return Source(spec, Path(folder), Path(folder).name)
 
 
 def _path(spec: str, reference: str, base: Path) -> Source:
-    folder = base / Path(reference).expanduser()
+    try:
+        folder = base / Path(reference).expanduser()
+    except RuntimeError:  # no such user's home
+        folder = base / reference
     if not folder.is_dir():
         raise SourceError(f"{spec}: no such folder (looked for {folder})")
     return Source(spec, folder)
@@ -97,8 +103,9 @@ def _package(spec: str, reference: str) -> Source:
     found = importlib.util.find_spec(module) if module.isidentifier() else None
     if found is None or not found.submodule_search_locations:
         raise SourceError(f"{spec}: the package {module} is not installed")
-    folder = Path(found.submodule_search_locations[0]) / inside
-    if not folder.is_dir():
+    home = Path(found.submodule_search_locations[0])
+    folder = home / inside
+    if not folder.is_dir() or not folder.resolve().is_relative_to(home.resolve()):
         raise SourceError(f"{spec}: the package {module} has no folder {inside}")
     return Source(spec, folder)
 

@@ -1,0 +1,43 @@
+"""A loopback server that answers as much of the hub's API as a download asks."""
+
+from __future__ import annotations
+
+import json
+from http.server import BaseHTTPRequestHandler
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"a pickle"}
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Knows one repository, whatever it is called; only `gone` is not there."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if "/gone" in self.path:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
+            self.end_headers()
+            return
+        if "/tree/" in self.path:
+            rows = [{"type": "file", "path": n, "size": len(c), "oid": n} for n, c in FILES.items()]
+            body = json.dumps(rows).encode()
+        elif self.path.startswith("/api/"):
+            body = json.dumps({"id": "some/encoder", "sha": REVISION, "siblings": []}).encode()
+        else:
+            body = FILES[self.path.rsplit("/", 1)[1]]
+        self.send_response(200)
+        for name, value in (
+            ("Content-Length", len(body)),
+            ("X-Repo-Commit", REVISION),
+            ("ETag", f'"{len(body)}"'),
+        ):
+            self.send_header(name, str(value))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815
