@@ -28,7 +28,8 @@ class Parity:
     """Errors of one variant, each text alone; `batch_error` is alone against in a batch of 32.
 
     `flips` counts the texts whose decision differs, per label; `flip_rate` is the share of texts
-    with at least one. `worst` names the text and label of the largest probability error.
+    with at least one. The original gives probabilities, float32: where one is near 0 or 1, most of
+    the logit error is that rounding. `worst` names the text and label of the largest probability error.
     """
 
     texts: int

@@ -13,7 +13,7 @@ from export import dataset
 from export.contract import DatasetError
 
 # Line separators of Unicode inside a text are no ends of rows, quotes and backslashes no syntax.
-ROWS = 'one\u2028two\x85three\t27\te1\n"quoted\t0,27\te2\nback\\slash, é 🤣\t3\te3\n'
+ROWS = 'one\u2028two\x85three\rfour\t27\te1\n"quoted\t0,27\te2\nback\\slash, é 🤣\t3\te3\n'
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_reads_rows_as_they_are(folder, published):
     (folder / "dev.tsv").write_bytes(ROWS.encode())
     published(ROWS.encode())
     found = dataset.read("dev", folder / "unused")
-    assert found.texts == ["one\u2028two\x85three", '"quoted', "back\\slash, é 🤣"]
+    assert found.texts == ["one\u2028two\x85three\rfour", '"quoted', "back\\slash, é 🤣"]
     assert found.labels == [{"neutral"}, {"admiration", "neutral"}, {"annoyance"}]
     assert not (folder / "unused").exists()
 
