@@ -5,6 +5,7 @@ Standard library only: training and evaluation both read it.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import urllib.error
@@ -38,15 +39,23 @@ class Split(NamedTuple):
     labels: list[frozenset[str]]
 
 
+def _check(place: str, found: str, split: str) -> None:
+    if found != GO_EMOTIONS_SHA256[split]:
+        raise DatasetError(f"{place}: SHA-256 found {found}, expected {GO_EMOTIONS_SHA256[split]}")
+
+
 def _download(split: str, path: Path) -> None:
     url = f"{GO_EMOTIONS_URL}{split}.tsv"
     try:
         with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response:
-            write_bytes(path, response.read())
+            content = response.read()
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise DatasetError(
             f"{url}: cannot be downloaded ({error}); set {GO_EMOTIONS_DIR} to a folder that holds {split}.tsv"
         ) from error
+    # Before it is kept: a wrong file in the cache would fail every later run.
+    _check(url, hashlib.sha256(content).hexdigest(), split)
+    write_bytes(path, content)
 
 
 def locate(split: str, cache: Path) -> Path:
@@ -61,9 +70,7 @@ def locate(split: str, cache: Path) -> Path:
         _download(split, path)
     if not path.is_file():
         raise DatasetError(f"{path}: not found ({GO_EMOTIONS_DIR} is {folder})")
-    found = sha256_file(path)
-    if found != GO_EMOTIONS_SHA256[split]:
-        raise DatasetError(f"{path}: SHA-256 found {found}, expected {GO_EMOTIONS_SHA256[split]}")
+    _check(str(path), sha256_file(path), split)
     return path
 
 

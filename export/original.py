@@ -53,7 +53,8 @@ class OriginalHead:
         except Exception as error:
             raise HeadError(f"{self._name}: fails on embeddings {embeddings.shape}: {error}") from error
         if self._layout == "columns":
-            self._check_shape(self._outputs[0], found[0], (len(embeddings), np.shape(found[0])[-1]))
+            width = (np.shape(found[0]) or (0,))[-1]
+            self._check_shape(self._outputs[0], found[0], (len(embeddings), width))
             positive = np.asarray(found[0], np.float64)
             negative = 1 - positive
         else:

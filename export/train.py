@@ -146,6 +146,9 @@ def train(
     splits = {}
     for name in ("train", "dev"):
         split = dataset.read(name, cache / "go_emotions")
+        absent = sorted(set(labels) - {label for given in split.labels for label in given})
+        if absent:
+            raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
         splits[name] = _Embedded(
             split, cached_embeddings(folder, info, name, split.texts, cache / "embeddings", console)
         )

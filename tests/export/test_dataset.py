@@ -108,6 +108,12 @@ def test_a_download_that_breaks_off(tmp_path, server, published):
     assert not list(tmp_path.rglob("*.tsv"))
 
 
+def test_a_download_of_something_else_is_not_kept(tmp_path, server):
+    with pytest.raises(DatasetError, match=r"^http://.*/dev\.tsv: SHA-256 found "):
+        dataset.read("dev", tmp_path / "cache")
+    assert not list(tmp_path.rglob("*.tsv"))
+
+
 @pytest.mark.parametrize(("split", "count"), [("train", 43410), ("dev", 5426), ("test", 5427)])
 def test_the_published_counts(go_emotions, tmp_path, split, count):
     found = dataset.read(split, tmp_path)

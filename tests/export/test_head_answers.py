@@ -34,10 +34,11 @@ CLASSES = {"w": np.ones((WIDTH, 3), np.float32), "one": np.array([1]), "nan": np
         ([node("MatMul", "x w", "z"), node("Mul", "z nan", "p")], "are not probabilities"),
         ([node("Sigmoid", "x", "p")], "found 8 columns, expected 3"),
         ([node("Sigmoid", "x", "s"), node("ReduceMean", "s one", "p", keepdims=0)], "found shape"),
+        ([node("Sigmoid", "x", "s"), node("ReduceMean", "s", "p", keepdims=0)], "found shape"),
         ([node("Sigmoid", "x", "s"), node("Unsqueeze", "s one", "p")], "found (shape|1 columns)"),
         ([node("Nonsense", "x", "p")], "onnxruntime does not load it"),
     ],
-    ids=["logits", "nan", "too many columns", "one axis", "three axes", "unknown operator"],
+    ids=["logits", "nan", "too many columns", "one axis", "no axis", "three axes", "unknown operator"],
 )
 def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, said):
     write_head(tmp_path, graph(nodes, WIDTH, {"p": None}, CLASSES), LABELS)

@@ -134,3 +134,8 @@ def test_a_threshold_is_met_by_an_equal_probability():
 def test_a_label_that_the_data_set_does_not_have(run):
     with pytest.raises(DatasetError, match=r"^labels\.names: GoEmotions has no label envy, wrath$"):
         run("head", labels=["joy", "wrath", "envy"])
+
+
+def test_a_label_without_a_text(run):
+    with pytest.raises(DatasetError, match="the train split has no text labelled pride, relief"):
+        run("head", labels=["joy", "relief", "pride"])
