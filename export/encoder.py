@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from transformers import BertModel
 from transformers.utils import logging as transformers_logging
 
@@ -138,4 +139,6 @@ def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
             verbose=False,
         )
     assert program is not None  # with dynamo=True it always is one
+    # The exporter notes on every node the lines of Python it came from, with their paths.
+    ClearMetadataAndDocStringPass()(program.model)
     program.save(str(path), external_data=False)

@@ -58,6 +58,9 @@ def test_the_exports_names_types_and_axes(long):
     assert {item.domain: item.version for item in model.opset_import} == {"": 18}
     assert not any(tensor.external_data for tensor in model.graph.initializer)
     assert [path.name for path in long[1].parent.glob("*.onnx*")] == ["encoder.onnx"]
+    content = long[1].read_bytes()
+    assert b"site-packages" not in content
+    assert str(long[1].parent).encode() not in content
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (1, 7), (7, 1), (2, 2), (2, 512)])
