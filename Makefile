@@ -29,7 +29,7 @@ GRAPHS := $(wildcard graphs/*.py) $(SHARED)
 VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
-.PHONY: artifact export reference merge simplify quantize verify package head evaluate \
+.PHONY: artifact export reference merge pack simplify quantize verify package head evaluate \
         parity-test-split test test-slow lint clean FORCE
 .DELETE_ON_ERROR:
 
@@ -37,6 +37,7 @@ artifact: package
 	@$(PY) -m verify summary $(DIST)
 export: $(BUILD)/encoder.onnx $(BUILD)/head.json $(ASSETS) $(BUILD)/reference.npz
 merge: $(BUILD)/merged.onnx
+pack: $(BUILD)/packed.onnx
 simplify: $(BUILD)/simplified.onnx
 quantize: $(INT8)
 verify: $(BUILD)/parity.json
@@ -66,7 +67,9 @@ $(BUILD)/reference.npz: $(BUILD)/head.json $(addprefix export/,reference.py refe
 	@$(PY) -m export reference $(RECIPE) $@
 $(BUILD)/merged.onnx: $(BUILD)/encoder.onnx $(BUILD)/head.json $(GRAPHS)
 	@$(PY) -m graphs merge $(RECIPE) $(BUILD) $< $@
-$(BUILD)/simplified.onnx: $(BUILD)/merged.onnx
+$(BUILD)/packed.onnx: $(BUILD)/merged.onnx
+	@$(PY) -m graphs pack $(RECIPE) $(BUILD) $< $@
+$(BUILD)/simplified.onnx: $(BUILD)/packed.onnx
 	@$(PY) -m graphs simplify $(RECIPE) $(BUILD) $< $@
 $(FP32): $(BUILD)/simplified.onnx
 	@$(PY) -m graphs fp32 $(RECIPE) $(BUILD) $< $@

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from export.contract import GraphError
 
@@ -104,4 +105,4 @@ def ancestors(value: ir.Value) -> set[ir.Value]:
 
 def remove_unused(model: ir.Model) -> None:
     """Remove nodes and initializers that no output depends on."""
-    ir.passes.common.RemoveUnusedNodesPass()(model)
+    RemoveUnusedNodesPass()(model)

@@ -17,6 +17,7 @@ MICROSOFT_OPERATORS = frozenset(
         "Attention",
         "BiasGelu",
         "DynamicQuantizeMatMul",
+        "Gelu",
         "MatMulIntegerToFloat",
         "QAttention",
         "SkipLayerNormalization",

@@ -17,10 +17,13 @@ from graphs import (
     mask,
     merge,
     merge_subgraph,
+    pack,
     pool,
+    prune,
     quantize,
     simplify,
     stamp,
+    unfuse,
 )
 from graphs.head import LinearHead, SubgraphHead
 
@@ -74,6 +77,19 @@ def _merge(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {f"{job.head.info.kind} heads": count}
 
 
+def _pack(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"attentions": pack.pack(model)}
+
+
+def _unfuse(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"linear layers": unfuse.unfuse(model)}
+
+
+def _prune(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    cls = job.encoder.pooling == "cls"
+    return model, {"layers": prune.prune(model, job.encoder.layers) if cls else 0}
+
+
 def _simplify(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     model, removed = simplify.simplify(model)
     return model, {"nodes removed": removed}
@@ -109,13 +125,18 @@ MERGE = (
     Step("pool", _pool, lambda job: {"poolings": 1}),
     Step("merge", _merge, lambda job: {f"{job.head.info.kind} heads": 1}),
 )
+PACK = (
+    Step("pack", _pack, lambda job: {"attentions": job.encoder.layers}),
+    Step("unfuse", _unfuse, lambda job: {"linear layers": 3 * job.encoder.layers}),
+    Step("prune", _prune, lambda job: {"layers": int(job.encoder.pooling == "cls")}),
+)
 SIMPLIFY = (Step("simplify", _simplify, None),)
 FP32 = (Step("stamp", _stamp("none"), lambda job: {"properties": 11}),)
 INT8 = (
     Step("quantize", _quantize, _int8_products),
     Step("stamp", _stamp(quantize.QUANTIZATION), lambda job: {"properties": 11}),
 )
-STAGES = {"merge": MERGE, "simplify": SIMPLIFY, "fp32": FP32, "int8": INT8}
+STAGES = {"merge": MERGE, "pack": PACK, "simplify": SIMPLIFY, "fp32": FP32, "int8": INT8}
 
 
 def load(path: Path) -> ir.Model:

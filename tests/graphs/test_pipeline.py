@@ -32,7 +32,7 @@ def staged(job, model, *stages):
 
 
 def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
-    model = staged(job, mean.model(), "merge", "simplify", "fp32")
+    model = staged(job, mean.model(), "merge", "pack", "simplify", "fp32")
     ir.save(model, tmp_path / "model.onnx")
     found = onnxruntime.InferenceSession(tmp_path / "model.onnx").get_modelmeta().custom_metadata_map
     assert set(found) == set(METADATA_KEYS)
@@ -53,7 +53,7 @@ def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
 
 
 def test_stages_are_deterministic_and_leave_no_trace_of_tools(job, mean):
-    models = [staged(job, mean.model(), "merge", "simplify", "fp32") for _ in range(2)]
+    models = [staged(job, mean.model(), "merge", "pack", "simplify", "fp32") for _ in range(2)]
     first, second = (ir.to_proto(model).SerializeToString() for model in models)
     assert first == second
     assert b"onnxsim" not in first
@@ -111,7 +111,7 @@ def test_the_sentence_embedding_on_request(job, mean, tmp_path):
         tmp_path / "more", LABELS, "path:x", "path:y", pooling="mean", extra="sentence_embedding = true"
     )
     more = dataclasses.replace(job, recipe=recipe.load(folder))
-    model = staged(more, mean.model(), "merge", "simplify", "fp32")
+    model = staged(more, mean.model(), "merge", "pack", "simplify", "fp32")
     ids, mask = random_tokens(3, 5, mean.info.vocabulary)
     found = run(model, ids, mask, ["sentence_embedding"])[0]
     np.testing.assert_allclose(found, mean.original(ids, mask), atol=1e-5)

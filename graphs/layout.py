@@ -1,0 +1,100 @@
+"""The layout of a batch without padding: where the real tokens are, computed once from the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from export.contract import ATTENTION_MASK, INPUT_IDS
+from graphs import build
+
+# Added to the score of a padding key: its weight is exactly 0 in float32, whatever the scores.
+_MASKED = np.float32(-1e9)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Values that every packed rewrite reads; t are the real tokens of a batch, row by row.
+
+    A row's tokens are moved together: its n-th real token is at place n, whatever the mask's shape,
+    and `p`, the places, is the largest number of real tokens of a row. A row without a token has
+    its first.
+    """
+
+    token_ids: ir.Value  # int64 [t]
+    positions: ir.Value  # int64 [t], the columns of the tokens: their position ids
+    starts: ir.Value  # int64 [b], each row's first token
+    tokens_bp: ir.Value  # int64 [b, p], the token at each place; at padding, some other one
+    valid_bp: ir.Value  # bool [b, p]
+    score_bias: ir.Value  # float32 [b, 1, 1, p], 0 at real tokens
+    places_tn: ir.Value  # int64 [t, n], where the rows of `[b, n, p, d]` for a token are
+
+
+class Chain:
+    """Appends small nodes at one place of a graph, each called `layout_…`."""
+
+    def __init__(self, graph: ir.Graph, before: ir.Node, prefix: str) -> None:
+        """Insert before a node, with names that begin with `prefix`."""
+        self.graph, self.before, self.prefix = graph, before, prefix
+
+    def integers(self, name: str, value: object) -> ir.Value:
+        """Register an int64 constant, of the rank that `value` has."""
+        return build.constant(self.graph, f"{self.prefix}_{name}", np.array(value, np.int64))
+
+    def add(self, op_type: str, inputs: Sequence[ir.Value | None], name: str, **attributes: int) -> ir.Value:
+        """Insert a node and return its output."""
+        made = build.node(op_type, inputs, f"{self.prefix}_{name}", attributes=dict(attributes))
+        self.graph.insert_before(self.before, made)
+        return made.outputs[0]
+
+
+def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
+    """Insert the nodes that compute a batch's layout from `attention_mask`, before a node.
+
+    Standard operators only: `NonZero` finds the tokens, `CumSum` of the rows' counts their starts.
+    """
+    chain = Chain(graph, before, "layout")
+    mask, ids = build.input_named(graph, ATTENTION_MASK), build.input_named(graph, INPUT_IDS)
+    add, integers = chain.add, chain.integers
+    zero, one, axis_1 = integers("zero", 0), integers("one", 1), integers("axis_1", [1])
+    present = add("Cast", [mask], "present", to=ir.DataType.BOOL)
+    ones = add("Cast", [present], "ones", to=ir.DataType.INT64)
+    count = add("ReduceSum", [ones, axis_1], "count", keepdims=0)
+    empty = add("Unsqueeze", [add("Equal", [count, zero], "empty"), axis_1], "empty_column")
+    shape = add("Shape", [mask], "shape")
+    length = add("Gather", [shape, one], "length", axis=0)
+    first = add("Equal", [add("Range", [zero, length, one], "columns"), zero], "first_column")
+    present = add("Or", [present, add("And", [empty, first], "substitute")], "tokens")
+    count = add("Max", [count, one], "tokens_of_row")
+
+    found = add("NonZero", [present], "coordinates")
+    row, positions = (
+        add("Gather", [found, index], name, axis=0) for index, name in ((zero, "row"), (one, "position"))
+    )
+    # A Reshape, so that ids of another length than the mask are an error.
+    same_ids = add("Reshape", [ids, shape], "ids")
+    token_ids = add("GatherND", [same_ids, add("Transpose", [found], "coordinate_pairs")], "token_ids")
+
+    starts = add("Sub", [add("CumSum", [count, zero], "ends"), count], "starts")
+    total = add("Gather", [add("Shape", [row], "total_shape"), zero], "total", axis=0)
+    longest = add("ReduceMax", [count], "longest", keepdims=0)
+    places = add("Range", [zero, longest, one], "places")
+    valid = add("Less", [places, add("Unsqueeze", [count, axis_1], "count_column")], "valid")
+    beyond = add("Add", [add("Unsqueeze", [starts, axis_1], "starts_column"), places], "tokens_unclipped")
+    tokens = add("Min", [beyond, add("Sub", [total, one], "last_token")], "tokens_of_places")
+
+    floats = [build.constant(graph, "layout_keep", np.array(0, np.float32))]
+    floats.append(build.constant(graph, "layout_masked", np.array(_MASKED)))
+    bias = add("Where", [valid, *floats], "score_bias_rows")
+    score_bias = add("Unsqueeze", [bias, integers("axes_1_2", [1, 2])], "score_bias")
+
+    rank = add("Range", [zero, total, one], "token")
+    place = add("Sub", [rank, add("Gather", [starts, row], "start_of_token", axis=0)], "place_of_token")
+    block = add("Mul", [add("Unsqueeze", [row, axis_1], "row_column"), integers("heads", heads)], "row_block")
+    block = add("Add", [block, integers("head_row", np.arange(heads)[None])], "head_block")
+    block = add("Mul", [block, longest], "block_start")
+    rows = add("Add", [block, add("Unsqueeze", [place, axis_1], "place_column")], "rows_of_token")
+    return Layout(token_ids, positions, starts, tokens, valid, score_bias, rows)

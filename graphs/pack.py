@@ -1,0 +1,138 @@
+"""Packing: everything token-wise on the real tokens alone, `[t, h]` in place of `[b, s, h]`."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from export.contract import GraphError
+from graphs import build
+from graphs.layout import Chain, Layout, layout
+
+LAYER = "layer_{}"
+QKV = "qkv"
+
+
+def head_rows(chain: Chain, tokens_bp: ir.Value, heads: int, parts: int) -> list[ir.Value]:
+    """Return where the rows of each part of a projection are, per head: `parts` times int64 `[b, n, p]`.
+
+    The projection `[t, parts * n * d]` is read as `[t * parts * n, d]`.
+    """
+    tokens = chain.add("Unsqueeze", [tokens_bp, chain.integers("axis_head", [1])], "tokens")
+    block = chain.add("Mul", [tokens, chain.integers("rows_of_token", parts * heads)], "token_block")
+    numbers = np.arange(parts * heads).reshape(parts, heads, 1)
+    return [
+        chain.add("Add", [block, chain.integers(f"numbers_{part}", numbers[part])], f"rows_{part}")
+        for part in range(parts)
+    ]
+
+
+def attend(chain: Chain, query: ir.Value, key: ir.Value, value: ir.Value, bias: ir.Value) -> ir.Value:
+    """Append softmax(query keyᵀ + bias) value; `[b, n, q, d]`, `[b, n, p, d]` twice → `[b, n, q, d]`."""
+    turned = build.node("Transpose", [key], f"{chain.prefix}_key_t", attributes={"perm": [0, 1, 3, 2]})
+    chain.graph.insert_before(chain.before, turned)
+    scores = chain.add("MatMul", [query, turned.outputs[0]], "scores")
+    masked = chain.add("Add", [scores, bias], "masked_scores")
+    weights = chain.add("Softmax", [masked], "weights", axis=-1)
+    return chain.add("MatMul", [weights, value], "context")
+
+
+def _attention(graph: ir.Graph, node: ir.Node, number: int, rows: list[ir.Value], where: Layout) -> None:
+    """Replace one `Attention(x, weight, bias, mask)`."""
+    source, weight, bias = node.inputs[0], node.inputs[1], node.inputs[2]
+    if source is None or weight is None or bias is None:
+        raise GraphError(f"{node.name}: expected an attention with weight and bias")
+    heads = node.attributes.get_int("num_heads", 0)
+    weights, biases = build.array_of(weight).copy(), build.array_of(bias).copy()
+    hidden = weights.shape[0]
+    # The scores' factor goes into the query's projection.
+    scale = np.float32(1 / np.sqrt(hidden // heads))
+    weights[:, :hidden] *= scale
+    biases[:hidden] *= scale
+    chain = Chain(graph, node, LAYER.format(number))
+    projected = chain.add(
+        "Gemm",
+        [
+            source,
+            build.constant(graph, f"{chain.prefix}_{QKV}_weight", weights),
+            build.constant(graph, f"{chain.prefix}_{QKV}_bias", biases),
+        ],
+        QKV,
+    )
+    flat = chain.add("Reshape", [projected, chain.integers("head_width", [-1, hidden // heads])], "qkv_rows")
+    query, key, value = (
+        chain.add("Gather", [flat, part], name, axis=0)
+        for part, name in zip(rows, ("query", "key", "value"), strict=True)
+    )
+    context = attend(chain, query, key, value, where.score_bias)
+    flat = chain.add(
+        "Reshape", [context, chain.integers("head_width", [-1, hidden // heads])], "context_rows"
+    )
+    gathered = chain.add("Gather", [flat, where.places_tn], "context_heads", axis=0)
+    joined = chain.add("Reshape", [gathered, chain.integers("hidden_width", [-1, hidden])], "context_joined")
+    node.outputs[0].replace_all_uses_with(joined)
+    graph.remove(node, safe=True)
+
+
+def _pooling(graph: ir.Graph, where: Layout) -> None:
+    found = {node.name: node for node in graph}
+    if "token_sum_row" in found:
+        found["token_weights"].replace_input_with(0, where.valid_bp)
+        product = found["token_sum_row"]
+        padded = Chain(graph, product, "pooling").add(
+            "Gather", [product.inputs[1], where.tokens_bp], "tokens", axis=0
+        )
+        product.replace_input_with(1, padded)
+    else:
+        pooled = found["pooled"]
+        pooled.replace_input_with(1, where.starts)
+        pooled.attributes["axis"] = ir.AttrInt64("axis", 0)
+
+
+def pack(model: ir.Model) -> int:
+    """Run everything token-wise on the real tokens, in place; padding costs nothing outside attention.
+
+    In: the graph after `pool`, on `[b, s, h]`, with `Attention(x, weight, bias, mask)`. Out: the same
+    on `[t, h]`, t the tokens that `attention_mask` keeps. Each attention becomes a `Gemm`, gathers
+    that lay query, key and value out as `[b, n, p, d]` (p: the longest row's real tokens), the two
+    products and `Softmax`, and a gather back. Exact up to rounding for every mask: a row's tokens
+    are moved together, keep the position ids of their columns, and attend to each other alone. A
+    row without a token is treated as if it had its first.
+
+    Returns:
+        How many attentions were rewritten.
+
+    Raises:
+        GraphError: the graph is not of that form.
+    """
+    graph = model.graph
+    named = {node.name: node for node in graph}
+    attentions = build.nodes_of(graph, "Attention")
+    try:
+        word, position = named["word_embedding"], named["position_embedding"]
+    except KeyError as error:
+        raise GraphError(
+            f"found no node {error}, expected the embeddings' rewrite before this one"
+        ) from error
+    if not attentions:
+        raise GraphError("found no Attention")
+    heads = attentions[0].attributes.get_int("num_heads", 0)
+    first = next(iter(graph))
+    where = layout(graph, first, heads)
+    word.replace_input_with(1, where.token_ids)
+    table = build.node(
+        "Gather", [position.inputs[0], where.positions], "position_embedding_rows", attributes={"axis": 0}
+    )
+    graph.insert_before(position, table)
+    position.outputs[0].replace_all_uses_with(table.outputs[0])
+    rows = head_rows(Chain(graph, first, "heads"), where.tokens_bp, heads, 3)
+    for number, node in enumerate(attentions):
+        _attention(graph, node, number, rows, where)
+    _pooling(graph, where)
+    build.remove_unused(model)
+    outputs = set(graph.outputs)
+    for node in graph:
+        for value in node.outputs:
+            if value not in outputs:
+                value.shape = None  # said of the padded graph
+    return len(attentions)
