@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _BASELINES = ("torch", "optimum")
+# Beyond this many CPUs of somebody else's work, a run says more of them than of the contenders.
+_QUIET_CPUS = 0.1
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> list[str]:
@@ -44,6 +46,16 @@ def _peer(found: dict[str, Any]) -> str:
     return (
         f"`optimum` is onnxruntime's dynamic quantization with the preset's settings ({versions}), "
         f"because optimum itself could not be had: {found['reason']}."
+    )
+
+
+def _elsewhere(machine: dict[str, Any]) -> str:
+    busy = machine["cpus_busy_elsewhere"]
+    if busy is None:
+        return ""
+    noisy = busy > _QUIET_CPUS
+    return (
+        f"Others kept {busy:.2f} CPUs busy meanwhile{': run it again on a quiet machine' if noisy else ''}. "
     )
 
 
@@ -116,7 +128,7 @@ def markdown(found: dict[str, Any]) -> str:
         f"({', '.join(machine['int8_instructions']) or 'no VNNI'}). "
         f"{found['data']}: {plan['rounds']} rounds of {plan['texts']} texts, all contenders in every round. "
         "Medians of the rounds (lowest–highest); ratios are taken within a round. Padding and inference are "
-        f"timed, tokenization is not. Load average before the run: {machine['load_average']:.2f}. "
+        f"timed, tokenization is not. {_elsewhere(machine)}"
         f"{_peer(found['optimum'])}",
         "",
         *_table(

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,30 +14,10 @@ from typing import Any
 from export import dataset
 from export.contract import BenchmarkError, EncoderInfo, ToolchainError
 from export.files import write_text
-from verify import bench_report, tokens
+from verify import bench_machine, bench_report, tokens
 from verify.bench_contenders import BENCH_FOLDER, contenders
 from verify.bench_floor import read_products, read_shape
 from verify.bench_run import Encoder, Plan, run
-
-_CPU_FILE = Path("/proc/cpuinfo")
-
-
-def _machine() -> dict[str, Any]:
-    model = platform.processor() or platform.machine()
-    flags: list[str] = []
-    if _CPU_FILE.is_file():
-        for line in _CPU_FILE.read_text("utf-8").splitlines():
-            key, _, value = (part.strip() for part in line.partition(":"))
-            model = value if key == "model name" else model
-            flags = value.split() if key == "flags" else flags
-    return {
-        "cpu": model,
-        "logical_cpus": os.cpu_count(),
-        "int8_instructions": sorted(flag for flag in flags if "vnni" in flag or "amx" in flag),
-        "load_average": os.getloadavg()[0],
-        "system": platform.system(),
-        "python": platform.python_version(),
-    }
 
 
 def _peer(path: Path) -> Any:
@@ -78,7 +56,7 @@ def benchmark(recipe_folder: Path, build: Path, plan: Plan) -> dict[str, Any]:
     Raises:
         ToolchainError: a file of the build is missing, the data set cannot be had, or a contender fails.
     """
-    bench, machine = build / BENCH_FOLDER, _machine()
+    bench = build / BENCH_FOLDER
     listed = contenders(recipe_folder, build)
     for one in listed:
         # All of them before the first is started.
@@ -89,7 +67,10 @@ def benchmark(recipe_folder: Path, build: Path, plan: Plan) -> dict[str, Any]:
     ids = tokens.encode(
         build / "assets" / "tokenizer.json", dataset.read("test", build / "go_emotions").texts
     )
+    start = bench_machine.clock()
     found = run(listed, encoder, ids, plan, lambda line: print(f"  bench    {line}", flush=True))
+    elsewhere = bench_machine.busy_elsewhere(start, bench_machine.clock())
+    machine = {**bench_machine.describe(), "cpus_busy_elsewhere": elsewhere}
     ways = {one.name: {"way": one.way, "precision": one.precision} for one in listed}
     header = {"recipe": recipe_folder.resolve().name, "data": "GoEmotions test, natural order"}
     return {**header, "machine": machine, "contenders": ways, "optimum": peer, **found}
