@@ -55,15 +55,18 @@ def _agreement(workers: Mapping[str, Worker], ids: texts.Ids, contenders: Sequen
 def _sweep(
     workers: Mapping[str, Worker], points: Mapping[int, list[texts.Ids]], rounds: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return name → for each point, microseconds a real token."""
+    """Return name → for each point, microseconds a real token; the points, too, take turns."""
     swept = {name: worker for name, worker in workers.items() if name in SWEPT}
+    turns = {
+        (point, name): _turn(worker, [batches] * rounds)
+        for point, batches in points.items()
+        for name, worker in swept.items()
+    }
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in swept}
-    for point, batches in points.items():
-        count = texts.tokens(batches)
-        turns = {name: _turn(worker, [batches] * rounds) for name, worker in swept.items()}
-        for name, times in interleave(turns, rounds).items():
-            cost = spread([sum(seconds) / count * 1e6 for seconds in times])
-            found[name].append({"at": point, "calls": len(batches), "us_per_token": asdict(cost)})
+    for (point, name), times in interleave(turns, rounds).items():
+        count = texts.tokens(points[point])
+        cost = spread([sum(seconds) / count * 1e6 for seconds in times])
+        found[name].append({"at": point, "calls": len(points[point]), "us_per_token": asdict(cost)})
     return found
 
 

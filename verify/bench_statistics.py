@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 Turn = Callable[[int], list[float]]
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def percentile_ms(seconds: Sequence[float], percent: float) -> float:
     return float(np.percentile(seconds, percent)) * 1e3
 
 
-def interleave(turns: Mapping[str, Turn], rounds: int) -> dict[str, list[list[float]]]:
+def interleave(turns: Mapping[Key, Turn], rounds: int) -> dict[Key, list[list[float]]]:
     """Let everybody run once a round, in an order that moves on by one each round.
 
     Args:
@@ -45,7 +47,7 @@ def interleave(turns: Mapping[str, Turn], rounds: int) -> dict[str, list[list[fl
         Name → for each round, the seconds of its calls.
     """
     names = list(turns)
-    found: dict[str, list[list[float]]] = {name: [] for name in names}
+    found: dict[Key, list[list[float]]] = {name: [] for name in names}
     for index in range(rounds):
         start = index % len(names)
         for name in names[start:] + names[:start]:
