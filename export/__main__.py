@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from export import assets, checkpoint, recipe, sources
-from export.contract import EncoderInfo, HeadError, ToolchainError
-from export.files import replacing, write_text
+from export.contract import HEAD_FILE, EncoderInfo, HeadError, ToolchainError
+from export.files import replacing, write_bytes, write_text
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 RecipeFolder = Annotated[Path, typer.Argument(help="folder with recipe.toml")]
@@ -142,6 +142,43 @@ def train(
             f"  head     C = {trained.regularization:g}, macro-F1 {trained.macro_f1:.4f} on dev, where "
             f"C and the thresholds were chosen; written to {folder}"
         )
+
+
+@app.command()
+def published_head(recipe_folder: RecipeFolder, target: Path) -> None:
+    """Copy the published head's ONNX file, as it is, to TARGET."""
+    with _errors():
+        loaded = recipe.load(recipe_folder)
+        source = _source(recipe_folder, loaded.head.source, "HEAD")
+        write_bytes(target, source.file(HEAD_FILE).read_bytes())
+
+
+@app.command()
+def random_bge(folder: Path) -> None:
+    """Write an encoder of BGE-small's shape and a head, both with random weights."""
+    with _errors():
+        from export import random_bge as randomly
+
+        randomly.write(folder)
+        console.print("  export   random-bge 12 layers, 384 hidden, and a head; seeded random weights")
+
+
+@app.command()
+def bench_torch(
+    recipe_folder: RecipeFolder,
+    build_folder: BuildFolder,
+    threads: Annotated[int, typer.Option(help="of torch and of the head's session")] = 1,
+) -> None:
+    """Serve the original pair to the benchmark (JSON lines; not for hands)."""
+    with _errors():
+        from export import bench_torch as torch_pair
+        from export.contract import HeadInfo
+        from export.protocol import serve
+
+        loaded, source, info = _open_encoder(recipe_folder)
+        head_source = _source(recipe_folder, loaded.head.source, "HEAD")
+        classifier = HeadInfo.read(build_folder / "head.json")
+        serve(lambda: torch_pair.load(source, head_source, info, classifier, threads))
 
 
 if __name__ == "__main__":

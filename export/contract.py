@@ -98,6 +98,10 @@ class GateError(ToolchainError):
     """A finished graph that is over a tolerance of its recipe."""
 
 
+class BenchmarkError(ToolchainError):
+    """A contender of the benchmark that cannot be run, dies, or answers with something else."""
+
+
 @dataclass(frozen=True)
 class _JsonFile:
     def to_json(self) -> str:

@@ -23,14 +23,19 @@ _SUM_TOLERANCE = 1e-5
 class OriginalHead:
     """A published head in onnxruntime; calling it gives both probabilities of every label."""
 
-    def __init__(self, name: str, model: onnx.ModelProto, layout: Layout, outputs: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, model: onnx.ModelProto, layout: Layout, outputs: Sequence[str], threads: int = 0
+    ) -> None:
         """Open a head; `outputs` is one output a label, or the one that holds all labels.
+
+        `threads` 0 leaves their number to onnxruntime.
 
         Raises:
             HeadError: onnxruntime does not load it.
         """
         self._name, self._layout, self._outputs = name, layout, list(outputs)
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(

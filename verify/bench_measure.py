@@ -1,0 +1,92 @@
+"""What the times of the rounds come to: one row a contender, for one number of threads and batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from verify import bench_floor as floors
+from verify import bench_texts as texts
+from verify.bench_contenders import Contender
+from verify.bench_process import Worker
+from verify.bench_statistics import percentile_ms, ratio, spread
+
+
+@dataclass(frozen=True)
+class Work:
+    """What everybody did in each round: texts, real tokens, and the MACs they need."""
+
+    texts: list[int]
+    tokens: list[int]
+    macs: list[float]
+
+
+def work(rounds: Sequence[Sequence[texts.Ids]], shape: floors.Shape) -> Work:
+    """Count the work of each round's batches."""
+    rows = [[row for batch in one for row in batch] for one in rounds]
+    return Work(
+        [len(one) for one in rows],
+        [sum(len(row) for row in one) for one in rows],
+        [sum(floors.macs(shape, len(row)) for row in one) for one in rows],
+    )
+
+
+def _rates(amounts: Sequence[float], seconds: Sequence[float]) -> list[float]:
+    return [amount / time for amount, time in zip(amounts, seconds, strict=True)]
+
+
+def measurements(
+    times: Mapping[str, list[list[float]]],
+    done: Work,
+    contenders: Sequence[Contender],
+    peaks: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Return a row a contender.
+
+    Args:
+        times: contender → for each round, the seconds of its calls.
+        done: what each round held.
+        contenders: whom to report, in order.
+        peaks: precision → the machine's MAC/s with this number of threads.
+    """
+    totals = {one.name: [sum(calls) for calls in times[one.name]] for one in contenders}
+    rows = []
+    for one in contenders:
+        mine = totals[one.name]
+        calls = [seconds for turn in times[one.name] for seconds in turn]
+        peak = peaks[one.precision]
+        rows.append(
+            {
+                "contender": one.name,
+                "texts_per_second": asdict(spread(_rates(done.texts, mine))),
+                "tokens_per_second": asdict(spread(_rates(done.tokens, mine))),
+                "latency_ms": {"p50": percentile_ms(calls, 50), "p99": percentile_ms(calls, 99)},
+                "calls": len(calls),
+                "share_of_floor": asdict(spread([rate / peak for rate in _rates(done.macs, mine)])),
+                "times_as_fast_as": {
+                    other.name: asdict(ratio(totals[other.name], mine))
+                    for other in contenders
+                    if other is not one
+                },
+                "rounds_texts_per_second": _rates(done.texts, mine),
+            }
+        )
+    return rows
+
+
+def process(worker: Worker) -> dict[str, Any]:
+    """Return what a contender's process took: `load_seconds` its files, `start_seconds` all of it."""
+    return {
+        "load_seconds": worker.ready["load_seconds"],
+        "start_seconds": worker.start_seconds,
+        "peak_memory_bytes": worker.peak_bytes,
+        "size_bytes": worker.ready["size_bytes"],
+        "versions": worker.ready["versions"],
+    }
+
+
+def flatness(swept: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """Return contender → its highest over its lowest median cost of a real token."""
+    medians = {name: [row["us_per_token"]["median"] for row in rows] for name, rows in swept.items()}
+    return {name: max(costs) / min(costs) for name, costs in medians.items()}

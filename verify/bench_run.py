@@ -1,0 +1,152 @@
+"""One run of the benchmark: everybody interleaved, one number of threads after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from verify import bench_floor as floors
+from verify import bench_texts as texts
+from verify.bench_contenders import PRODUCTS, SWEPT, Contender, products
+from verify.bench_measure import flatness, measurements, process, work
+from verify.bench_process import Worker, started
+from verify.bench_statistics import Turn, interleave, spread
+
+_TIMEOUT_SECONDS = 300.0
+_WARM_UP_BATCHES = 4
+_PRODUCT_CALLS = 5
+_AGREEMENT_TEXTS = 32
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is run; `texts` is per round and contender, `sweep_rounds` 0 leaves the sweeps out."""
+
+    rounds: int = 7
+    texts: int = 64
+    threads: tuple[int, ...] = (1, 2)
+    sizes: tuple[int, ...] = (1, 8, 32)
+    sweep_rounds: int = 3
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What the floor and the sweeps need to know of the encoder."""
+
+    shape: floors.Shape
+    max_length: int
+    products: list[floors.Product]
+
+
+def _turn(worker: Worker, rounds: Sequence[Sequence[texts.Ids]]) -> Turn:
+    return lambda index: worker.seconds(rounds[index])
+
+
+def _agreement(workers: Mapping[str, Worker], ids: texts.Ids, contenders: Sequence[Contender]) -> Any:
+    """Return name → largest difference of a probability from the first contender's, on some texts."""
+    found = [np.array(workers[one.name].probabilities(ids[:_AGREEMENT_TEXTS])) for one in contenders]
+    return {one.name: float(abs(mine - found[0]).max()) for one, mine in zip(contenders, found, strict=True)}
+
+
+def _sweep(
+    workers: Mapping[str, Worker], points: Mapping[int, list[texts.Ids]], rounds: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Return name → for each point, microseconds a real token; the points, too, take turns."""
+    swept = {name: worker for name, worker in workers.items() if name in SWEPT}
+    turns = {
+        (point, name): _turn(worker, [batches] * rounds)
+        for point, batches in points.items()
+        for name, worker in swept.items()
+    }
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in swept}
+    for (point, name), times in interleave(turns, rounds).items():
+        count = texts.tokens(points[point])
+        cost = spread([sum(seconds) / count * 1e6 for seconds in times])
+        found[name].append({"at": point, "calls": len(points[point]), "us_per_token": asdict(cost)})
+    return found
+
+
+def _rounds(
+    workers: Mapping[str, Worker],
+    contenders: Sequence[Contender],
+    rounds: Sequence[Sequence[texts.Ids]],
+    products_order: Sequence[int],
+) -> dict[str, list[list[float]]]:
+    """Warm everybody up, then run the rounds; the bare products run in each of them, too."""
+    turns = {one.name: _turn(workers[one.name], rounds) for one in contenders}
+    turns[PRODUCTS] = _turn(workers[PRODUCTS], [[[[index]] for index in products_order]] * len(rounds))
+    for one in contenders:
+        workers[one.name].seconds(rounds[0][:_WARM_UP_BATCHES])
+    return interleave(turns, len(rounds))
+
+
+def _threads(
+    workers: Mapping[str, Worker],
+    contenders: Sequence[Contender],
+    encoder: Encoder,
+    rounds_ids: Sequence[texts.Ids],
+    plan: Plan,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the measurements and the peaks of one number of threads."""
+    order = [index for index in range(len(encoder.products)) for _ in range(_PRODUCT_CALLS)]
+    by_size = {}
+    for size in plan.sizes:
+        rounds = [texts.batches(one, size) for one in rounds_ids]
+        by_size[size] = _rounds(workers, contenders, rounds, order), work(rounds, encoder.shape)
+    calls = [times[PRODUCTS] for times, _ in by_size.values()]
+    peaks = [
+        floors.peaks(encoder.products, list(zip(order, one, strict=True))) for turns in calls for one in turns
+    ]
+    best = {kind: max(peak[kind] for peak in peaks) for kind in peaks[0]}
+    rows = [
+        {"batch": size, **row}
+        for size, (times, done) in by_size.items()
+        for row in measurements(times, done, contenders, best)
+    ]
+    kinds = [
+        {"precision": kind, "peak_macs_per_second": asdict(spread([peak[kind] for peak in peaks]))}
+        for kind in sorted(best)
+    ]
+    return rows, kinds
+
+
+def run(
+    contenders: Sequence[Contender], encoder: Encoder, ids: texts.Ids, plan: Plan, say: Say
+) -> dict[str, Any]:
+    """Measure all contenders on `ids`, the token ids of texts in natural order.
+
+    Returns:
+        The measurements, as `bench.json` has them.
+
+    Raises:
+        BenchmarkError: a contender's file is missing, or it dies, answers wrongly or not at all.
+    """
+    listed = [*contenders, products([product.file for product in encoder.products])]
+    rounds_ids = texts.slices(ids, plan.texts, plan.rounds)
+    average = texts.tokens(rounds_ids) / sum(len(one) for one in rounds_ids)
+    macs = floors.macs(encoder.shape, average)
+    found: dict[str, Any] = {"plan": asdict(plan), "average_tokens": average, "macs_per_text": macs}
+    found |= {"processes": [], "floors": [], "measurements": []}
+    for threads in plan.threads:
+        with started({one.name: one.command(threads) for one in listed}, _TIMEOUT_SECONDS) as workers:
+            agreement = _agreement(workers, ids, contenders)
+            rows, peaks = _threads(workers, contenders, encoder, rounds_ids, plan)
+            found["measurements"] += [{"threads": threads, **row} for row in rows]
+            for peak in peaks:
+                floor = peak["peak_macs_per_second"]["high"] / macs
+                found["floors"].append({"threads": threads, **peak, "texts_per_second": floor})
+            for one in contenders:
+                record = {"contender": one.name, "threads": threads, **process(workers[one.name])}
+                found["processes"].append({**record, "max_probability_error": agreement[one.name]})
+            say(f"threads {threads}: {plan.rounds} rounds of {plan.texts} texts a batch size")
+            if plan.sweep_rounds and threads == max(plan.threads):
+                length = encoder.max_length
+                found["by_length"] = _sweep(workers, texts.by_length(ids, length), plan.sweep_rounds)
+                found["by_batch"] = _sweep(workers, texts.by_size(ids, length), plan.sweep_rounds)
+                found["by_batch_max_over_min"] = flatness(found["by_batch"])
+                say(f"threads {threads}: cost of a token by length and by batch size")
+    return found

@@ -1,0 +1,55 @@
+"""What many noisy times come to: medians with their spread, percentiles, ratios within a round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+Turn = Callable[[int], list[float]]
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of some rounds, the lowest and the highest."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return the median, the lowest and the highest of at least one value."""
+    return Spread(float(np.median(values)), float(min(values)), float(max(values)))
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
+    """Divide round by round, then take the median: what slows a whole round down drops out."""
+    return spread([a / b for a, b in zip(above, below, strict=True)])
+
+
+def percentile_ms(seconds: Sequence[float], percent: float) -> float:
+    """Return a percentile of call times, in milliseconds."""
+    return float(np.percentile(seconds, percent)) * 1e3
+
+
+def interleave(turns: Mapping[Key, Turn], rounds: int) -> dict[Key, list[list[float]]]:
+    """Let everybody run once a round, in an order that moves on by one each round.
+
+    Args:
+        turns: name → what runs one round, given its index, and returns the seconds of its calls.
+        rounds: at least 1.
+
+    Returns:
+        Name → for each round, the seconds of its calls.
+    """
+    names = list(turns)
+    found: dict[Key, list[list[float]]] = {name: [] for name in names}
+    for index in range(rounds):
+        start = index % len(names)
+        for name in names[start:] + names[:start]:
+            found[name].append(turns[name](index))
+    return found
