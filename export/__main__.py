@@ -121,6 +121,21 @@ def reference(
 
 
 @app.command()
+def calibration(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
+    """Write the token ids that a quantization is chosen and judged on: calibration.npz."""
+    with _errors():
+        from export import calibration as chosen
+        from export import reference as originals
+        from export import tokens
+
+        _, source, info = _open_encoder(recipe_folder)
+        tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
+        arrays = chosen.build(tokenizer, info.max_length, build_folder / "go_emotions")
+        originals.write(build_folder / "calibration.npz", arrays)
+        console.print(f"  export   calibration {arrays['source'].tobytes().decode()}")
+
+
+@app.command()
 def train(
     recipe_folder: RecipeFolder,
     build_folder: BuildFolder,

@@ -58,6 +58,11 @@ def _download(split: str, path: Path) -> None:
     write_bytes(path, content)
 
 
+def present(split: str, cache: Path) -> bool:
+    """Whether a split can be read without a download."""
+    return bool(os.environ.get(GO_EMOTIONS_DIR)) or (cache / f"{split}.tsv").exists()
+
+
 def locate(split: str, cache: Path) -> Path:
     """Return the path of a split's TSV: in `GO_EMOTIONS_DIR` where set, else downloaded to `cache`.
 

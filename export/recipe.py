@@ -65,6 +65,8 @@ class VariantPart(_Part):
 
     max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
     max_flip_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+    # 7 where the graph must also be right on CPUs whose int8 products saturate; `int8` only.
+    weight_bits: Literal[7, 8] = 8
 
     @model_validator(mode="after")
     def _states_a_tolerance(self) -> Self:

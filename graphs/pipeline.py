@@ -26,6 +26,7 @@ from graphs import (
     unfuse,
 )
 from graphs.head import LinearHead, SubgraphHead
+from graphs.plan import Plan
 
 Counts = dict[str, int]
 
@@ -37,6 +38,13 @@ class Job:
     recipe: Recipe
     encoder: EncoderInfo
     head: LinearHead | SubgraphHead
+    plan: Plan | None = None
+
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a quantized weight, as the recipe says."""
+        return self.recipe.variants["int8"].weight_bits
 
 
 @dataclass(frozen=True)
@@ -96,16 +104,30 @@ def _simplify(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _quantize(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    model, count = quantize.quantize(model, merge.head_node(job.recipe.contract))
-    return model, {"products in int8": count}
+    return model, {"products in int8": quantize.quantize(model, _plan(job))}
 
 
-def _stamp(quantization: str) -> Callable[[ir.Model, Job], tuple[ir.Model, Counts]]:
-    def run(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-        values = stamp.metadata(job.recipe, job.encoder, job.head.info, quantization)
-        return model, {"properties": stamp.stamp(model, values)}
+def _plan(job: Job) -> Plan:
+    if job.plan is None:
+        raise GraphError("no quantization plan; `make quantize` finds one")
+    for name, found, expected in (
+        ("encoder_sha256", job.plan.encoder_sha256, job.encoder.weights_sha256),
+        ("head_sha256", job.plan.head_sha256, job.head.info.model_sha256),
+        ("weight_bits", job.plan.weight_bits, job.weight_bits),
+    ):
+        if found != expected:
+            raise GraphError(f"the quantization plan has {name} {found}, expected {expected}; search again")
+    return job.plan
 
-    return run
+
+def _stamp_float(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    values = stamp.metadata(job.recipe, job.encoder, job.head.info, "none")
+    return model, {"properties": stamp.stamp(model, values)}
+
+
+def _stamp_int8(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    values = stamp.metadata(job.recipe, job.encoder, job.head.info, _plan(job).description)
+    return model, {"properties": stamp.stamp(model, values)}
 
 
 def _each_layer(job: Job) -> Counts:
@@ -114,8 +136,16 @@ def _each_layer(job: Job) -> Counts:
 
 
 def _int8_products(job: Job) -> Counts:
-    # A layer's attention (its q, k and v are one product), its output, and the two of its feed-forward.
-    return {"products in int8": 4 * job.encoder.layers}
+    # A linear layer each; one more for a second term, for channels kept in float, for CLS rows.
+    count = 0
+    for name, site in _plan(job).sites.items():
+        cls_rows = job.encoder.pooling == "cls" and name == f"layer_{job.encoder.layers - 1}_qkv"
+        terms = {"int8": 1, "int8x2": 2, "float": 0}[site.mode]
+        count += terms * (2 if cls_rows else 1)
+        if site.mode != "float" and site.float_channels:
+            up = _plan(job).sites[name.replace("down", "up")]
+            count += {"int8": 1, "int8x2": 2, "float": 0}[up.mode]
+    return {"products in int8": count}
 
 
 MERGE = (
@@ -131,10 +161,10 @@ PACK = (
     Step("prune", _prune, lambda job: {"layers": int(job.encoder.pooling == "cls")}),
 )
 SIMPLIFY = (Step("simplify", _simplify, None),)
-FP32 = (Step("stamp", _stamp("none"), lambda job: {"properties": 11}),)
+FP32 = (Step("stamp", _stamp_float, lambda job: {"properties": 11}),)
 INT8 = (
     Step("quantize", _quantize, _int8_products),
-    Step("stamp", _stamp(quantize.QUANTIZATION), lambda job: {"properties": 11}),
+    Step("stamp", _stamp_int8, lambda job: {"properties": 11}),
 )
 STAGES = {"merge": MERGE, "pack": PACK, "simplify": SIMPLIFY, "fp32": FP32, "int8": INT8}
 

@@ -1,48 +1,133 @@
-"""Quantizing: float32 matrix products to int8."""
+"""Quantizing: linear layers to int8 products with constant scales, tables to int8 rows."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from collections import Counter
-from pathlib import Path
-
+import numpy as np
 import onnx_ir as ir
-from onnx import TensorProto
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from numpy.typing import NDArray
 
-QUANTIZATION = "dynamic int8 per channel"
+from export.contract import GraphError
+from graphs import build, sites
+from graphs.layout import Chain
+from graphs.plan import Plan, Site
+from graphs.smooth import GELU_ZERO_POINT, mean_of, smooth
+
+_WORDS = "word_embedding"
+# The second term holds what the first rounded off: half a step to either side.
+_SECOND_LEVELS = 254
+_SECOND_ZERO_POINT = _ZERO_POINT = 128
 
 
-def quantize(model: ir.Model, head_node: str) -> tuple[ir.Model, int]:
-    """Quantize the encoder's weights to int8 per channel, activations when the graph runs.
-
-    In: `MatMul` and `Attention` with constant weights, `Gather` from a float table. Out:
-    `DynamicQuantizeLinear` with `MatMulInteger`, `QAttention`, and `Gather` with a
-    `DequantizeLinear`; the node called `head_node` stays float. An activation has one scale a
-    tensor, so a text's answer depends on the batch it is in, and the error has no bound but the
-    recipe's gate.
+def round_columns(
+    weight_kn: NDArray[np.float32], bits: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Round a weight to symmetric integers of `bits`, a scale a column.
 
     Returns:
-        The quantized model, and how many matrix products and attentions it quantized.
+        int8 `[k, n]` and float32 `[n]`; weight ≈ integers * scale.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        ir.save(model, source)
-        # It advises shape inference on the root logger; the fuser has done that.
-        logging.disable(logging.WARNING)
-        quantize_dynamic(
-            source,
-            target,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            # A few columns cost nothing and decide everything; the tool splits a Gemm before it looks.
-            nodes_to_exclude=[head_node, f"{head_node}_MatMul"],
-            # The contrib operators' outputs have no inferred type; pooling multiplies no weight.
-            extra_options={"DefaultTensorType": TensorProto.FLOAT, "MatMulConstBOnly": True},
+    levels = 2 ** (bits - 1) - 1
+    scale_n = np.abs(weight_kn).max(axis=0) / np.float32(levels)
+    scale_n = np.where(scale_n > 0, scale_n, np.float32(1)).astype(np.float32)
+    return np.clip(np.rint(weight_kn / scale_n), -levels, levels).astype(np.int8), scale_n
+
+
+def _terms(chain: Chain, value: ir.Value, site: Site, zero: int) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
+    """Quantize an activation in steps; return each term with its scale and zero point."""
+
+    def scalar(name: str, number: np.generic) -> ir.Value:
+        return build.constant(chain.graph, f"{chain.prefix}_{name}", np.array(number))
+
+    one, point = scalar("scale", np.float32(1)), scalar("zero_point", np.uint8(zero))
+    first = chain.add("QuantizeLinear", [value, one, point], "u8")
+    if site.mode == "int8":
+        return [(first, one, point)]
+    scale = scalar("second_scale", np.float32(1 / _SECOND_LEVELS))
+    middle = scalar("second_zero_point", np.uint8(_SECOND_ZERO_POINT))
+    kept = chain.add("DequantizeLinear", [first, one, point], "kept")
+    rest = chain.add("Sub", [value, kept], "rest")
+    second = chain.add("QuantizeLinear", [rest, scale, middle], "second_u8")
+    return [(first, one, point), (second, scale, middle)]
+
+
+def _product(
+    chain: Chain,
+    node: ir.Node,
+    terms: list[tuple[ir.Value, ir.Value, ir.Value]],
+    mean_k: NDArray[np.float32],
+    bits: int,
+) -> None:
+    """Replace a linear layer by an int8 product a term; its bias makes up for the rounding's mean."""
+    if node.inputs[1] is None or node.inputs[2] is None:
+        raise GraphError(f"{node.name}: expected a weight and a bias")
+    weight, bias = build.array_of(node.inputs[1]), build.array_of(node.inputs[2])
+    integers, scale = round_columns(weight, bits)
+    lost = (mean_k[:, None].astype(np.float64) * (weight - integers * scale)).sum(axis=0)
+    packed = build.constant(chain.graph, f"{node.name}_weight_s8", integers)
+    scales = build.constant(chain.graph, f"{node.name}_weight_scale", scale)
+    offset = build.constant(chain.graph, f"{node.name}_bias_corrected", (bias + lost).astype(np.float32))
+    parts = []
+    for number, (quantized, step, zero) in enumerate(terms):
+        made = build.node(
+            "MatMulIntegerToFloat",
+            [quantized, packed, step, scales, zero, None, *([offset] if number == 0 else [])],
+            f"{node.name}_int8" + ("_second" if number else ""),
+            domain=build.MICROSOFT,
         )
-        logging.disable(logging.NOTSET)
-        result = ir.from_proto(ir.to_proto(ir.load(target)))
-    counts = Counter(node.op_type for node in result.graph)
-    integer = ("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention")
-    return result, sum(counts[name] for name in integer)
+        chain.graph.insert_before(node, made)
+        parts.append(made.outputs[0])
+    result = parts[0] if len(parts) == 1 else chain.add("Add", parts, f"{node.name}_terms")
+    node.outputs[0].replace_all_uses_with(result)
+    chain.graph.remove(node, safe=True)
+
+
+def _words(graph: ir.Graph) -> None:
+    """`Gather` from the float32 word table → from int8 rows, and from their scales."""
+    gather = next((node for node in graph if node.name == _WORDS), None)
+    if gather is None or gather.inputs[0] is None:
+        raise GraphError(f"found no node {_WORDS}")
+    integers, scale = round_columns(np.ascontiguousarray(build.array_of(gather.inputs[0]).T), 8)
+    table = build.constant(graph, "word_embeddings_s8", np.ascontiguousarray(integers.T))
+    scales = build.constant(graph, "word_embeddings_scale", scale[:, None])
+    chain = Chain(graph, gather, _WORDS)
+    rows = chain.add("Gather", [table, gather.inputs[1]], "s8", axis=0)
+    factors = chain.add("Gather", [scales, gather.inputs[1]], "scale", axis=0)
+    floats = chain.add("Cast", [rows], "float", to=ir.DataType.FLOAT)
+    gather.outputs[0].replace_all_uses_with(chain.add("Mul", [floats, factors], "row"))
+
+
+def quantize(model: ir.Model, plan: Plan) -> int:
+    """Quantize a packed graph as a plan says, in place.
+
+    In: a packed graph, float32. Out: per site `QuantizeLinear` with a constant scale and zero point
+    (u8), and `MatMulIntegerToFloat` with s8 weights, a scale a column; the word table as s8 rows with
+    a scale a row. Sites in mode `float`, the head and the positions stay as they are. No scale
+    depends on the input, so a text's answer does not depend on its batch.
+
+    Returns:
+        How many int8 products the graph has.
+
+    Raises:
+        GraphError: the graph's sites are not the plan's.
+    """
+    graph = model.graph
+    smoothed = smooth(model, plan)
+    count = 0
+    for nodes in sites.find(model):
+        site = smoothed[nodes.name]
+        if site.mode == "float":
+            continue
+        zero = GELU_ZERO_POINT if nodes.kind == sites.GELU else _ZERO_POINT
+        mean = mean_of(site, nodes.kind)
+        inputs = dict.fromkeys(node.inputs[0] for node in nodes.linears if node.inputs[0] is not None)
+        for number, value in enumerate(inputs):
+            readers = [node for node in nodes.linears if node.inputs[0] is value]
+            chain = Chain(graph, readers[0], f"{nodes.name}{'_rows' if number else ''}")
+            terms = _terms(chain, value, site, zero)
+            for reader in readers:
+                _product(Chain(graph, reader, chain.prefix), reader, terms, mean, plan.weight_bits)
+                count += len(terms)
+    _words(graph)
+    graph.sort()
+    build.remove_unused(model)
+    return count

@@ -1,0 +1,131 @@
+"""A quantization plan: what `quantize` does, and all it needs to know; `quantization.json`."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.contract import ArtifactError
+
+Mode = Literal["int8", "int8x2", "float"]
+PLAN_FILE = "quantization.json"
+
+
+@dataclass(frozen=True)
+class Range:
+    """What calibration saw at one activation, float32 `[k]` each: the range to keep, and the mean."""
+
+    low_k: NDArray[np.float32]
+    high_k: NDArray[np.float32]
+    mean_k: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One quantized activation: its mode, and the channels (indices) that are multiplied in float32.
+
+    `int8` is one u8 term; `int8x2` is two, of which the second holds what the first rounded off.
+    """
+
+    mode: Mode
+    float_channels: tuple[int, ...]
+    range: Range
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A quantization of one encoder with one head; replayed without calibration or search.
+
+    `sites` are by name, in graph order. `weight_bits` is 8, or 7 for CPUs whose int8 products
+    saturate. `record` says how the plan was found, for people.
+    """
+
+    encoder_sha256: str
+    head_sha256: str
+    weight_bits: int
+    sites: dict[str, Site]
+    record: dict[str, Any]
+
+    def with_mode(self, name: str, mode: Mode) -> Plan:
+        """Return the plan with another mode at one site."""
+        return replace(self, sites={**self.sites, name: replace(self.sites[name], mode=mode)})
+
+    @property
+    def description(self) -> str:
+        """What the metadata says of the quantization."""
+        count = {mode: sum(site.mode == mode for site in self.sites.values()) for mode in get_args(Mode)}
+        parts = [f"{number} {mode}" for mode, number in count.items() if number]
+        return f"static int8, {self.weight_bits}-bit weights per column; activations: {', '.join(parts)}"
+
+
+def _packed(array: NDArray[np.float32]) -> str:
+    return base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")
+
+
+def _unpacked(text: str) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
+
+
+def dump(plan: Plan) -> str:
+    """Return the content of a file that `read` reads back exactly; arrays are base64 of float32."""
+    sites = {
+        name: {
+            "mode": site.mode,
+            "float_channels": list(site.float_channels),
+            "low": _packed(site.range.low_k),
+            "high": _packed(site.range.high_k),
+            "mean": _packed(site.range.mean_k),
+        }
+        for name, site in plan.sites.items()
+    }
+    content = {
+        "encoder_sha256": plan.encoder_sha256,
+        "head_sha256": plan.head_sha256,
+        "weight_bits": plan.weight_bits,
+        "record": plan.record,
+        "sites": sites,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _site(path: Path, name: str, content: dict[str, Any]) -> Site:
+    limits = Range(*(_unpacked(content[key]) for key in ("low", "high", "mean")))
+    mode = content["mode"]
+    if mode not in get_args(Mode):
+        raise ArtifactError(f"{path}: {name}: mode: found {mode!r}, expected one of {get_args(Mode)}")
+    width = len(limits.low_k)
+    if not (len(limits.high_k) == len(limits.mean_k) == width) or not np.all(limits.low_k < limits.high_k):
+        raise ArtifactError(f"{path}: {name}: expected as many low, high and mean, each low below its high")
+    channels = tuple(content["float_channels"])
+    if len(set(channels)) != len(channels) or not all(0 <= index < width for index in channels):
+        raise ArtifactError(f"{path}: {name}: float_channels: expected different ones of {width}")
+    return Site(mode, channels, limits)
+
+
+def read(path: Path) -> Plan:
+    """Read a plan.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, or says what no plan can.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        sites = {name: _site(path, name, site) for name, site in content["sites"].items()}
+        plan = Plan(
+            content["encoder_sha256"],
+            content["head_sha256"],
+            content["weight_bits"],
+            sites,
+            content["record"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(f"{path}: cannot be read as a quantization plan: {error!r}") from error
+    if plan.weight_bits not in (7, 8):
+        raise ArtifactError(f"{path}: weight_bits: found {plan.weight_bits!r}, expected 7 or 8")
+    return plan

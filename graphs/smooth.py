@@ -1,0 +1,179 @@
+"""Smoothing: each activation in units of its own quantization step, at no or little cost. Exact."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from export.contract import GraphError
+from graphs import build, sites
+from graphs.pack import LAYER
+from graphs.plan import Plan, Range, Site
+from graphs.sites import SiteNodes
+
+# Steps to either side of the centre; after GELU, steps below zero (its least value is -0.17).
+HALF_STEPS = 127
+GELU_ZERO_POINT = 20
+GELU_LEAST = 0.17
+_JOINED = "_joined"
+
+
+def steps_of(site: Site, kind: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return a site's offset and step per channel: `(x - offset) / step` is what is rounded."""
+    limits = site.range
+    if kind != sites.GELU:
+        half = (limits.high_k - limits.low_k) / np.float32(2)
+        return (limits.high_k + limits.low_k) / np.float32(2), half / np.float32(HALF_STEPS)
+    step = np.maximum(limits.high_k / np.float32(255 - GELU_ZERO_POINT), GELU_LEAST / GELU_ZERO_POINT)
+    return np.zeros_like(step), step.astype(np.float32)
+
+
+def mean_of(site: Site, kind: str) -> NDArray[np.float32]:
+    """Return the mean of a smoothed activation, in steps."""
+    offset, step = steps_of(site, kind)
+    return (site.range.mean_k - offset) / step
+
+
+def _replace(graph: ir.Graph, node: ir.Node, index: int, array: NDArray[np.float32]) -> None:
+    old = node.inputs[index]
+    name = str(old.name) if old is not None else f"{node.name}_{index}"
+    node.replace_input_with(index, build.constant(graph, name, array.astype(np.float32)))
+
+
+def _array(node: ir.Node, index: int) -> NDArray[np.float32]:
+    value = node.inputs[index]
+    if value is None:
+        raise GraphError(f"{node.name}: found no input {index}")
+    return build.array_of(value)
+
+
+def _take_up(graph: ir.Graph, node: ir.Node, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
+    """Let a linear layer read the smoothed activation."""
+    weight = _array(node, 1)
+    # A sum of rows, not a product: the same bits on every machine.
+    moved = (offset[:, None].astype(np.float64) * weight).sum(axis=0)
+    _replace(graph, node, 2, _array(node, 2) + moved.astype(np.float32))
+    _replace(graph, node, 1, weight * step[:, None])
+
+
+def _residual(
+    graph: ir.Graph, reader: ir.Node, index: int, offset: NDArray[np.float32], step: NDArray[np.float32]
+) -> None:
+    """Undo the smoothing for a residual sum; the offset goes into the other summand's bias."""
+    other = reader.inputs[1 - index]
+    linear = other.producer() if other is not None else None
+    if linear is not None and str(linear.name).endswith(_JOINED) and linear.inputs[2] is not None:
+        linear = linear.inputs[2].producer()
+    if reader.op_type != "Add" or linear is None or linear.op_type != "Gemm":
+        raise GraphError(f"{reader.name}: found {reader.op_type}, expected a linear layer and its residual")
+    _replace(graph, linear, 2, _array(linear, 2) + offset)
+    factor = build.constant(graph, f"{reader.name}_step", step)
+    restored = build.node("Mul", [reader.inputs[index], factor], f"{reader.name}_residual")
+    graph.insert_before(reader, restored)
+    reader.replace_input_with(index, restored.outputs[0])
+
+
+def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
+    producer = site.value.producer()
+    if producer is None or producer.op_type != "LayerNormalization":
+        raise GraphError(f"{site.name}: expected a normalization before it")
+    values = [site.value, *([site.rows.outputs[0]] if site.rows is not None else [])]
+    for use in [use for value in values for use in value.uses()]:
+        if use.node is not site.rows and use.node not in site.linears:
+            _residual(graph, use.node, use.idx, offset, step)
+    _replace(graph, producer, 1, _array(producer, 1) / step)
+    _replace(graph, producer, 2, (_array(producer, 2) - offset) / step)
+
+
+def _context(
+    graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]
+) -> None:
+    layer = LAYER.format(site.layer)
+    named = {node.name: node for node in graph}
+    projection = named.get(f"{layer}_qkv") or named.get(f"{layer}_key_value")
+    if projection is None:
+        raise GraphError(f"{site.name}: found no projection of its values")
+    # Weights of an attention sum to 1, so an offset of the values is one of the context.
+    weight, bias = _array(projection, 1).copy(), _array(projection, 2).copy()
+    weight[:, -site.width :] /= step
+    bias[-site.width :] = (bias[-site.width :] - offset) / step
+    _replace(graph, projection, 1, weight)
+    _replace(graph, projection, 2, bias)
+
+
+def _split(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
+    """Take some channels after GELU out into a float product of their own, which adds to the other."""
+    gelu, down = site.value.producer(), site.linears[0]
+    up = gelu.inputs[0].producer() if gelu is not None and gelu.inputs[0] is not None else None
+    if gelu is None or up is None or up.op_type != "Gemm":
+        raise GraphError(f"{site.name}: expected a linear layer and GELU before it")
+    kept = np.setdiff1d(np.arange(site.width), channels)
+    chosen = np.array(channels)
+    weight, bias, out = _array(up, 1), _array(up, 2), _array(down, 1)
+    arrays = [build.constant(graph, f"{up.name}_float_weight", weight[:, chosen])]
+    arrays.append(build.constant(graph, f"{up.name}_float_bias", bias[chosen]))
+    side = build.node("Gemm", [up.inputs[0], *arrays], f"{up.name}_float")
+    side_gelu = build.node("Gelu", [side.outputs[0]], f"{gelu.name}_float", domain=build.MICROSOFT)
+    side_out = build.constant(graph, f"{down.name}_float_weight", out[chosen])
+    joined = build.node("Gemm", [side_gelu.outputs[0], side_out, down.outputs[0]], f"{down.name}{_JOINED}")
+    graph.insert_after(down, [side, side_gelu, joined])
+    for use in [use for use in down.outputs[0].uses() if use.node is not joined]:
+        use.node.replace_input_with(use.idx, joined.outputs[0])
+    _replace(graph, up, 1, weight[:, kept])
+    _replace(graph, up, 2, bias[kept])
+    _replace(graph, down, 1, out[kept])
+
+
+def _reduced(site: Site) -> Site:
+    kept = np.setdiff1d(np.arange(len(site.range.low_k)), site.float_channels)
+    limits = site.range
+    return Site(site.mode, (), Range(limits.low_k[kept], limits.high_k[kept], limits.mean_k[kept]))
+
+
+def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
+    """Bring each activation that the plan quantizes to units of its step, in place.
+
+    In: a packed graph. Out: the same function. A normalization's gamma and beta carry its output's
+    step and offset, and the residual that reads it too has a `Mul`; the value projection's columns
+    carry the context's; after GELU there is a `Mul`. Float channels leave by a small product of
+    their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
+
+    Returns:
+        The sites as the graph now has them: without the float channels.
+
+    Raises:
+        GraphError: the graph's sites are not the plan's.
+    """
+    graph = model.graph
+    expected, found = list(plan.sites), [site.name for site in sites.find(model)]
+    if found != expected:
+        raise GraphError(f"the plan has sites {expected}, the graph {found}")
+    reduced = {}
+    for nodes in sites.find(model):
+        site = plan.sites[nodes.name]
+        if len(site.range.low_k) != nodes.width:
+            raise GraphError(f"{nodes.name}: found {len(site.range.low_k)} channels, expected {nodes.width}")
+        if site.float_channels and site.mode != "float":
+            _split(graph, nodes, site.float_channels)
+            site = _reduced(site)
+        reduced[nodes.name] = site
+    # Found again: a float side product is one more reader of its normalization.
+    for nodes in sites.find(model):
+        site = reduced[nodes.name]
+        if site.mode == "float":
+            continue
+        offset, step = steps_of(site, nodes.kind)
+        if nodes.kind == sites.NORM:
+            _norm(graph, nodes, offset, step)
+        elif nodes.kind == sites.CONTEXT:
+            _context(graph, nodes, offset, step)
+        else:
+            factor = build.constant(graph, f"{nodes.name}_per_step", 1 / step)
+            scaled = build.node("Mul", [nodes.value, factor], f"{nodes.name}_steps")
+            graph.insert_before(nodes.linears[0], scaled)
+            nodes.linears[0].replace_input_with(0, scaled.outputs[0])
+        for linear in nodes.linears:
+            _take_up(graph, linear, offset, step)
+    build.remove_unused(model)
+    return reduced
