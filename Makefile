@@ -25,11 +25,13 @@ FP32 := $(BUILD)/model.onnx
 INT8 := $(BUILD)/model_quantized.onnx
 SHARED := $(addprefix export/,contract.py files.py recipe.py)
 GRAPHS := $(wildcard graphs/*.py) $(SHARED)
+# A recipe's own plan is replayed; without one, or for other sources, one is searched.
+PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(BUILD)/quantization.json)
 # Graphs that the recipe asks for; a recipe may leave a variant out.
 VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
-.PHONY: artifact export reference merge pack simplify quantize verify package head evaluate \
+.PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
         parity-test-split bench bench-recipe test test-slow lint clean FORCE
 .DELETE_ON_ERROR:
 
@@ -73,8 +75,12 @@ $(BUILD)/simplified.onnx: $(BUILD)/packed.onnx
 	@$(PY) -m graphs simplify $(RECIPE) $(BUILD) $< $@
 $(FP32): $(BUILD)/simplified.onnx
 	@$(PY) -m graphs fp32 $(RECIPE) $(BUILD) $< $@
-$(INT8): $(BUILD)/simplified.onnx
-	@$(PY) -m graphs int8 $(RECIPE) $(BUILD) $< $@
+$(BUILD)/calibration.npz: $(BUILD)/encoder.onnx $(addprefix export/,calibration.py calibration_texts.json)
+	@$(PY) -m export calibration $(RECIPE) $(BUILD)
+$(BUILD)/quantization.json: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
+	@$(PY) -m graphs.search $(RECIPE) $(BUILD)
+$(INT8): $(BUILD)/simplified.onnx $(PLAN)
+	@$(PY) -m graphs int8 $(RECIPE) $(BUILD) $< $@ --plan $(PLAN)
 $(BUILD)/parity.json: $(VARIANTS) $(BUILD)/reference.npz $(addprefix verify/,parity.py session.py)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
 $(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.json verify/card* verify/release.py)
@@ -83,6 +89,10 @@ $(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evalua
 # Makes the committed reference of a recipe, for parity without torch.
 reference: $(BUILD)/reference.npz
 	cp $< $(RECIPE)/reference.npz
+# Searches the recipe's quantization anew, and puts it where builds replay it.
+search: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
+	@$(PY) -m graphs.search $(RECIPE) $(BUILD)
+	cp $(BUILD)/quantization.json $(RECIPE)/quantization.json
 head: $(VENV)
 	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))
 evaluate: $(VARIANTS) $(ASSETS)

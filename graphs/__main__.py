@@ -11,8 +11,8 @@ from rich.console import Console
 
 from export import recipe
 from export.contract import EncoderInfo, GraphError, ToolchainError
-from export.files import replacing
-from graphs import head, pipeline
+from export.files import replacing, sha256_file, write_text
+from graphs import head, pipeline, plan
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -24,6 +24,7 @@ def main(
     build_folder: Path,
     source: Path,
     target: Path,
+    plan_file: Annotated[Path | None, typer.Option("--plan", help="for int8: quantization.json")] = None,
 ) -> None:
     """Run one stage of the graph pipeline on SOURCE and write TARGET."""
     console = Console(highlight=False, soft_wrap=True)
@@ -34,6 +35,7 @@ def main(
             recipe.load(recipe_folder),
             EncoderInfo.read(build_folder / "encoder.json"),
             head.read(build_folder),
+            plan.read(plan_file) if plan_file else None,
         )
         for name, counts, rewritten in pipeline.run(pipeline.load(source), job, stage):
             done = ", ".join(f"{count} {what}" for what, count in counts.items())
@@ -42,6 +44,8 @@ def main(
             console.print(f"  {stage:<9}{name:<11}{done}; {len(rewritten.graph)} nodes")
         with replacing(target) as temporary:
             ir.save(rewritten, temporary)
+            if plan_file and job.plan:
+                write_text(build_folder / plan.USED_FILE, plan.summary(job.plan, sha256_file(plan_file)))
     except ToolchainError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
         raise typer.Exit(1) from error

@@ -42,11 +42,11 @@ def read(path: Path) -> Texts:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            parts = [
+            calibration, held_out = (
                 np.split(file[name], np.cumsum(file[f"{name}_lengths"])[:-1])
                 for name in ("calibration", "held_out")
-            ]
-            return Texts(*parts, source=file["source"].tobytes().decode("utf-8"))
+            )
+            return Texts(calibration, held_out, file["source"].tobytes().decode("utf-8"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
 

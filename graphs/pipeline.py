@@ -40,11 +40,11 @@ class Job:
     head: LinearHead | SubgraphHead
     plan: Plan | None = None
 
-
     @property
     def weight_bits(self) -> int:
         """Bits of a quantized weight, as the recipe says."""
-        return self.recipe.variants["int8"].weight_bits
+        variant = self.recipe.variants.get("int8")
+        return variant.weight_bits if variant else 8
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from export.contract import ArtifactError
 
 Mode = Literal["int8", "int8x2", "float"]
 PLAN_FILE = "quantization.json"
+USED_FILE = "quantization_used.json"
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,16 @@ class Range:
 
 @dataclass(frozen=True)
 class Site:
-    """One quantized activation: its mode, and the channels (indices) that are multiplied in float32.
+    """One quantized activation.
 
-    `int8` is one u8 term; `int8x2` is two, of which the second holds what the first rounded off.
+    Mode `int8` is one u8 term; `int8x2` is two, of which the second holds what the first rounded off.
+    `float_channels` are multiplied in float32, `split_channels` several times, by summands of their
+    weights; both are indices into the k channels.
     """
 
     mode: Mode
     float_channels: tuple[int, ...]
+    split_channels: tuple[int, ...]
     range: Range
 
 
@@ -78,6 +82,7 @@ def dump(plan: Plan) -> str:
         name: {
             "mode": site.mode,
             "float_channels": list(site.float_channels),
+            "split_channels": list(site.split_channels),
             "low": _packed(site.range.low_k),
             "high": _packed(site.range.high_k),
             "mean": _packed(site.range.mean_k),
@@ -94,6 +99,12 @@ def dump(plan: Plan) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def summary(plan: Plan, sha256: str) -> str:
+    """Return what the manifest says of a plan: where it came from, and what it chose."""
+    content = {"plan_sha256": sha256, "weight_bits": plan.weight_bits, **plan.record}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
 def _site(path: Path, name: str, content: dict[str, Any]) -> Site:
     limits = Range(*(_unpacked(content[key]) for key in ("low", "high", "mean")))
     mode = content["mode"]
@@ -102,10 +113,13 @@ def _site(path: Path, name: str, content: dict[str, Any]) -> Site:
     width = len(limits.low_k)
     if not (len(limits.high_k) == len(limits.mean_k) == width) or not np.all(limits.low_k < limits.high_k):
         raise ArtifactError(f"{path}: {name}: expected as many low, high and mean, each low below its high")
-    channels = tuple(content["float_channels"])
-    if len(set(channels)) != len(channels) or not all(0 <= index < width for index in channels):
-        raise ArtifactError(f"{path}: {name}: float_channels: expected different ones of {width}")
-    return Site(mode, channels, limits)
+    chosen = [tuple(content[key]) for key in ("float_channels", "split_channels")]
+    listed = [index for channels in chosen for index in channels]
+    if len(set(listed)) != len(listed) or not all(0 <= index < width for index in listed):
+        raise ArtifactError(
+            f"{path}: {name}: float_channels, split_channels: expected different ones of {width}"
+        )
+    return Site(mode, chosen[0], chosen[1], limits)
 
 
 def read(path: Path) -> Plan:

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from export.contract import GraphError
 from graphs import build, sites
 from graphs.layout import Chain
 from graphs.plan import Plan, Site
+from graphs.rounding import copies_of, round_columns
+from graphs.sites import SiteNodes
 from graphs.smooth import GELU_ZERO_POINT, mean_of, smooth
 
 _WORDS = "word_embedding"
 # The second term holds what the first rounded off: half a step to either side.
 _SECOND_LEVELS = 254
 _SECOND_ZERO_POINT = _ZERO_POINT = 128
-
-
-def round_columns(
-    weight_kn: NDArray[np.float32], bits: int
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Round a weight to symmetric integers of `bits`, a scale a column.
-
-    Returns:
-        int8 `[k, n]` and float32 `[n]`; weight ≈ integers * scale.
-    """
-    levels = 2 ** (bits - 1) - 1
-    scale_n = np.abs(weight_kn).max(axis=0) / np.float32(levels)
-    scale_n = np.where(scale_n > 0, scale_n, np.float32(1)).astype(np.float32)
-    return np.clip(np.rint(weight_kn / scale_n), -levels, levels).astype(np.int8), scale_n
 
 
 def _terms(chain: Chain, value: ir.Value, site: Site, zero: int) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
@@ -40,29 +27,40 @@ def _terms(chain: Chain, value: ir.Value, site: Site, zero: int) -> list[tuple[i
 
     one, point = scalar("scale", np.float32(1)), scalar("zero_point", np.uint8(zero))
     first = chain.add("QuantizeLinear", [value, one, point], "u8")
-    if site.mode == "int8":
-        return [(first, one, point)]
-    scale = scalar("second_scale", np.float32(1 / _SECOND_LEVELS))
-    middle = scalar("second_zero_point", np.uint8(_SECOND_ZERO_POINT))
-    kept = chain.add("DequantizeLinear", [first, one, point], "kept")
-    rest = chain.add("Sub", [value, kept], "rest")
-    second = chain.add("QuantizeLinear", [rest, scale, middle], "second_u8")
-    return [(first, one, point), (second, scale, middle)]
+    found = [(first, one, point)]
+    if site.mode == "int8x2":
+        scale = scalar("second_scale", np.float32(1 / _SECOND_LEVELS))
+        middle = scalar("second_zero_point", np.uint8(_SECOND_ZERO_POINT))
+        kept = chain.add("DequantizeLinear", [first, one, point], "kept")
+        rest = chain.add("Sub", [value, kept], "rest")
+        found.append((chain.add("QuantizeLinear", [rest, scale, middle], "second_u8"), scale, middle))
+    if not site.split_channels:
+        return found
+    copied = chain.integers("split_channels", copies_of(site.split_channels))
+    joined = []
+    for number, (term, scale, zero_point) in enumerate(found):
+        copies = chain.add("Gather", [term, copied], f"copies_{number}", axis=1)
+        joined.append((chain.add("Concat", [term, copies], f"joined_{number}", axis=1), scale, zero_point))
+    return joined
 
 
 def _product(
     chain: Chain,
     node: ir.Node,
     terms: list[tuple[ir.Value, ir.Value, ir.Value]],
-    mean_k: NDArray[np.float32],
+    nodes: SiteNodes,
+    site: Site,
     bits: int,
 ) -> None:
     """Replace a linear layer by an int8 product a term; its bias makes up for the rounding's mean."""
     if node.inputs[1] is None or node.inputs[2] is None:
         raise GraphError(f"{node.name}: expected a weight and a bias")
     weight, bias = build.array_of(node.inputs[1]), build.array_of(node.inputs[2])
-    integers, scale = round_columns(weight, bits)
-    lost = (mean_k[:, None].astype(np.float64) * (weight - integers * scale)).sum(axis=0)
+    integers, scale = round_columns(weight, bits, site.split_channels)
+    mean_k = mean_of(site, nodes.kind).astype(np.float64)
+    mean = np.concatenate([mean_k, mean_k[copies_of(site.split_channels)]])
+    # A sum of rows, not a product: the same bits on every machine.
+    lost = (mean_k[:, None] * weight).sum(axis=0) - (mean[:, None] * (integers * scale)).sum(axis=0)
     packed = build.constant(chain.graph, f"{node.name}_weight_s8", integers)
     scales = build.constant(chain.graph, f"{node.name}_weight_scale", scale)
     offset = build.constant(chain.graph, f"{node.name}_bias_corrected", (bias + lost).astype(np.float32))
@@ -118,14 +116,13 @@ def quantize(model: ir.Model, plan: Plan) -> int:
         if site.mode == "float":
             continue
         zero = GELU_ZERO_POINT if nodes.kind == sites.GELU else _ZERO_POINT
-        mean = mean_of(site, nodes.kind)
         inputs = dict.fromkeys(node.inputs[0] for node in nodes.linears if node.inputs[0] is not None)
         for number, value in enumerate(inputs):
             readers = [node for node in nodes.linears if node.inputs[0] is value]
             chain = Chain(graph, readers[0], f"{nodes.name}{'_rows' if number else ''}")
             terms = _terms(chain, value, site, zero)
             for reader in readers:
-                _product(Chain(graph, reader, chain.prefix), reader, terms, mean, plan.weight_bits)
+                _product(Chain(graph, reader, chain.prefix), reader, terms, nodes, site, plan.weight_bits)
                 count += len(terms)
     _words(graph)
     graph.sort()

@@ -16,7 +16,7 @@ from rich.progress import track
 from export import recipe
 from export.contract import EncoderInfo, GraphError, ToolchainError
 from export.files import write_text
-from graphs import calibrate, frontier, head, pipeline, plan, quantize, sites, start
+from graphs import build, calibrate, frontier, head, pipeline, plan, quantize, sites, start
 from graphs.frontier import Point
 from graphs.judge import Judge
 from graphs.plan import Mode, Plan
@@ -48,8 +48,9 @@ def _products(model: ir.Model) -> dict[str, float]:
     """Return each site's share of all multiplications."""
     counts = {}
     for site in sites.find(model):
+        # A gather of rows is read for CLS tokens alone: next to nothing.
         weights = [node.inputs[1] for node in site.linears if node.inputs[0] is site.value]
-        counts[site.name] = float(sum(np.prod(value.shape) for value in weights if value is not None))
+        counts[site.name] = sum(build.array_of(value).size for value in weights if value is not None)
     total = sum(counts.values())
     return {name: count / total for name, count in counts.items()}
 
@@ -139,7 +140,9 @@ def main(recipe_folder: Path, build_folder: Annotated[Path, typer.Argument()]) -
     console = Console(highlight=False, soft_wrap=True)
     try:
         job = pipeline.Job(
-            recipe.load(recipe_folder), EncoderInfo.read(build_folder / "encoder.json"), head.read(build_folder)
+            recipe.load(recipe_folder),
+            EncoderInfo.read(build_folder / "encoder.json"),
+            head.read(build_folder),
         )
         texts = calibrate.read(build_folder / "calibration.npz")
         budget = job.recipe.variants["int8"].max_flip_rate

@@ -128,7 +128,8 @@ def _split(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
 def _reduced(site: Site) -> Site:
     kept = np.setdiff1d(np.arange(len(site.range.low_k)), site.float_channels)
     limits = site.range
-    return Site(site.mode, (), Range(limits.low_k[kept], limits.high_k[kept], limits.mean_k[kept]))
+    split = tuple(np.searchsorted(kept, site.split_channels).tolist())
+    return Site(site.mode, (), split, Range(limits.low_k[kept], limits.high_k[kept], limits.mean_k[kept]))
 
 
 def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:

@@ -26,14 +26,16 @@ from tests.factories import BGE_SMALL, Shape, random_tokens, write_checkpoint, w
 STAMP = Path(tempfile.gettempdir()) / "installed"
 LABELS = ["joy", "anger", "neutral"]
 BGE = ROOT / "recipes" / "bge-small-en-go-emotions"
-SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.99\n"
+SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
 
 
 def make(*arguments, cwd=ROOT, **variables):
     """Run make with this interpreter as its environment, outside the checkout's own build/ and dist/."""
     STAMP.touch()
     set_here = {"PY": sys.executable, "VENV": STAMP, **variables}
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    # Without the data set, so that a search is as long here as anywhere.
+    dropped = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "GO_EMOTIONS_DIR")
+    environment = {k: v for k, v in os.environ.items() if k not in dropped}
     return subprocess.run(
         ["make", *arguments, *(f"{name}={value}" for name, value in set_here.items())],
         cwd=cwd,
@@ -91,7 +93,7 @@ def test_the_headline_recipe_against_torch_and_scikit_learn(bge):
 def test_a_progress_line_a_stage_and_a_table_at_the_end(bge):
     lines = bge[4].splitlines()
     stages = [line.split()[:2] for line in lines if line.startswith("  ")]
-    for stage in (["export", "encoder"], ["merge", "fuse"], ["simplify", "simplify"], ["int8", "quantize"]):
+    for stage in (["export", "encoder"], ["merge", "fuse"], ["pack", "prune"], ["int8", "quantize"]):
         assert stage in stages
     assert "12 Attention, 24 SkipLayerNormalization, 12 BiasGelu" in bge[4]
     assert lines[-3].split()[0] == "variant"
@@ -127,6 +129,12 @@ def test_the_manifest_accounts_for_every_file_and_input(bge):
     assert (head["kind"], head["layout"]) == ("linear", "named")
     assert head["output_order"] != head["labels"]
     assert {row["name"] for row in manifest["variants"]} == {"fp32", "int8"}
+    assert set(manifest["quantization"]) >= {
+        "plan_sha256",
+        "calibration",
+        "held_out_flip_rate",
+        "weight_bits",
+    }
     assert manifest["dependencies"]["torch"].startswith("2.13.0")
     assert str(folder) not in json.dumps(manifest)
 
@@ -246,10 +254,16 @@ def test_the_model_cards_program_runs_as_it_stands(artifact):
     assert "'love': 0." in printed[0]
 
 
-def test_the_default_graph_is_fused_and_its_head_is_one_product(artifact):
-    graph = onnx.load(artifact / "onnx/model.onnx").graph
-    operators = Counter(node.op_type for node in graph.node)
-    assert (operators["Attention"], operators["Gemm"], operators["Softmax"]) == (6, 1, 0)
+def test_the_default_graphs_have_four_products_a_layer_and_one_head(artifact):
+    operators = {
+        name: Counter(node.op_type for node in onnx.load(artifact / "onnx" / name).graph.node)
+        for name in ("model.onnx", "model_quantized.onnx")
+    }
+    fp32, int8 = operators.values()
+    assert (fp32["Gemm"], fp32["Softmax"], fp32["Attention"]) == (4 * 6 + 1, 6, 0)
+    # Each layer's four, and the channels after GELU that are multiplied in float.
+    assert int8["MatMulIntegerToFloat"] >= 4 * 6 + 6
+    assert not {name for name in int8 if name.startswith("Dynamic")}
 
 
 def test_the_default_artifacts_thresholds_are_the_same_everywhere(artifact):

@@ -20,6 +20,7 @@ from export.contract import (
 )
 from export.files import sha256_file
 from export.recipe import RECIPE_FILE, Recipe
+from graphs.plan import USED_FILE
 from verify import card, parity
 
 MANIFEST_FILE = "manifest.json"
@@ -112,6 +113,7 @@ def _describe(build: Build) -> dict[str, Any]:
         "head": asdict(head),
         "variants": [_variant(build, name) for name in build.recipe.variants],
         "evaluations": _evaluations(build),
+        "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
     }
 

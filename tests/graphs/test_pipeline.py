@@ -12,11 +12,20 @@ import pytest
 
 from export import recipe
 from export.contract import METADATA_KEYS, GraphError
-from graphs import build, legal, merge, pipeline, simplify
+from graphs import build, calibrate, legal, merge, pipeline, simplify, start
 from tests.factories import random_tokens, write_recipe
 from tests.graphs.make import linear_head, pooled, run
 
 LABELS = ["joy", "anger", 'a "quoted" – label']
+
+
+def planned(job, model, bits=8):
+    """A plan for a packed graph, calibrated on random tokens."""
+    random = np.random.default_rng(0)
+    ids = [random.integers(0, job.encoder.vocabulary, length).astype(np.int32) for length in range(2, 40)]
+    observed = calibrate.calibrate(model, ids)
+    head_sha256 = job.head.info.model_sha256
+    return start.start(model, observed, bits, job.encoder.weights_sha256, head_sha256)
 
 
 @pytest.fixture
@@ -96,14 +105,33 @@ def test_a_failing_step_is_named(job, mean):
 
 
 def test_the_int8_stage_quantizes_every_product_but_the_head(job, mean):
-    model = staged(job, mean.model(), "merge", "simplify", "int8")
-    weights = {name: v.dtype for name, v in model.graph.initializers.items() if "head_weight" in name}
-    assert set(weights.values()) == {ir.DataType.FLOAT}
-    assert model.metadata_props["quantization"] == "dynamic int8 per channel"
+    simplified = staged(job, mean.model(), "merge", "pack", "simplify")
+    made = planned(job, simplified)
+    model = staged(dataclasses.replace(job, plan=made), simplified.clone(), "int8")
+    operators = [node.op_type for node in model.graph]
+    assert operators.count("MatMulIntegerToFloat") == 4 * mean.info.layers
+    assert [node.name for node in model.graph if node.op_type == "Gemm"] == ["logits"]
+    assert model.metadata_props["quantization"] == (
+        "static int8, 8-bit weights per column; activations: 8 int8"
+    )
     ids, mask = random_tokens(4, 9, mean.info.vocabulary)
     probabilities = run(model, ids, mask, ["probabilities"])[0]
-    exact = run(staged(job, mean.model(), "merge"), ids, mask, ["probabilities"])[0]
+    exact = run(simplified, ids, mask, ["probabilities"])[0]
     assert 0 < abs(probabilities - exact).max() < 0.2
+
+
+def test_the_int8_stage_refuses_a_plan_of_something_else(job, mean):
+    simplified = staged(job, mean.model(), "merge", "pack", "simplify")
+    with pytest.raises(GraphError, match="int8: quantize: no quantization plan"):
+        staged(job, simplified.clone(), "int8")
+    made = planned(job, simplified)
+    for change, message in (
+        ({"encoder_sha256": "1" * 64}, "encoder_sha256 1{64}, expected"),
+        ({"weight_bits": 7}, "weight_bits 7, expected 8; search again"),
+    ):
+        other = dataclasses.replace(job, plan=dataclasses.replace(made, **change))
+        with pytest.raises(GraphError, match=message):
+            staged(other, simplified.clone(), "int8")
 
 
 def test_the_sentence_embedding_on_request(job, mean, tmp_path):
