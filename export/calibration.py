@@ -13,7 +13,6 @@ from export import dataset, reference, tokens
 
 TEXTS_FILE = "calibration_texts.json"
 _TRAIN_TEXTS = 3000
-_HELD_OUT_TEXTS = 2000
 # GoEmotions texts end at 50 tokens; joined ones show the later positions.
 _JOINED_TEXTS = 16
 
@@ -38,28 +37,41 @@ def _joined(ids: list[list[int]], max_length: int) -> list[list[int]]:
 
 
 def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.ndarray]:
-    """Take every n-th text of GoEmotions train where it is at hand, and held-out ones of dev.
+    """Take every n-th text of GoEmotions train where it is at hand, with the fixed list; dev is held out.
 
-    Where it is not: the fixed list, held out from it every fourth text, and the reference's texts.
+    Where it is not: three of four texts of the list, held out the fourth. The reference's texts, on
+    which the build is gated, are held out in any case.
 
     Returns:
-        The arrays of a calibration file: `calibration` and `held_out` int32 (all texts' ids, one
-        after another), `calibration_lengths` and `held_out_lengths` int32, `source` (UTF-8 bytes).
+        The arrays of a calibration file: `calibration`, `held_out` and `reference` int32 (all texts'
+        ids, one after another), `…_lengths` int32, `source` and `held_out_source` (UTF-8 bytes).
     """
+    listed = texts()
     if dataset.present("train", cache) and dataset.present("dev", cache):
         train = dataset.read("train", cache).texts
         chosen = train[:: max(1, len(train) // _TRAIN_TEXTS)][:_TRAIN_TEXTS]
-        held_out = dataset.read("dev", cache).texts[:_HELD_OUT_TEXTS]
-        source = f"{len(chosen)} texts of GoEmotions train, held out: {len(held_out)} of dev"
+        held_out = dataset.read("dev", cache).texts
+        source = f"{len(chosen)} texts of GoEmotions train"
+        held_out_source = f"{len(held_out)} texts of GoEmotions dev"
+        chosen += listed
+        source += f" and {len(listed)} of export/{TEXTS_FILE}"
     else:
-        listed = texts()
         chosen = [text for number, text in enumerate(listed) if number % 4]
-        held_out = [*listed[::4], *reference.texts()]
-        source = f"{len(chosen)} texts of export/{TEXTS_FILE}, held out: {len(held_out)} others"
+        held_out = listed[::4]
+        source = f"{len(chosen)} texts of export/{TEXTS_FILE}"
+        held_out_source = f"{len(held_out)} others of it"
     ids = tokens.encode(tokenizer, chosen)
     ids += _joined(ids, max_length)
-    arrays = {"source": np.frombuffer(source.encode(), np.uint8)}
-    for name, rows in (("calibration", ids), ("held_out", tokens.encode(tokenizer, held_out))):
+    arrays = {
+        "source": np.frombuffer(source.encode(), np.uint8),
+        "held_out_source": np.frombuffer(held_out_source.encode(), np.uint8),
+    }
+    rows_of = {
+        "calibration": ids,
+        "held_out": tokens.encode(tokenizer, held_out),
+        "reference": tokens.encode(tokenizer, reference.texts()),
+    }
+    for name, rows in rows_of.items():
         arrays[name] = np.array([token for row in rows for token in row], np.int32)
         arrays[f"{name}_lengths"] = np.array([len(row) for row in rows], np.int32)
     return arrays

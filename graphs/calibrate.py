@@ -27,11 +27,13 @@ Ids = Sequence[NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Texts:
-    """Token ids to calibrate on, and to judge by."""
+    """Token ids to calibrate on, to judge by, and of the reference, which the build is gated on."""
 
     calibration: Ids
     held_out: Ids
+    reference: Ids
     source: str
+    held_out_source: str
 
 
 def read(path: Path) -> Texts:
@@ -42,11 +44,14 @@ def read(path: Path) -> Texts:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            calibration, held_out = (
+            calibration, held_out, reference = (
                 np.split(file[name], np.cumsum(file[f"{name}_lengths"])[:-1])
-                for name in ("calibration", "held_out")
+                for name in ("calibration", "held_out", "reference")
             )
-            return Texts(calibration, held_out, file["source"].tobytes().decode("utf-8"))
+            source, held_out_source = (
+                file[name].tobytes().decode("utf-8") for name in ("source", "held_out_source")
+            )
+            return Texts(calibration, held_out, reference, source, held_out_source)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
 

@@ -14,8 +14,9 @@ from graphs.sites import SiteNodes
 from graphs.smooth import GELU_ZERO_POINT, mean_of, smooth
 
 _WORDS = "word_embedding"
-# The second term holds what the first rounded off: half a step to either side.
-_SECOND_LEVELS = 254
+# The second term holds what the first rounded off, half a step to either side, and cut off: up to
+# sixteen. An eighth of a step is exact in float32.
+_SECOND_STEP = 1 / 8
 _SECOND_ZERO_POINT = _ZERO_POINT = 128
 
 
@@ -29,7 +30,7 @@ def _terms(chain: Chain, value: ir.Value, site: Site, zero: int) -> list[tuple[i
     first = chain.add("QuantizeLinear", [value, one, point], "u8")
     found = [(first, one, point)]
     if site.mode == "int8x2":
-        scale = scalar("second_scale", np.float32(1 / _SECOND_LEVELS))
+        scale = scalar("second_scale", np.float32(_SECOND_STEP))
         middle = scalar("second_zero_point", np.uint8(_SECOND_ZERO_POINT))
         kept = chain.add("DequantizeLinear", [first, one, point], "kept")
         rest = chain.add("Sub", [value, kept], "rest")
