@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -12,7 +14,7 @@ from export.contract import GraphError
 from graphs import pipeline
 from graphs.head import LinearHead, SubgraphHead
 from tests.factories import write_recipe
-from tests.graphs.make import linear_head, run
+from tests.graphs.make import linear_head, run, session_of
 from tests.graphs.masks import KINDS, batch_of
 
 LABELS = ["joy", "anger", "neutral"]
@@ -124,6 +126,16 @@ def test_the_finished_graph_is_the_same_each_time(encoder, tmp_path):
     job = job_of(encoder, linear, tmp_path, "stacked")
     first, second = (ir.to_proto(staged(job, encoder)[0]).SerializeToString() for _ in range(2))
     assert first == second
+
+
+def test_the_finished_graph_refuses_ids_and_mask_of_different_shapes(encoder, tmp_path):
+    model, _ = staged(job_of(encoder, linear, tmp_path, "stacked"), encoder)
+    session = session_of(model)
+    assert {node.domain for node in model.graph} <= {"", "com.microsoft"}
+    assert Counter(n.op_type for n in model.graph if n.domain) == {"Gelu": encoder.info.layers}
+    for shape in ((4, 3), (2, 6), (3, 5), (3, 1), (1, 4)):
+        with pytest.raises(Exception, match="ids_and_mask"):
+            session.run(None, {"input_ids": np.ones(shape, np.int64), "attention_mask": np.ones((3, 4), int)})
 
 
 def test_a_count_that_is_not_the_encoders_is_an_error(mean, tmp_path):

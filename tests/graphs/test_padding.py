@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
 from tests.graphs.make import answer, finished, session_of
 from tests.graphs.masks import KINDS, batch_of
 
 EXACT = 1e-6
+SHAPES = [(3, 3), (3, 5), (2, 4), (4, 4), (1, 4), (3, 1), (1, 1), (4, 3), (2, 6), (6, 2), (1, 12), (12, 1)]
 
 
 @pytest.fixture(
@@ -108,3 +109,14 @@ def test_an_id_outside_the_vocabulary_is_an_error(encoder, session, kind):
         ids[row, column] = wrong
         with pytest.raises(InvalidArgument, match=f"word_embedding.*idx={wrong} must be within"):
             answer(session, ids, attention_mask)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ids_and_mask_of_different_shapes_are_an_error(session, shape):
+    for padding in (0, 1):
+        attention_mask = np.ones((3, 4), np.int64)
+        attention_mask[:, 4 - padding :] = 0
+        ids = np.ones(shape, np.int64)
+        for pair in ((ids, attention_mask), (attention_mask, ids)):
+            with pytest.raises((Fail, InvalidArgument), match="layout_ids_and_mask"):
+                answer(session, *pair)
