@@ -15,6 +15,7 @@ from tests.graphs.make import packed, pooled
     [
         ((), "found no node 'word_embedding', expected the embeddings' rewrite"),
         ((fuse.fuse, mask.mask), "found no node 'word_embedding', expected the embeddings' rewrite"),
+        ((fuse.fuse, mask.mask, embeddings.embeddings), "found no pooling, expected the pooling's rewrite"),
         ((embeddings.embeddings,), "found no Attention"),
     ],
 )
