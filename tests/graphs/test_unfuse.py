@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from export.contract import GraphError
 from graphs import build, legal, unfuse
-from tests.graphs.make import packed, unfused
+from tests.graphs.make import packed, pooled, unfused
 
 REST = ["Gemm", "Add", "LayerNormalization", "Gemm", "Gelu", "Gemm", "Add", "LayerNormalization"]
 
@@ -57,6 +58,19 @@ def test_every_weight_is_torchs(deep):
             columns = slice(index * hidden, (index + 1) * hidden)
             np.testing.assert_allclose(weight[:, columns], part.weight.detach().numpy().T * scale, rtol=1e-6)
             np.testing.assert_allclose(bias[columns], part.bias.detach().numpy() * scale, rtol=1e-6)
+
+
+def test_unfuse_refuses_a_graph_already_unfused(any_encoder):
+    with pytest.raises(GraphError, match="found 0 SkipLayerNormalization and 0 BiasGelu, expected 2 : 1"):
+        unfuse.unfuse(unfused(any_encoder))
+
+
+def test_unfuse_refuses_a_graph_that_is_not_packed(any_encoder):
+    model = pooled(any_encoder)
+    before = ir.to_proto(model).SerializeToString()
+    with pytest.raises(GraphError, match="found Attention, expected a packed graph"):
+        unfuse.unfuse(model)
+    assert ir.to_proto(model).SerializeToString() == before
 
 
 def test_unfuse_refuses_another_number_of_normalizations(mean):
