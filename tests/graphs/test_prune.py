@@ -134,6 +134,8 @@ def test_prune_refuses_a_graph_that_is_not_packed_and_unfused_or_was_pruned(deep
 def test_prune_refuses_mean_pooling(mean):
     normalized = unfused(mean.with_pooling("mean", True))
     refused(normalized, 2, "found no node 'pooled', expected a packed graph with CLS pooling")
+    divided = unfused(mean.with_pooling("mean", False))
+    refused(divided, 2, "pooled: expected a gather of the rows' first tokens")
 
 
 @pytest.mark.parametrize("layers", [0, 4])
