@@ -74,8 +74,10 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     row, positions = (
         add("Gather", [found, index], name, axis=0) for index, name in ((zero, "row"), (one, "position"))
     )
-    # A Reshape, so that ids of another length than the mask are an error.
-    same_ids = add("Reshape", [ids, shape], "ids")
+    # Joined to the mask, so that ids of another shape are an error, even of as many elements.
+    axis_0 = integers("axis_0", [0])
+    both = [add("Unsqueeze", [value, axis_0], f"{value.name}_alone") for value in (ids, mask)]
+    same_ids = add("Gather", [add("Concat", both, "ids_and_mask", axis=0), zero], "ids", axis=0)
     token_ids = add("GatherND", [same_ids, add("Transpose", [found], "coordinate_pairs")], "token_ids")
 
     starts = add("Sub", [add("CumSum", [count, zero], "ends"), count], "starts")

@@ -116,6 +116,8 @@ def pack(model: ir.Model) -> int:
         ) from error
     if not attentions:
         raise GraphError("found no Attention")
+    if not {"token_sum_row", "pooled"} & set(named):
+        raise GraphError("found no pooling, expected the pooling's rewrite before this one")
     heads = attentions[0].attributes.get_int("num_heads", 0)
     first = next(iter(graph))
     where = layout(graph, first, heads)

@@ -55,7 +55,8 @@ def prune(model: ir.Model, layers: int) -> int:
     except KeyError as error:
         raise GraphError(f"found no node {error}, expected a packed graph with CLS pooling") from error
     starts, source = pooled.inputs[1], qkv.inputs[0]
-    if starts is None or source is None or bias is None or pooled.inputs[0] is None:
+    not_rows = pooled.op_type != "Gather" or starts is not named["layout_starts"].outputs[0]
+    if not_rows or starts is None or source is None or bias is None or pooled.inputs[0] is None:
         raise GraphError(f"{pooled.name}: expected a gather of the rows' first tokens")
     weight, offset = (build.array_of(value) for value in qkv.inputs[1:3] if value is not None)
     hidden = weight.shape[0]

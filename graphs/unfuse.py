@@ -71,7 +71,9 @@ def unfuse(model: ir.Model) -> int:
     """
     graph = model.graph
     skips, gelus = build.nodes_of(graph, "SkipLayerNormalization"), build.nodes_of(graph, "BiasGelu")
-    if len(skips) != 2 * len(gelus):
+    if build.nodes_of(graph, "Attention"):
+        raise GraphError("found Attention, expected a packed graph")
+    if not gelus or len(skips) != 2 * len(gelus):
         raise GraphError(
             f"found {len(skips)} SkipLayerNormalization and {len(gelus)} BiasGelu, expected 2 : 1"
         )

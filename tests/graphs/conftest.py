@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import onnx_ir as ir
 import onnxruntime
 import pytest
@@ -21,9 +23,29 @@ def cls(tmp_path_factory) -> Exported:
     return exported(tmp_path_factory.mktemp("cls"), shape, "cls", normalize=False)
 
 
+@pytest.fixture(scope="session")
+def deep(tmp_path_factory) -> Exported:
+    return exported(tmp_path_factory.mktemp("deep"), Shape(layers=3, heads=7, hidden=28), "cls")
+
+
 @pytest.fixture(scope="session", params=["mean", "cls"])
 def any_encoder(request) -> Exported:
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param((export, pooling, normalize), id=f"{layers}-{pooling}{'-normalized' * normalize}")
+        for (layers, export), pooling, normalize in product(
+            enumerate(("cls", "mean", "deep"), 1), ("cls", "mean"), (False, True)
+        )
+    ],
+)
+def every_encoder(request) -> Exported:
+    """1 to 3 layers, of 5, 3 and 7 heads; both poolings, normalized and not."""
+    export, pooling, normalize = request.param
+    return request.getfixturevalue(export).with_pooling(pooling, normalize)
 
 
 @pytest.fixture(scope="session")

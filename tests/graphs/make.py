@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import onnxruntime
 import torch
 from transformers import BertModel
 
 from export import checkpoint, encoder, sources
-from export.contract import EncoderInfo, HeadInfo
+from export.contract import EncoderInfo, HeadInfo, Pooling
 from export.recipe import EncoderPart
-from graphs import embeddings, fuse, mask, pool
+from graphs import embeddings, fuse, mask, pack, pool, prune, unfuse
 from graphs.head import LinearHead
 from tests.factories import Shape, write_checkpoint
 
@@ -33,16 +35,24 @@ class Exported:
 
     def original(self, ids, attention_mask) -> np.ndarray:
         """Torch's sentence embedding, pooled in the plain words of the definition."""
-        with torch.inference_mode():
-            hidden = self.bert(
-                torch.tensor(ids), attention_mask=torch.tensor(attention_mask)
-            ).last_hidden_state.numpy()
+        hidden = self.last_hidden_state(ids, attention_mask)
         if self.info.pooling == "cls":
             pooled = hidden[:, 0]
         else:
             rows = zip(hidden, attention_mask, strict=True)
             pooled = np.stack([row[kept == 1].mean(axis=0) for row, kept in rows])
         return pooled / np.linalg.norm(pooled, axis=1, keepdims=True) if self.info.normalize else pooled
+
+    def last_hidden_state(self, ids, attention_mask) -> np.ndarray:
+        """Torch's `[b, s, h]`."""
+        with torch.inference_mode():
+            return self.bert(
+                torch.tensor(ids), attention_mask=torch.tensor(attention_mask)
+            ).last_hidden_state.numpy()
+
+    def with_pooling(self, pooling: Pooling, normalize: bool) -> Exported:
+        """The same export, whose tokens are pooled another way."""
+        return replace(self, info=replace(self.info, pooling=pooling, normalize=normalize))
 
 
 def exported(folder: Path, shape: Shape, pooling: str, *, normalize: bool = True) -> Exported:
@@ -55,14 +65,55 @@ def exported(folder: Path, shape: Shape, pooling: str, *, normalize: bool = True
     return Exported(folder, bert, info, path)
 
 
-def pooled(made: Exported) -> ir.Model:
-    """The graph after every rewrite before the merge."""
-    model = made.model()
+@cache
+def _embedded(path: Path) -> bytes:
+    """The graph before pooling: kept, as fusing takes most of a test's time."""
+    model = ir.from_proto(ir.to_proto(ir.load(path)))
     fuse.fuse(model)
     mask.mask(model)
     embeddings.embeddings(model)
+    return ir.to_proto(model).SerializeToString()
+
+
+def pooled(made: Exported) -> ir.Model:
+    """The graph after every rewrite before the merge."""
+    model = ir.from_proto(onnx.ModelProto.FromString(_embedded(made.path)))
     pool.pool(model, made.info.pooling, made.info.normalize)
     return model
+
+
+def packed(made: Exported) -> ir.Model:
+    model = pooled(made)
+    pack.pack(model)
+    return model
+
+
+def unfused(made: Exported) -> ir.Model:
+    model = packed(made)
+    unfuse.unfuse(model)
+    return model
+
+
+def pruned(made: Exported) -> ir.Model:
+    model = unfused(made)
+    prune.prune(model, made.info.layers)
+    return model
+
+
+def finished(made: Exported) -> ir.Model:
+    """The graph after every step of the stage `pack`."""
+    return pruned(made) if made.info.pooling == "cls" else unfused(made)
+
+
+def session_of(model: ir.Model) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its errors are raised; a test reads them there
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options)
+
+
+def answer(session: onnxruntime.InferenceSession, ids, attention_mask) -> np.ndarray:
+    return session.run(None, {"input_ids": ids, "attention_mask": attention_mask})[0]
 
 
 def run(model: ir.Model, ids, attention_mask, names=None) -> list[np.ndarray]:
