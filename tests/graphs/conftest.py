@@ -7,9 +7,19 @@ from itertools import product
 import onnx_ir as ir
 import onnxruntime
 import pytest
+import torch
 
 from tests.factories import Shape
 from tests.graphs.make import Exported, exported, pooled
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread():
+    """Several threads on tensors this small wait for each other, a second a test on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

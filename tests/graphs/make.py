@@ -117,8 +117,7 @@ def answer(session: onnxruntime.InferenceSession, ids, attention_mask) -> np.nda
 
 
 def run(model: ir.Model, ids, attention_mask, names=None) -> list[np.ndarray]:
-    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString())
-    return session.run(names, {"input_ids": ids, "attention_mask": attention_mask})
+    return session_of(model).run(names, {"input_ids": ids, "attention_mask": attention_mask})
 
 
 def linear_head(labels: list[str], hidden: int, order: list[str] | None = None) -> LinearHead:

@@ -78,7 +78,7 @@ def test_no_fused_operator_is_left_but_gelu(every_encoder):
     assert set(model.graph.initializers) <= used
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(drawn=batches())
 def test_any_mask_and_shape_against_torch(session, every_encoder, drawn):
     ids, attention_mask = batch_of(every_encoder, *drawn)
@@ -98,7 +98,7 @@ def test_cls_is_a_rows_first_real_token(deep, kind):
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(drawn=batches())
 def test_a_text_alone_has_the_probabilities_it_has_in_a_batch(with_head, every_encoder, drawn):
     ids, attention_mask = batch_of(every_encoder, *drawn)
