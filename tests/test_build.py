@@ -29,12 +29,12 @@ BGE = ROOT / "recipes" / "bge-small-en-go-emotions"
 SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
 
 
-def make(*arguments, cwd=ROOT, **variables):
+def make(*arguments, cwd=ROOT, data_set=False, **variables):
     """Run make with this interpreter as its environment, outside the checkout's own build/ and dist/."""
     STAMP.touch()
     set_here = {"PY": sys.executable, "VENV": STAMP, **variables}
-    # Without the data set, so that a search is as long here as anywhere.
-    dropped = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "GO_EMOTIONS_DIR")
+    # Most builds go without the data set, so that a search is as long here as anywhere.
+    dropped = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", *([] if data_set else ["GO_EMOTIONS_DIR"])}
     environment = {k: v for k, v in os.environ.items() if k not in dropped}
     return subprocess.run(
         ["make", *arguments, *(f"{name}={value}" for name, value in set_here.items())],

@@ -154,7 +154,16 @@ def test_sweeps_leave_out_who_is_not_swept_and_say_how_flat(measured):
 def test_a_whole_run_on_a_small_bert(tmp_path, go_emotions):
     _, _, variables = tiny(tmp_path, variants=SLOPPY)
     options = "--threads 1 --sizes 1,2 --sweep-rounds 1"
-    found = make("bench-recipe", **variables, ROUNDS=1, BENCH_TEXTS=4, OPTIMUM="", BENCH_OPTIONS=options)
+    assert make("package", **variables).returncode == 0
+    found = make(
+        "bench-recipe",
+        data_set=True,
+        **variables,
+        ROUNDS=1,
+        BENCH_TEXTS=4,
+        OPTIMUM="",
+        BENCH_OPTIONS=options,
+    )
     assert found.returncode == 0, found.stdout + found.stderr
     bench = tmp_path / "build" / "bench"
     record = json.loads((bench / "bench.json").read_text("utf-8"))
