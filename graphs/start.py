@@ -14,10 +14,11 @@ from graphs.sites import SiteNodes
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
 _FLOAT_SHARE = 96
-# So many channels are split where each step takes a tenth off the error; at most one in 24.
-_SPLITS = (2, 4, 8, 16)
+# So many channels are split where each step takes a quarter off the error; at most one in 24. A copy
+# is multiplied and stored like any channel: more of them cost more than they give.
+_SPLITS = (2, 4)
 _SPLIT_SHARE = 24
-_SPLIT_GAIN = 0.9
+_SPLIT_GAIN = 0.75
 _EXPONENTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 _ACTIVATION_LEVELS = 254
 
