@@ -15,8 +15,8 @@ def run(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from export import recipe
-    from export.contract import EncoderInfo
     from export.files import write_text
+    from export.info import EncoderInfo
     from verify import answers, evaluation_table, protocols, published
     from verify.release import EVALUATION_FILE, Build
 

@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import fbeta_score, precision_recall_curve
 
+from export import tuning
 from export.contract import ThresholdError
 from verify import thresholds
 from verify.threshold_methods import METHODS, Choice, Scored, choose, held_out
@@ -45,6 +46,7 @@ def test_counts_are_scikit_learns_curve(seed, texts, ties):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(BETAS), st.sampled_from(["grid", "exact"]))
+@settings(deadline=None)  # scikit-learn once a candidate: slow on a busy machine
 def test_the_best_candidate_is_scikit_learns_and_the_lowest_of_equals(seed, beta, kind):
     truth, probability = scores(seed)
     candidates = thresholds.CANDIDATES[kind](probability)
@@ -117,6 +119,12 @@ def test_plain_is_the_best_of_each_label():
             )
             got = fbeta_score(truth, probability >= np.float32(limit), beta=1, zero_division=0)
             assert got == pytest.approx(best, abs=1e-12)
+
+
+def test_plain_on_the_grid_is_what_the_trainer_chooses():
+    scored = split()
+    expected, _ = tuning.tune(scored.truth, scored.probabilities)
+    np.testing.assert_array_equal(choose(scored, Choice("plain", "grid")), expected)
 
 
 def test_shrinking_moves_a_rare_label_towards_the_others_and_hardly_a_frequent_one():
