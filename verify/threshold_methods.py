@@ -7,7 +7,7 @@ A label with six positives has a best point, but it is the luck of six texts. Tw
   of positives is added that behave like those of all other labels together. A label with hundreds of
   positives hardly moves, one with six is mostly told by the others.
 
-``shrunk`` on exact candidates is the default: it is the best held out on dev.
+``shrunk`` is the default: with either kind of candidates, the best of its kind held out on dev.
 """
 
 from __future__ import annotations
