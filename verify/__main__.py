@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.contract import ArtifactError, GateError, ToolchainError
-from verify import parity, reference
+from verify import commands_evaluate, commands_thresholds, parity, reference
 from verify.session import Graph
 
 if TYPE_CHECKING:
     from verify.release import Build
-
-_BATCH_SIZE = 32
 
 
 def _report(rows: list[tuple[str, parity.Parity, parity.Tolerance]]) -> None:
@@ -99,45 +97,6 @@ def _gate(arguments: argparse.Namespace) -> None:
     write_text(build.folder / PARITY_FILE, text)
 
 
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from export import dataset
-    from export.files import sha256_file, write_text
-    from verify import evaluate, tokens
-    from verify.release import EVALUATION_FILE
-
-    build = _build(arguments)
-    split = dataset.read(arguments.split, build.folder / "go_emotions")
-    ids = tokens.encode(build.folder / "assets" / "tokenizer.json", split.texts)
-    found = []
-    for name in build.recipe.variants:
-        graph = Graph(build.graph(name))
-        answers = graph.run_sorted(ids, _BATCH_SIZE)
-        truth = evaluate.truth_of(graph.labels, split.labels)
-        metrics = evaluate.metrics(truth, answers.predictions)
-        averages = {
-            kind: dict(zip(("precision", "recall", "f1"), metrics.average(weighted), strict=True))
-            for kind, weighted in (("macro", False), ("weighted", True))
-        }
-        found.append(
-            {
-                "variant": name,
-                "split": arguments.split,
-                "texts": len(ids),
-                "sha256": sha256_file(build.graph(name)),
-                **averages,
-                "labels": evaluate.as_rows(graph.labels, graph.thresholds, metrics),
-            }
-        )
-        macro, weighted = averages["macro"], averages["weighted"]
-        print(
-            f"  evaluate {name:<11}{arguments.split}: macro P/R/F1 {macro['precision']:.4f} / "
-            f"{macro['recall']:.4f} / {macro['f1']:.4f}, weighted {weighted['precision']:.4f} / "
-            f"{weighted['recall']:.4f} / {weighted['f1']:.4f}"
-        )
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-    write_text(build.folder / EVALUATION_FILE, text)
-
-
 def _release(arguments: argparse.Namespace) -> None:
     from verify.release import release
 
@@ -168,8 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--reference", type=Path, required=True, help="reference.npz")
     check.add_argument("--json", type=Path, help="write the figures here, too")
     command("gate", _gate, "a build's graphs against its reference", "recipe", "build")
-    score = command("evaluate", _evaluate, "a build's graphs on GoEmotions", "recipe", "build")
-    score.add_argument("--split", choices=("train", "dev", "test"), default="test")
+    command("evaluate", commands_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
+    tune = command("thresholds", commands_thresholds.run, "choose thresholds on dev", "recipe", "build")
+    commands_thresholds.add_arguments(tune)
     command("release", _release, "write the artifact", "recipe", "build", "target")
     command("summary", _summary, "print what an artifact holds", "artifact")
     return parser
