@@ -27,17 +27,17 @@ def _decisions(pair: dict[str, Any]) -> list[str]:
         rows.append(
             [
                 one["name"],
+                f"{cell(worst['label'])} of {cell(repr(worst['text'][:60]))}",
                 str(one["texts"]),
                 f"{one['flip_rate']:.4f}",
                 f"{one['max_probability_change']:.1e}",
-                f"{cell(worst['label'])} of {cell(repr(worst['text'][:60]))}",
                 *(f"{score:.4f}" for score in scores),
                 *change,
                 *([] if scored else ["", "", ""]),
             ]
         )
-    header = ["texts", "count", "flip rate", "max Δp", "where", "macro F1 A", "macro F1 B", "B − A"]
-    return _table(header, rows)
+    header = ["texts", "largest change", "count", "flip rate", "max Δp", "macro F1 A", "macro F1 B", "B − A"]
+    return _table(header, rows, words=2)
 
 
 def _speed(pair: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from export.contract import ArtifactError
 from verify import report_inputs, report_metrics, report_plots
+from verify.parity import Parity, Tolerance, violations
 from verify.report_inputs import Evaluation
 from verify.text import shortened, visible
 
@@ -97,12 +98,18 @@ def _benchmark(found: dict[str, Any] | None) -> dict[str, Any] | None:
     return {**found, "runs": runs, "baselines": baselines}
 
 
+def _passed(variant: dict[str, Any]) -> bool:
+    found, tolerance = Parity(**variant["parity"]), Tolerance(**variant["tolerance"])
+    return not violations(variant["name"], found, tolerance)
+
+
 def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> dict[str, Any]:
     hashes = {row["name"]: files[row["file"]]["sha256"] for row in described["variants"]}
     sizes = {row["name"]: row["size"] for row in described["variants"]}
     head = described["head"]
     return {
         **described,
+        "verdicts": {row["name"]: _passed(row) for row in described["variants"]},
         "files": files,
         "hashes": hashes,
         "flips": _flips(described),

@@ -35,7 +35,7 @@ def variant(name: str) -> dict[str, Any]:
         "name": name,
         "file": VARIANTS[name],
         "size": SIZES[name],
-        "tolerance": {"max_probability_error": 1e-5, "max_flip_rate": None},
+        "tolerance": {"max_probability_error": 1e-5 if quantized else 0.0625, "max_flip_rate": None},
         "quantization": "static int8" if quantized else "none",
         "parity": {
             "texts": 119,
