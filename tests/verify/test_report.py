@@ -113,6 +113,13 @@ def test_what_was_built_from_what(page):
     assert "revision main" in built
 
 
+def test_the_features_of_a_recipe_are_named(tmp_path):
+    described = pages.described()
+    described["recipe"]["features"] = {"layers": [0, 2], "pooling": ["mean"]}
+    page = Page(report.render(described, pages.files(), tmp_path))
+    assert "layers: [0, 2]; pooling: ['mean']" in page.text["built"]
+
+
 def test_parity_flips_and_the_largest_changes(page):
     figures = ["0.0250", "none", "1.0e-03", "5.0e-01", "1.0e-02"]
     assert ["fp32", "6.2e-02", "≤ 0.0625", *figures, "ok"] in page.rows
