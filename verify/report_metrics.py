@@ -10,7 +10,7 @@ from verify import report_plots
 from verify.curves import precision_recall, reliability
 from verify.report_inputs import Evaluation
 
-PROTOCOLS = ("dev-tuned", "test-tuned")
+_TUNED_ON_DEV, _TUNED_ON_TEST = PROTOCOLS = ("dev-tuned", "test-tuned")
 _FIGURES = ("precision", "recall", "f1")
 _KINDS = ("macro", "weighted")
 
@@ -24,32 +24,24 @@ def _beside(found: dict[str, Any] | None, theirs: dict[str, Any] | None) -> list
     return cells
 
 
-def _published_averages(published: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Return name → ``{macro, weighted}``: one set of published averages, or one a protocol."""
-    found = (published or {}).get("averages") or {}
-    if set(found) & set(_KINDS):
-        return {"published": found}
-    return {f"published, {name}": one for name, one in found.items()}
-
-
 def averages(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return a row a variant and protocol, then the published ones.
 
     Returns:
         Rows of ``{who, protocol, split, cells}``: macro precision, recall and F1, then weighted, with
-        their difference from the published ones where these are one set, and of the same split.
+        their difference from the published ones of the protocol; `dev-tuned`, which has none, from
+        those that were tuned on the test split.
     """
-    published = _published_averages(evaluation.published)
-    theirs = published.get("published", {})
+    published: dict[str, Any] = (evaluation.published or {}).get("averages") or {}
     rows = []
     for row in evaluation.variants:
         for name, found in row["protocols"].items():
-            others = theirs if found["split"] == "test" else {}
-            cells = [cell for kind in _KINDS for cell in _beside(found[kind], others.get(kind))]
+            theirs = published.get(_TUNED_ON_TEST if name == _TUNED_ON_DEV else name) or {}
+            cells = [cell for kind in _KINDS for cell in _beside(found[kind], theirs.get(kind))]
             rows.append({"who": row["variant"], "protocol": name, "split": found["split"], "cells": cells})
     for name, found in published.items():
         cells = [cell for kind in _KINDS for cell in _beside(found.get(kind), None)]
-        rows.append({"who": "", "protocol": name, "split": "", "cells": cells})
+        rows.append({"who": "published", "protocol": name, "split": "test", "cells": cells})
     return rows
 
 

@@ -155,7 +155,10 @@ def test_metrics_are_beside_the_published_ones_with_differences(page):
     beside = ["0.500+0.250", "0.250+0.000", "0.375+0.125"]
     assert ["fp32", "dev-tuned", "test", *beside, "0.500", "0.250", "0.375"] in page.rows
     assert ["int8", "dev", "dev", *["0.562", "0.312", "0.438"] * 2] in page.rows
-    assert ["", "published", "", "0.250", "0.250", "0.250", *"–––"] in page.rows
+    beside = ["0.375−0.125", "0.125+0.000", "0.250+0.000"]
+    assert ["fp32", "at-0.5", "test", *beside, "0.375", "0.125", "0.250"] in page.rows
+    assert ["published", "test-tuned", "test", "0.250", "0.250", "0.250", *"–––"] in page.rows
+    assert "the encoder here is path:../<encoder>" in " ".join(page.text["metrics"].split())
 
 
 def test_plots_for_every_label_with_the_threshold_marked(page):
