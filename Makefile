@@ -23,7 +23,7 @@ endif
 ASSETS := $(BUILD)/assets/thresholds.json
 FP32 := $(BUILD)/model.onnx
 INT8 := $(BUILD)/model_quantized.onnx
-SHARED := $(addprefix export/,contract.py files.py recipe.py)
+SHARED := $(addprefix export/,contract.py files.py info.py recipe.py)
 GRAPHS := $(wildcard graphs/*.py) $(SHARED)
 # A recipe's own plan is replayed; without one, or for other sources, one is searched.
 PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(BUILD)/quantization.json)
@@ -59,7 +59,7 @@ $(BUILD)/overrides: FORCE
 -include $(BUILD)/encoder.onnx.d $(BUILD)/head.json.d
 
 $(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(BUILD)/overrides $(SHARED) \
-                       $(addprefix export/,checkpoint.py encoder.py sources.py) | $(VENV)
+                       $(addprefix export/,checkpoint.py checkpoint_files.py encoder.py sources.py) | $(VENV)
 	@$(PY) -m export encoder $(RECIPE) $(BUILD)
 $(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py fold_value.py original.py)
 	@$(PY) -m export head $(RECIPE) $(BUILD)

@@ -6,15 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from export import checkpoint, published, tokens
-from export.contract import (
-    PROBLEM_TYPE,
-    THRESHOLDS_FILE,
-    CheckpointError,
-    EncoderInfo,
-    HeadInfo,
-)
+from export import checkpoint_files, published, tokens
+from export.contract import PROBLEM_TYPE, THRESHOLDS_FILE, CheckpointError
 from export.files import write_text
+from export.info import EncoderInfo, HeadInfo
 from export.sources import Source
 
 _ARCHITECTURE = "BertForSequenceClassification"
@@ -55,7 +50,7 @@ def _config(encoder: dict[str, Any], head: HeadInfo) -> dict[str, Any]:
 def _special_tokens(source: Source, tokenizer_config: dict[str, Any]) -> dict[str, Any]:
     path = source.folder / "special_tokens_map.json"
     if path.is_file():
-        return checkpoint.read_object(path)
+        return checkpoint_files.read_object(path)
     return {key: tokenizer_config[key] for key in _SPECIAL_TOKENS if key in tokenizer_config}
 
 
@@ -73,8 +68,8 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
             f"{source.file('tokenizer.json')}: found {tokenizer.get_vocab_size()} tokens, expected at "
             f"most the encoder's {info.vocabulary}"
         )
-    tokenizer_config = checkpoint.read_object(source.file("tokenizer_config.json"))
-    encoder_config = checkpoint.read_object(source.file("config.json"))
+    tokenizer_config = checkpoint_files.read_object(source.file("tokenizer_config.json"))
+    encoder_config = checkpoint_files.read_object(source.file("config.json"))
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     write_text(folder / "config.json", _json_text(_config(encoder_config, head)))
     write_text(folder / "tokenizer.json", tokenizer.to_str(pretty=True) + "\n")

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from export import encoder, original
-from export.contract import HEAD_FILE, WEIGHTS_FILE, EncoderInfo, HeadInfo
+from export.contract import HEAD_FILE, WEIGHTS_FILE
+from export.info import EncoderInfo, HeadInfo
 from export.protocol import Contender, TokenIds
 from export.sources import Source
 
@@ -38,7 +39,7 @@ def load(
         for row, tokens in enumerate(ids):
             input_ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
-        hidden = bert(input_ids, attention_mask=mask).last_hidden_state
+        hidden = encoder.hidden_states(bert, input_ids, mask, info.feature_layers)
         probabilities = classify(encoder.pool(hidden, mask, info).numpy())[1]
         # The decisions are part of everybody's work.
         np.greater_equal(probabilities, limits)

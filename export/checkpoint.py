@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from export.contract import (
-    TOKENIZER_FILES,
-    WEIGHTS_FILE,
-    CheckpointError,
-    EncoderInfo,
-    Pooling,
-)
-from export.recipe import EncoderPart
+from export.checkpoint_files import own_limit, read_json, read_object, size
+from export.contract import TOKENIZER_FILES, WEIGHTS_FILE, CheckpointError, Pooling
+from export.info import EncoderInfo
+from export.recipe import EncoderPart, FeaturesPart
 from export.sources import Source
 
 _MODULES_FILE = "modules.json"
@@ -25,28 +20,9 @@ _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
 _LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read as JSON: {error}") from error
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file of a checkpoint that holds one object.
-
-    Raises:
-        CheckpointError: it cannot be read, is not JSON, or holds something else.
-    """
-    found = _read_json(path)
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path}: found {type(found).__name__}, expected an object")
-    return found
-
-
 def _read_modules(path: Path) -> dict[str, str]:
     """Return the kind and folder of each module of `modules.json`."""
-    found = _read_json(path)
+    found = read_json(path)
     try:
         return {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in found}
     except (TypeError, KeyError, AttributeError) as error:
@@ -133,33 +109,9 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
             raise CheckpointError(f"{path}: {key}: found {found!r}, expected {expected!r}")
 
 
-def _size(path: Path, config: dict[str, Any], key: str) -> int:
-    found = config.get(key)
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise CheckpointError(f"{path}: {key}: found {found!r}, expected a positive whole number")
-    return found
-
-
-def _own_limit(folder: Path, positions: int) -> int:
-    """Return the checkpoint's own limit of tokens, from where sentence-transformers keeps it."""
-    # Since release 6 in the tokenizer's config; a tokenizer without a limit states an absurd one.
-    for name, key in (
-        ("sentence_bert_config.json", "max_seq_length"),
-        ("tokenizer_config.json", "model_max_length"),
-    ):
-        path = folder / name
-        stated = read_object(path).get(key) if path.is_file() else None
-        if stated is None:
-            continue
-        if not isinstance(stated, int | float) or isinstance(stated, bool) or stated < 1:
-            raise CheckpointError(f"{path}: {key}: found {stated!r}, expected a positive whole number")
-        return int(min(stated, positions))
-    return positions
-
-
 def _max_length(source: Source, stated: int | None, positions: int) -> int:
     if stated is None:
-        return _own_limit(source.folder, positions)
+        return own_limit(source.folder, positions)
     if stated > positions:
         raise CheckpointError(
             f"encoder.max_length: the recipe says {stated}, but {source.spec} has {positions} positions"
@@ -167,7 +119,17 @@ def _max_length(source: Source, stated: int | None, positions: int) -> int:
     return stated
 
 
-def read(source: Source, part: EncoderPart) -> EncoderInfo:
+def _layers(layers: int, features: FeaturesPart | None) -> list[int]:
+    if features is None:
+        return []
+    if max(features.layers) > layers:
+        raise CheckpointError(
+            f"features.layers: the recipe says {max(features.layers)}, but the encoder has {layers} layers"
+        )
+    return features.layers
+
+
+def read(source: Source, part: EncoderPart, features: FeaturesPart | None = None) -> EncoderInfo:
     """Check a checkpoint against the recipe, without loading its weights.
 
     Raises:
@@ -179,18 +141,21 @@ def read(source: Source, part: EncoderPart) -> EncoderInfo:
     config = read_object(path)
     _check_config(path, config)
     _check_pooling(source.folder, part.pooling, part.normalize)
-    positions = _size(path, config, "max_position_embeddings")
+    positions = size(path, config, "max_position_embeddings")
+    layers = size(path, config, "num_hidden_layers")
     hashed = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
     return EncoderInfo(
         source=source.origin,
         revision=source.revision,
         sha256=source.hashes(hashed, part.sha256),
-        layers=_size(path, config, "num_hidden_layers"),
-        heads=_size(path, config, "num_attention_heads"),
-        hidden=_size(path, config, "hidden_size"),
+        layers=layers,
+        heads=size(path, config, "num_attention_heads"),
+        hidden=size(path, config, "hidden_size"),
         positions=positions,
-        vocabulary=_size(path, config, "vocab_size"),
+        vocabulary=size(path, config, "vocab_size"),
         pooling=part.pooling,
         normalize=part.normalize,
         max_length=_max_length(source, part.max_length, positions),
+        feature_layers=_layers(layers, features),
+        feature_pooling=features.pooling if features else [],
     )

@@ -8,10 +8,7 @@ batch, ``h`` hidden, ``l`` labels. ``weight_hl`` is ``[hidden, labels]``.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal
 
 TOOLCHAIN_VERSION = "0.1.0"
 
@@ -22,7 +19,9 @@ OPSET = 18
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"
 LAST_HIDDEN_STATE = "last_hidden_state"
+HIDDEN_STATE = "hidden_state_{}"
 SENTENCE_EMBEDDING = "sentence_embedding"
+FEATURES = "features"
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
 PREDICTIONS = "predictions"
@@ -38,6 +37,7 @@ METADATA_KEYS = (
     "problem_type",
     "pooling",
     "normalize",
+    "features",
     "max_length",
     "recipe",
     "encoder_sha256",
@@ -60,6 +60,7 @@ HEAD_FILE = "model.onnx"
 THRESHOLDS_FILE = "thresholds.json"
 
 Pooling = Literal["cls", "mean"]
+FeaturePooling = Literal["cls", "mean", "max"]
 
 
 class ToolchainError(Exception):
@@ -100,78 +101,3 @@ class GateError(ToolchainError):
 
 class BenchmarkError(ToolchainError):
     """A contender of the benchmark that cannot be run, dies, or answers with something else."""
-
-
-@dataclass(frozen=True)
-class _JsonFile:
-    def to_json(self) -> str:
-        """Return the content of a file that `read` reads back exactly."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a file of `to_json`.
-
-        Raises:
-            ArtifactError: the file is missing or holds other fields.
-        """
-        try:
-            data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArtifactError(f"{path}: cannot be read as JSON: {error}") from error
-        expected = {field.name for field in fields(cls)}
-        if not isinstance(data, dict) or set(data) != expected:
-            found = sorted(data) if isinstance(data, dict) else type(data).__name__
-            raise ArtifactError(f"{path}: found fields {found}, expected {sorted(expected)}")
-        return cls(**data)
-
-
-@dataclass(frozen=True)
-class EncoderInfo(_JsonFile):
-    """What the graph rewrites need to know of the exported encoder (`build/NAME/encoder.json`)."""
-
-    source: str
-    revision: str | None
-    sha256: dict[str, str]
-    layers: int
-    heads: int
-    hidden: int
-    positions: int
-    vocabulary: int
-    pooling: Pooling
-    normalize: bool
-    max_length: int
-
-    @property
-    def weights_sha256(self) -> str:
-        """SHA-256 of the checkpoint's weights, as lower-case hexadecimal."""
-        return self.sha256[WEIGHTS_FILE]
-
-
-@dataclass(frozen=True)
-class HeadInfo(_JsonFile):
-    """What the merge needs to know of the head (`build/NAME/head.json`).
-
-    `kind` is ``linear`` (weights in ``head.npz``: ``weight_hl`` and ``bias_l``, float32, columns in
-    the order of `labels`) or ``subgraph`` (``head.onnx``, unchanged). `layout` says how the
-    original gives its answers: ``named`` (one output a label), ``columns`` (one ``(N, labels)``
-    tensor) or ``sequence`` (a sequence of ``(N, 2)``); the last two are in recipe order.
-    `output_order` is the original's own order of labels.
-    """
-
-    source: str
-    revision: str | None
-    sha256: dict[str, str]
-    kind: Literal["linear", "subgraph"]
-    reason: str
-    layout: Literal["named", "columns", "sequence"]
-    output: str | None
-    labels: list[str]
-    output_order: list[str]
-    thresholds: dict[str, float]
-    fold_error: float | None
-
-    @property
-    def model_sha256(self) -> str:
-        """SHA-256 of the published head's ONNX file, as lower-case hexadecimal."""
-        return self.sha256[HEAD_FILE]

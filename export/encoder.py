@@ -20,24 +20,23 @@ from export.contract import (
     ATTENTION_MASK,
     BATCH_AXIS,
     INPUT_IDS,
-    LAST_HIDDEN_STATE,
     OPSET,
     SEQUENCE_AXIS,
     CheckpointError,
-    EncoderInfo,
+    FeaturePooling,
 )
+from export.info import EncoderInfo
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
-class _LastHiddenState(torch.nn.Module):
-    def __init__(self, bert: BertModel) -> None:
+class _HiddenStates(torch.nn.Module):
+    def __init__(self, bert: BertModel, layers: Sequence[int]) -> None:
         super().__init__()
-        self.bert = bert
+        self.bert, self.layers = bert, layers
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        hidden: torch.Tensor = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state
-        return hidden
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(hidden_states(self.bert, input_ids, attention_mask, self.layers))
 
 
 def load(folder: Path) -> BertModel:
@@ -72,13 +71,32 @@ def load(folder: Path) -> BertModel:
     return bert
 
 
-def pool(hidden_bsh: torch.Tensor, mask_bs: torch.Tensor, info: EncoderInfo) -> torch.Tensor:
-    """Pool token embeddings `[b, s, h]` to `[b, h]`, as sentence-transformers does."""
-    if info.pooling == "cls":
-        pooled = hidden_bsh[:, 0]
-    else:
-        mask = mask_bs.unsqueeze(-1).to(hidden_bsh.dtype)
-        pooled = (hidden_bsh * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+def hidden_states(
+    bert: BertModel, input_ids: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]
+) -> list[torch.Tensor]:
+    """Return the hidden states `[b, s, h]` of some layers; the last one where none is named."""
+    found = bert(input_ids, attention_mask=mask, output_hidden_states=bool(layers))
+    return [found.hidden_states[layer] for layer in layers] if layers else [found.last_hidden_state]
+
+
+def _pool(hidden_bsh: torch.Tensor, mask_bs: torch.Tensor, pooling: FeaturePooling) -> torch.Tensor:
+    if pooling == "cls":
+        return hidden_bsh[:, 0]
+    mask = mask_bs.unsqueeze(-1).to(hidden_bsh.dtype)
+    if pooling == "max":
+        return hidden_bsh.masked_fill(mask == 0, float("-inf")).amax(1)
+    return (hidden_bsh * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+
+
+def pool(hidden: Sequence[torch.Tensor], mask_bs: torch.Tensor, info: EncoderInfo) -> torch.Tensor:
+    """Pool hidden states `[b, s, h]`, as `hidden_states` gives them, to what the head reads `[b, f]`.
+
+    The features where the recipe has some, else the sentence embedding as sentence-transformers has it.
+    """
+    if info.feature_layers:
+        states = dict(zip(info.feature_layers, hidden, strict=True))
+        return torch.cat([_pool(states[layer], mask_bs, how) for layer, how in info.feature_parts], dim=-1)
+    pooled = _pool(hidden[0], mask_bs, info.pooling)
     return torch.nn.functional.normalize(pooled, dim=-1) if info.normalize else pooled
 
 
@@ -93,9 +111,9 @@ def embed(
     """Embed token ids, longest first in batches of like length.
 
     Returns:
-        Sentence embeddings, float32 `[texts, hidden]`, in the order of `ids`.
+        What the head reads, float32 `[texts, features]`, in the order of `ids`.
     """
-    out = np.empty((len(ids), info.hidden), np.float32)
+    out = np.empty((len(ids), info.features), np.float32)
     # Stable, so that the batches and with them the last bits are the same in every run.
     order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
     for start in range(0, len(order), batch_size):
@@ -106,7 +124,7 @@ def embed(
         for row, i in enumerate(rows):
             input_ids[row, : len(ids[i])] = torch.tensor(ids[i])
             mask[row, : len(ids[i])] = 1
-        hidden = bert(input_ids, attention_mask=mask).last_hidden_state
+        hidden = hidden_states(bert, input_ids, mask, info.feature_layers)
         out[rows] = pool(hidden, mask, info).numpy()
         advance(len(rows))
     return out
@@ -114,6 +132,8 @@ def embed(
 
 def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
     """Write the encoder as ONNX: `input_ids`, `attention_mask` int64 `[b, s]` → `last_hidden_state`.
+
+    With features: → `hidden_state_N` of each layer that they read, and nothing above the last of these.
 
     Uses the exporter of torch.export (`dynamo=True`), opset 18, both axes dynamic, weights inside.
     """
@@ -128,14 +148,14 @@ def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            _LastHiddenState(bert),
+            _HiddenStates(bert, info.feature_layers),
             # Two tensors: given one object twice, torch.export takes the inputs for each other.
             (example, example.clone()),
             dynamo=True,
             dynamic_shapes={INPUT_IDS: axes, ATTENTION_MASK: axes},
             input_names=[INPUT_IDS, ATTENTION_MASK],
             opset_version=OPSET,
-            output_names=[LAST_HIDDEN_STATE],
+            output_names=info.outputs,
             verbose=False,
         )
     assert program is not None  # with dynamo=True it always is one

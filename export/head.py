@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
 from export import original
-from export.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE, HeadError, HeadInfo
+from export.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE, HeadError
 from export.files import replacing, write_bytes, write_text
 from export.fold import fold
 from export.fold_value import NotLinearError
+from export.info import HeadInfo
 from export.recipe import HeadPart
 from export.sources import Source
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
@@ -25,6 +27,14 @@ def _one_label(index: int, classifier: LogisticRegression, hidden: int) -> onnx.
         target_opset=_OPSETS,
     )
     return compose.add_prefix_graph(model.graph, f"label_{index}_", rename_inputs=False)
+
+
+def classifier(weight_h: NDArray[np.float64], bias: float) -> LogisticRegression:
+    """Return the binary classifier that has this weight `[features]` and bias."""
+    made = LogisticRegression()
+    made.coef_, made.intercept_ = weight_h[None], np.array([bias])
+    made.classes_, made.n_features_in_ = np.array([0, 1]), len(weight_h)
+    return made
 
 
 def head_model(labels: Sequence[str], classifiers: Sequence[LogisticRegression]) -> onnx.ModelProto:

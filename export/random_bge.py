@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 from transformers import BertConfig, BertModel
 from transformers.utils import logging as transformers_logging
 
@@ -58,15 +57,11 @@ def _write_encoder(folder: Path, config: BertConfig) -> None:
 
 def _write_head(folder: Path, hidden: int) -> None:
     random = np.random.default_rng(_SEED)
-    classifiers = []
-    for _ in GO_EMOTIONS_LABELS:
-        classifier = LogisticRegression()
-        # As a fit on embeddings of norm 1 leaves it: most labels are rare, weights of a few units.
-        classifier.coef_ = random.standard_normal((1, hidden)) * 3.0
-        classifier.intercept_ = random.uniform(-5.0, -1.0, 1)
-        classifier.classes_ = np.array([0, 1])
-        classifier.n_features_in_ = hidden
-        classifiers.append(classifier)
+    # As a fit on embeddings of norm 1 leaves it: most labels are rare, weights of a few units.
+    classifiers = [
+        published.classifier(random.standard_normal(hidden) * 3.0, random.uniform(-5.0, -1.0))
+        for _ in GO_EMOTIONS_LABELS
+    ]
     limits = random.uniform(0.05, 0.5, len(classifiers)).round(2)
     thresholds = dict(zip(GO_EMOTIONS_LABELS, limits.tolist(), strict=True))
     model = published.head_model(GO_EMOTIONS_LABELS, classifiers)

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from export.contract import VARIANT_FILES, Pooling, RecipeError
+from export.contract import VARIANT_FILES, FeaturePooling, Pooling, RecipeError
 
 RECIPE_FILE = "recipe.toml"
 
@@ -38,6 +38,24 @@ class EncoderPart(_Part):
     normalize: bool
     max_length: Annotated[int, Field(ge=3)] | None = None
     sha256: dict[str, Sha256] = {}
+
+
+class FeaturesPart(_Part):
+    """`[features]`: the hidden states that the head reads in place of the sentence embedding.
+
+    Each of `layers` (0 is the embedding layer's output) is pooled in each way of `pooling`; the parts
+    are concatenated in this order, not normalized.
+    """
+
+    layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    pooling: Annotated[list[FeaturePooling], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Self:
+        for listed in (self.layers, self.pooling):
+            if len(set(listed)) != len(listed):
+                raise ValueError(f"given twice: {listed}")
+        return self
 
 
 class HeadPart(_Part):
@@ -82,6 +100,7 @@ class Recipe(_Part):
     contract: Literal["stacked", "per-label"]
     sentence_embedding: bool = False
     encoder: EncoderPart
+    features: FeaturesPart | None = None
     head: HeadPart
     labels: LabelsPart
     variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
@@ -91,6 +110,14 @@ class Recipe(_Part):
         unknown = sorted(set(self.variants) - set(VARIANT_FILES))
         if unknown:
             raise ValueError(f"unknown variant {', '.join(unknown)}; known: {', '.join(VARIANT_FILES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_embedding(self) -> Self:
+        if self.features and self.sentence_embedding:
+            raise ValueError("sentence_embedding: a graph with [features] does not compute it")
+        if self.features and self.features.layers == [0]:
+            raise ValueError("features.layers: expected a layer above 0")
         return self
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from export import encoder, original, tokens
-from export.contract import EncoderInfo
 from export.files import replacing
 from export.head import Head
+from export.info import EncoderInfo
 
 TEXTS_FILE = "reference_texts.json"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
 
-from export import dataset, encoder, published, tokens
-from export.contract import HEAD_FILE, THRESHOLDS_FILE, DatasetError, EncoderInfo
+from export import dataset, encoder, published, tokens, train_embedding, train_features
+from export.contract import HEAD_FILE, THRESHOLDS_FILE, DatasetError
 from export.files import replacing, write_bytes, write_text
+from export.info import EncoderInfo
+from export.tuning import tune
 
-# scikit-learn's inverse regularization strengths to choose from, and its limit of L-BFGS iterations.
-REGULARIZATION_GRID = (1.0, 3.0, 10.0, 30.0, 100.0)
-MAX_ITERATIONS = 2000
-THRESHOLD_GRID = tuple(round(0.05 * step, 2) for step in range(1, 20))
+# Of one split: what the head reads, float32 `[n, features]`, and the truth, bool `[n, labels]`.
+Part = tuple[NDArray[np.float32], NDArray[np.bool_]]
+Classifiers = list[LogisticRegression]
 _BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted head: its regularization, one classifier, threshold and dev F1 a label."""
+    """A fitted head: what was chosen, one classifier, threshold and dev F1 a label."""
 
-    regularization: float
+    settings: dict[str, float]
     classifiers: list[LogisticRegression]
     thresholds: dict[str, float]
     dev_f1: dict[str, float]
@@ -38,17 +38,6 @@ class Trained:
     def macro_f1(self) -> float:
         """Mean of the labels' F1 on dev."""
         return sum(self.dev_f1.values()) / len(self.dev_f1)
-
-
-@dataclass(frozen=True)
-class _Embedded:
-    """A split, and its texts' embeddings `[n, hidden]`."""
-
-    split: dataset.Split
-    embeddings: NDArray[np.float32]
-
-
-_Advance = Callable[[], None]
 
 
 def _progress(console: Console) -> Progress:
@@ -64,11 +53,11 @@ def _progress(console: Console) -> Progress:
 def cached_embeddings(
     folder: Path, info: EncoderInfo, split: str, texts: Sequence[str], cache: Path, console: Console
 ) -> NDArray[np.float32]:
-    """Embed a split's texts `[n, hidden]`, or read them from `cache` where they were embedded."""
+    """Embed a split's texts `[n, features]`, or read them from `cache` where they were embedded."""
     identity = "\0".join(
         [
             *(f"{name}={digest}" for name, digest in sorted(info.sha256.items())),
-            f"{info.pooling} {info.normalize} {info.max_length}",
+            f"{info.pooling} {info.normalize} {info.max_length} {info.feature_parts}",
             dataset.GO_EMOTIONS_SHA256[split],
         ]
     )
@@ -86,50 +75,28 @@ def cached_embeddings(
     return embeddings
 
 
-def tune_threshold(truth: NDArray[np.bool_], probability: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the threshold of the grid 0.05 … 0.95 with the best F1, the lowest of equals, and it."""
-    scores = [
-        float(f1_score(truth, probability >= np.float32(threshold), zero_division=0.0))
-        for threshold in THRESHOLD_GRID
-    ]
-    best = int(np.argmax(scores))
-    return THRESHOLD_GRID[best], scores[best]
+def _truth(split: dataset.Split, labels: Sequence[str]) -> NDArray[np.bool_]:
+    return np.array([[label in given for label in labels] for given in split.labels], bool)
 
 
-def _truth(split: dataset.Split, label: str) -> NDArray[np.bool_]:
-    return np.array([label in labels for labels in split.labels])
-
-
-def _fit_one(
-    labels: Sequence[str],
-    train: _Embedded,
-    dev: _Embedded,
-    regularization: float,
-    advance: _Advance,
-) -> Trained:
-    classifiers, thresholds, dev_f1 = [], {}, {}
-    for label in labels:
-        classifier = LogisticRegression(C=regularization, max_iter=MAX_ITERATIONS)
-        classifier.fit(train.embeddings, _truth(train.split, label))
-        probability = classifier.predict_proba(dev.embeddings)[:, 1].astype(np.float32)
-        thresholds[label], dev_f1[label] = tune_threshold(_truth(dev.split, label), probability)
-        classifiers.append(classifier)
-        advance()
-    return Trained(regularization, classifiers, thresholds, dev_f1)
-
-
-def fit(labels: Sequence[str], train: _Embedded, dev: _Embedded, console: Console) -> Trained:
-    """Fit one logistic regression a label on `train`; choose all else on `dev`.
-
-    One threshold a label, by its F1; one regularization strength for all, by their macro-F1.
-    """
+def _on_embeddings(train: Part, dev: Part, console: Console) -> tuple[dict[str, float], Classifiers]:
     with _progress(console) as progress:
-        task = progress.add_task("fit", total=len(REGULARIZATION_GRID) * len(labels))
-        candidates = [
-            _fit_one(labels, train, dev, strength, lambda: progress.advance(task))
-            for strength in REGULARIZATION_GRID
-        ]
-    return max(candidates, key=lambda candidate: candidate.macro_f1)
+        task = progress.add_task("fit", total=len(train_embedding.REGULARIZATION_GRID))
+        strength, classifiers = train_embedding.choose(train, dev, lambda: progress.advance(task))
+    return {"C": strength}, classifiers
+
+
+def _on_features(train: Part, dev: Part, console: Console) -> tuple[dict[str, float], Classifiers]:
+    with _progress(console) as progress:
+        task = progress.add_task("fit", total=train_features.FITS)
+        found = train_features.choose(train, dev, lambda: progress.advance(task))
+    for one in found:
+        spread = f"{min(one.scores):.4f} … {max(one.scores):.4f}"
+        console.print(f"  head     {one.settings}: macro-F1 across halves of dev {one.mean:.4f} ({spread})")
+    best = found[0]
+    head = best.heads[0]
+    columns = zip(head.weight_fl.T, head.bias_l, strict=True)
+    return asdict(best.settings), [published.classifier(weight, bias) for weight, bias in columns]
 
 
 def train(
@@ -149,11 +116,16 @@ def train(
         absent = sorted(set(labels) - {label for given in split.labels for label in given})
         if absent:
             raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
-        splits[name] = _Embedded(
-            split, cached_embeddings(folder, info, name, split.texts, cache / "embeddings", console)
-        )
-    trained = fit(labels, splits["train"], splits["dev"], console)
-    model = published.head_model(labels, trained.classifiers)
-    write_bytes(out / HEAD_FILE, model.SerializeToString(deterministic=True))
-    write_text(out / THRESHOLDS_FILE, published.thresholds_text(trained.thresholds))
-    return trained
+        embeddings = cached_embeddings(folder, info, name, split.texts, cache / "embeddings", console)
+        splits[name] = embeddings, _truth(split, labels)
+    fit = _on_features if info.feature_layers else _on_embeddings
+    settings, classifiers = fit(splits["train"], splits["dev"], console)
+    embeddings, truth = splits["dev"]
+    positive = [one.predict_proba(embeddings)[:, 1] for one in classifiers]
+    limits, scores = tune(truth, np.stack(positive, axis=1).astype(np.float32))
+    thresholds, dev_f1 = (dict(zip(labels, found.tolist(), strict=True)) for found in (limits, scores))
+    write_bytes(
+        out / HEAD_FILE, published.head_model(labels, classifiers).SerializeToString(deterministic=True)
+    )
+    write_text(out / THRESHOLDS_FILE, published.thresholds_text(thresholds))
+    return Trained(settings, classifiers, thresholds, dev_f1)

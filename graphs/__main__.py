@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 
 from export import recipe
-from export.contract import EncoderInfo, GraphError, ToolchainError
+from export.contract import GraphError, ToolchainError
 from export.files import replacing, sha256_file, write_text
+from export.info import EncoderInfo
 from graphs import head, pipeline, plan
+from graphs.job import Job
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,7 +33,7 @@ def main(
     try:
         if stage not in pipeline.STAGES:
             raise GraphError(f"stage {stage!r}: expected one of {', '.join(pipeline.STAGES)}")
-        job = pipeline.Job(
+        job = Job(
             recipe.load(recipe_folder),
             EncoderInfo.read(build_folder / "encoder.json"),
             head.read(build_folder),

@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.contract import ArtifactError, HeadInfo
+from export.contract import ArtifactError
+from export.info import HeadInfo
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import onnx_ir as ir
 import onnxruntime
 from numpy.typing import NDArray
 
-from export.contract import PROBABILITIES, HeadInfo
+from export.contract import PROBABILITIES
+from export.info import HeadInfo
 from graphs import calibrate
 from graphs.calibrate import Ids
 

@@ -9,13 +9,14 @@ import onnx_ir as ir
 
 from export.contract import (
     BATCH_AXIS,
+    FEATURES,
     LOGITS,
     PREDICTIONS,
     PROBABILITIES,
     SENTENCE_EMBEDDING,
     GraphError,
-    HeadInfo,
 )
+from export.info import HeadInfo
 from graphs import build
 from graphs.head import LinearHead
 
@@ -28,14 +29,15 @@ def head_node(contract: str) -> str:
 
 
 def embedding_of(model: ir.Model) -> ir.Value:
-    """Return the encoder's one output.
+    """Return the encoder's one output: the sentence embedding, or the features.
 
     Raises:
         GraphError: there is another.
     """
     outputs = list(model.graph.outputs)
-    if [value.name for value in outputs] != [SENTENCE_EMBEDDING]:
-        raise GraphError(f"found outputs {[v.name for v in outputs]}, expected {SENTENCE_EMBEDDING}")
+    if [value.name for value in outputs] not in ([SENTENCE_EMBEDDING], [FEATURES]):
+        found = [value.name for value in outputs]
+        raise GraphError(f"found outputs {found}, expected {SENTENCE_EMBEDDING} or {FEATURES}")
     return outputs[0]
 
 

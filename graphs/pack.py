@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from export.contract import GraphError
-from graphs import build
+from graphs import build, pack_pooling
 from graphs.layout import Chain, Layout, layout
 
 LAYER = "layer_{}"
@@ -74,21 +74,6 @@ def _attention(graph: ir.Graph, node: ir.Node, number: int, rows: list[ir.Value]
     graph.remove(node, safe=True)
 
 
-def _pooling(graph: ir.Graph, where: Layout) -> None:
-    found = {node.name: node for node in graph}
-    if "token_sum_row" in found:
-        found["token_weights"].replace_input_with(0, where.valid_bp)
-        product = found["token_sum_row"]
-        padded = Chain(graph, product, "pooling").add(
-            "Gather", [product.inputs[1], where.tokens_bp], "tokens", axis=0
-        )
-        product.replace_input_with(1, padded)
-    else:
-        pooled = found["pooled"]
-        pooled.replace_input_with(1, where.starts)
-        pooled.attributes["axis"] = ir.AttrInt64("axis", 0)
-
-
 def pack(model: ir.Model) -> int:
     """Run everything token-wise on the real tokens, in place; padding costs nothing outside attention.
 
@@ -116,7 +101,8 @@ def pack(model: ir.Model) -> int:
         ) from error
     if not attentions:
         raise GraphError("found no Attention")
-    if not {"token_sum_row", "pooled"} & set(named):
+    poolings = pack_pooling.find(graph)
+    if not poolings:
         raise GraphError("found no pooling, expected the pooling's rewrite before this one")
     heads = attentions[0].attributes.get_int("num_heads", 0)
     first = next(iter(graph))
@@ -130,7 +116,7 @@ def pack(model: ir.Model) -> int:
     rows = head_rows(Chain(graph, first, "heads"), where.tokens_bp, heads, 3)
     for number, node in enumerate(attentions):
         _attention(graph, node, number, rows, where)
-    _pooling(graph, where)
+    pack_pooling.pack(graph, poolings, where)
     build.remove_unused(model)
     outputs = set(graph.outputs)
     for node in graph:

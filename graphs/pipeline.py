@@ -8,10 +8,10 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from export.contract import EncoderInfo, GraphError
-from export.recipe import Recipe
+from export.contract import METADATA_KEYS, GraphError
 from graphs import (
     embeddings,
+    features,
     fuse,
     legal,
     mask,
@@ -19,32 +19,15 @@ from graphs import (
     merge_subgraph,
     pack,
     pool,
+    project,
     prune,
     quantize,
     simplify,
     stamp,
     unfuse,
 )
-from graphs.head import LinearHead, SubgraphHead
-from graphs.plan import Plan
-
-Counts = dict[str, int]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the steps of one artifact share."""
-
-    recipe: Recipe
-    encoder: EncoderInfo
-    head: LinearHead | SubgraphHead
-    plan: Plan | None = None
-
-    @property
-    def weight_bits(self) -> int:
-        """Bits of a quantized weight, as the recipe says."""
-        variant = self.recipe.variants.get("int8")
-        return variant.weight_bits if variant else 8
+from graphs.head import LinearHead
+from graphs.job import Counts, Job, each_layer, int8_products, means, plan_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +52,8 @@ def _embeddings(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _pool(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    if job.encoder.feature_layers:
+        return model, {"poolings": features.features(model, job.encoder)}
     return model, {"poolings": pool.pool(model, job.encoder.pooling, job.encoder.normalize)}
 
 
@@ -93,9 +78,17 @@ def _unfuse(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"linear layers": unfuse.unfuse(model)}
 
 
+def _project(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    parts = job.encoder.feature_parts if isinstance(job.head, LinearHead) else []
+    return model, {"means": project.project(model, parts, merge.head_node(job.recipe.contract))}
+
+
 def _prune(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    cls = job.encoder.pooling == "cls"
-    return model, {"layers": prune.prune(model, job.encoder.layers) if cls else 0}
+    if not job.encoder.last_is_cls:
+        return model, {"layers": 0}
+    last = job.encoder.used_layers
+    pooled = features.PART.format(last, "cls") if job.encoder.feature_layers else "pooled"
+    return model, {"layers": prune.prune(model, last, pooled)}
 
 
 def _simplify(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
@@ -104,20 +97,7 @@ def _simplify(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _quantize(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    return model, {"products in int8": quantize.quantize(model, _plan(job))}
-
-
-def _plan(job: Job) -> Plan:
-    if job.plan is None:
-        raise GraphError("no quantization plan; `make quantize` finds one")
-    for name, found, expected in (
-        ("encoder_sha256", job.plan.encoder_sha256, job.encoder.weights_sha256),
-        ("head_sha256", job.plan.head_sha256, job.head.info.model_sha256),
-        ("weight_bits", job.plan.weight_bits, job.weight_bits),
-    ):
-        if found != expected:
-            raise GraphError(f"the quantization plan has {name} {found}, expected {expected}; search again")
-    return job.plan
+    return model, {"products in int8": quantize.quantize(model, plan_of(job))}
 
 
 def _stamp_float(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
@@ -126,45 +106,28 @@ def _stamp_float(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _stamp_int8(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    values = stamp.metadata(job.recipe, job.encoder, job.head.info, _plan(job).description)
+    values = stamp.metadata(job.recipe, job.encoder, job.head.info, plan_of(job).description)
     return model, {"properties": stamp.stamp(model, values)}
 
 
-def _each_layer(job: Job) -> Counts:
-    layers = job.encoder.layers
-    return {"Attention": layers, "SkipLayerNormalization": 2 * layers, "BiasGelu": layers}
-
-
-def _int8_products(job: Job) -> Counts:
-    # A linear layer each; one more for a second term, for channels kept in float, for CLS rows.
-    count = 0
-    for name, site in _plan(job).sites.items():
-        cls_rows = job.encoder.pooling == "cls" and name == f"layer_{job.encoder.layers - 1}_qkv"
-        terms = {"int8": 1, "int8x2": 2, "float": 0}[site.mode]
-        count += terms * (2 if cls_rows else 1)
-        if site.mode != "float" and site.float_channels:
-            up = _plan(job).sites[name.replace("down", "up")]
-            count += {"int8": 1, "int8x2": 2, "float": 0}[up.mode]
-    return {"products in int8": count}
-
-
 MERGE = (
-    Step("fuse", _fuse, _each_layer),
-    Step("mask", _mask, lambda job: {"attention masks": job.encoder.layers}),
+    Step("fuse", _fuse, each_layer),
+    Step("mask", _mask, lambda job: {"attention masks": job.encoder.used_layers}),
     Step("embeddings", _embeddings, lambda job: {"embedding sums": 1}),
-    Step("pool", _pool, lambda job: {"poolings": 1}),
+    Step("pool", _pool, lambda job: {"poolings": len(job.encoder.feature_parts) or 1}),
     Step("merge", _merge, lambda job: {f"{job.head.info.kind} heads": 1}),
 )
 PACK = (
-    Step("pack", _pack, lambda job: {"attentions": job.encoder.layers}),
-    Step("unfuse", _unfuse, lambda job: {"linear layers": 3 * job.encoder.layers}),
-    Step("prune", _prune, lambda job: {"layers": int(job.encoder.pooling == "cls")}),
+    Step("pack", _pack, lambda job: {"attentions": job.encoder.used_layers}),
+    Step("project", _project, means),
+    Step("unfuse", _unfuse, lambda job: {"linear layers": 3 * job.encoder.used_layers}),
+    Step("prune", _prune, lambda job: {"layers": int(job.encoder.last_is_cls)}),
 )
 SIMPLIFY = (Step("simplify", _simplify, None),)
-FP32 = (Step("stamp", _stamp_float, lambda job: {"properties": 11}),)
+FP32 = (Step("stamp", _stamp_float, lambda job: {"properties": len(METADATA_KEYS)}),)
 INT8 = (
-    Step("quantize", _quantize, _int8_products),
-    Step("stamp", _stamp_int8, lambda job: {"properties": 11}),
+    Step("quantize", _quantize, int8_products),
+    Step("stamp", _stamp_int8, lambda job: {"properties": len(METADATA_KEYS)}),
 )
 STAGES = {"merge": MERGE, "pack": PACK, "simplify": SIMPLIFY, "fp32": FP32, "int8": INT8}
 

@@ -10,6 +10,7 @@ from graphs import build
 from graphs.layout import Chain
 from graphs.pack import LAYER, attend, head_rows
 
+CLS = "cls"
 _TOKEN_WISE = {"Add", "Gelu", "Gemm", "LayerNormalization"}
 
 
@@ -27,13 +28,13 @@ def _rows_only(chain: Chain, value: ir.Value, starts: ir.Value, known: dict[ir.V
     return value
 
 
-def prune(model: ir.Model, layers: int) -> int:
+def prune(model: ir.Model, layers: int, pooling: str = "pooled") -> int:
     """Compute the last layer's query, output projection and feed-forward on the CLS rows only.
 
-    In: a packed graph whose pooling is `Gather(last, starts)`. Out: the last layer's `qkv` is a
-    `key_value` on `[t, h]` and a `query` on `[b, h]`; all that follows is `[b, …]`. Exact: no other row
-    of the last layer is read. With mean pooling every token's last state is read, through a
-    normalization of its own, and nothing can be left out.
+    In: a packed graph whose pooling of the last layer is `Gather(last, starts)`, called `pooling`.
+    Out: the last layer's `qkv` is a `key_value` on `[t, h]` and a `query` on `[b, h]`; all that follows
+    is `[b, …]`. Exact: no other row of the last layer is read. With mean pooling every token's last
+    state is read, through a normalization of its own, and nothing can be left out.
 
     Returns:
         1, the number of layers pruned.
@@ -46,7 +47,7 @@ def prune(model: ir.Model, layers: int) -> int:
     layer = LAYER.format(layers - 1)
     try:
         pooled, qkv, attention_sum = (
-            named["pooled"],
+            named[pooling],
             named[f"{layer}_qkv"],
             named[f"{layer}_attention_norm_sum"],
         )
@@ -62,7 +63,7 @@ def prune(model: ir.Model, layers: int) -> int:
     hidden = weight.shape[0]
     width = int(build.array_of(named[f"{layer}_qkv_rows"].inputs[1])[1])  # type: ignore[arg-type]
     heads = hidden // width
-    chain = Chain(graph, qkv, f"{layer}_cls")
+    chain = Chain(graph, qkv, f"{layer}_{CLS}")
 
     def linear(value: ir.Value, columns: slice, name: str) -> ir.Value:
         parts = [

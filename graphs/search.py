@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from export import recipe
-from export.contract import EncoderInfo, GraphError, ToolchainError
+from export.contract import GraphError, ToolchainError
 from export.files import write_text
+from export.info import EncoderInfo
 from graphs import build, calibrate, frontier, head, pipeline, plan, quantize, sites, start
 from graphs.frontier import Point
+from graphs.job import Job
 from graphs.judge import Judge
 from graphs.plan import Mode, Plan
 
@@ -147,7 +149,7 @@ def main(recipe_folder: Path, build_folder: Annotated[Path, typer.Argument()]) -
     """Calibrate, search, and write quantization.json, frontier.json, frontier.md and frontier.svg."""
     console = Console(highlight=False, soft_wrap=True)
     try:
-        job = pipeline.Job(
+        job = Job(
             recipe.load(recipe_folder),
             EncoderInfo.read(build_folder / "encoder.json"),
             head.read(build_folder),

@@ -16,6 +16,13 @@ _KINDS = {"qkv": NORM, "key_value": NORM, "attention_output": CONTEXT, "up": NOR
 _NAME = re.compile(r"layer_(\d+)_(qkv|key_value|attention_output|up|down)")
 
 
+_ROWS = re.compile(r"layer_\d+_cls_rows")
+
+
+def _in_layer(node: ir.Node) -> bool:
+    return str(node.name).startswith("layer_")
+
+
 @dataclass(frozen=True)
 class SiteNodes:
     """One activation `[t, k]` of a packed graph, and the linear layers that read it.
@@ -54,10 +61,11 @@ def find(model: ir.Model) -> list[SiteNodes]:
         if value is None:
             raise GraphError(f"{node.name}: found no input")
         readers = [use.node for use in value.uses()]
-        rows = next((reader for reader in readers if reader.op_type == "Gather"), None)
+        rows = next((reader for reader in readers if _ROWS.fullmatch(str(reader.name))), None)
         if rows is not None:
             readers += [use.node for use in rows.outputs[0].uses()]
-        linears = tuple(reader for reader in readers if reader.op_type == "Gemm")
+        # A head that reads a hidden state does so in float32.
+        linears = tuple(reader for reader in readers if reader.op_type == "Gemm" and _in_layer(reader))
         name = (node.name or "").replace("key_value", "qkv")
         layer, kind = int(match[1]), _KINDS[match[2]]
         found.append(SiteNodes(name, kind, layer, value, linears, rows))

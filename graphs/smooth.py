@@ -11,12 +11,12 @@ from graphs import build, sites
 from graphs.pack import LAYER
 from graphs.plan import Plan, Range, Site
 from graphs.sites import SiteNodes
+from graphs.smooth_readers import JOINED, array, feature, replace, residual, take_up
 
 # Steps to either side of the centre; after GELU, steps below zero (its least value is -0.17).
 HALF_STEPS = 127
 GELU_ZERO_POINT = 20
 GELU_LEAST = 0.17
-_JOINED = "_joined"
 
 
 def steps_of(site: Site, kind: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -35,45 +35,6 @@ def mean_of(site: Site, kind: str) -> NDArray[np.float32]:
     return (site.range.mean_k - offset) / step
 
 
-def _replace(graph: ir.Graph, node: ir.Node, index: int, array: NDArray[np.float32]) -> None:
-    old = node.inputs[index]
-    name = str(old.name) if old is not None else f"{node.name}_{index}"
-    node.replace_input_with(index, build.constant(graph, name, array.astype(np.float32)))
-
-
-def _array(node: ir.Node, index: int) -> NDArray[np.float32]:
-    value = node.inputs[index]
-    if value is None:
-        raise GraphError(f"{node.name}: found no input {index}")
-    return build.array_of(value)
-
-
-def _take_up(graph: ir.Graph, node: ir.Node, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
-    """Let a linear layer read the smoothed activation."""
-    weight = _array(node, 1)
-    # A sum of rows, not a product: the same bits on every machine.
-    moved = (offset[:, None].astype(np.float64) * weight).sum(axis=0)
-    _replace(graph, node, 2, _array(node, 2) + moved.astype(np.float32))
-    _replace(graph, node, 1, weight * step[:, None])
-
-
-def _residual(
-    graph: ir.Graph, reader: ir.Node, index: int, offset: NDArray[np.float32], step: NDArray[np.float32]
-) -> None:
-    """Undo the smoothing for a residual sum; the offset goes into the other summand's bias."""
-    other = reader.inputs[1 - index]
-    linear = other.producer() if other is not None else None
-    if linear is not None and str(linear.name).endswith(_JOINED) and linear.inputs[2] is not None:
-        linear = linear.inputs[2].producer()
-    if reader.op_type != "Add" or linear is None or linear.op_type != "Gemm":
-        raise GraphError(f"{reader.name}: found {reader.op_type}, expected a linear layer and its residual")
-    _replace(graph, linear, 2, _array(linear, 2) + offset)
-    factor = build.constant(graph, f"{reader.name}_step", step)
-    restored = build.node("Mul", [reader.inputs[index], factor], f"{reader.name}_residual")
-    graph.insert_before(reader, restored)
-    reader.replace_input_with(index, restored.outputs[0])
-
-
 def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
     producer = site.value.producer()
     if producer is None or producer.op_type != "LayerNormalization":
@@ -81,9 +42,10 @@ def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: N
     values = [site.value, *([site.rows.outputs[0]] if site.rows is not None else [])]
     for use in [use for value in values for use in value.uses()]:
         if use.node is not site.rows and use.node not in site.linears:
-            _residual(graph, use.node, use.idx, offset, step)
-    _replace(graph, producer, 1, _array(producer, 1) / step)
-    _replace(graph, producer, 2, (_array(producer, 2) - offset) / step)
+            undo = feature if str(use.node.name).startswith("feature_") else residual
+            undo(graph, use.node, use.idx, offset, step)
+    replace(graph, producer, 1, array(producer, 1) / step)
+    replace(graph, producer, 2, (array(producer, 2) - offset) / step)
 
 
 def _context(
@@ -95,11 +57,11 @@ def _context(
     if projection is None:
         raise GraphError(f"{site.name}: found no projection of its values")
     # Weights of an attention sum to 1, so an offset of the values is one of the context.
-    weight, bias = _array(projection, 1).copy(), _array(projection, 2).copy()
+    weight, bias = array(projection, 1).copy(), array(projection, 2).copy()
     weight[:, -site.width :] /= step
     bias[-site.width :] = (bias[-site.width :] - offset) / step
-    _replace(graph, projection, 1, weight)
-    _replace(graph, projection, 2, bias)
+    replace(graph, projection, 1, weight)
+    replace(graph, projection, 2, bias)
 
 
 def _split(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
@@ -110,19 +72,19 @@ def _split(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
         raise GraphError(f"{site.name}: expected a linear layer and GELU before it")
     kept = np.setdiff1d(np.arange(site.width), channels)
     chosen = np.array(channels)
-    weight, bias, out = _array(up, 1), _array(up, 2), _array(down, 1)
+    weight, bias, out = array(up, 1), array(up, 2), array(down, 1)
     arrays = [build.constant(graph, f"{up.name}_float_weight", weight[:, chosen])]
     arrays.append(build.constant(graph, f"{up.name}_float_bias", bias[chosen]))
     side = build.node("Gemm", [up.inputs[0], *arrays], f"{up.name}_float")
     side_gelu = build.node("Gelu", [side.outputs[0]], f"{gelu.name}_float", domain=build.MICROSOFT)
     side_out = build.constant(graph, f"{down.name}_float_weight", out[chosen])
-    joined = build.node("Gemm", [side_gelu.outputs[0], side_out, down.outputs[0]], f"{down.name}{_JOINED}")
+    joined = build.node("Gemm", [side_gelu.outputs[0], side_out, down.outputs[0]], f"{down.name}{JOINED}")
     graph.insert_after(down, [side, side_gelu, joined])
     for use in [use for use in down.outputs[0].uses() if use.node is not joined]:
         use.node.replace_input_with(use.idx, joined.outputs[0])
-    _replace(graph, up, 1, weight[:, kept])
-    _replace(graph, up, 2, bias[kept])
-    _replace(graph, down, 1, out[kept])
+    replace(graph, up, 1, weight[:, kept])
+    replace(graph, up, 2, bias[kept])
+    replace(graph, down, 1, out[kept])
 
 
 def _reduced(site: Site) -> Site:
@@ -175,6 +137,6 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
             graph.insert_before(nodes.linears[0], scaled)
             nodes.linears[0].replace_input_with(0, scaled.outputs[0])
         for linear in nodes.linears:
-            _take_up(graph, linear, offset, step)
+            take_up(graph, linear, offset, step)
     build.remove_unused(model)
     return reduced

@@ -6,13 +6,8 @@ import json
 
 import onnx_ir as ir
 
-from export.contract import (
-    METADATA_KEYS,
-    PROBLEM_TYPE,
-    TOOLCHAIN_VERSION,
-    EncoderInfo,
-    HeadInfo,
-)
+from export.contract import METADATA_KEYS, PROBLEM_TYPE, TOOLCHAIN_VERSION
+from export.info import EncoderInfo, HeadInfo
 from export.recipe import Recipe
 
 _IR_VERSION = 10
@@ -27,6 +22,7 @@ def metadata(recipe: Recipe, encoder: EncoderInfo, head: HeadInfo, quantization:
         PROBLEM_TYPE,
         encoder.pooling,
         json.dumps(encoder.normalize),
+        json.dumps({"layers": encoder.feature_layers, "pooling": encoder.feature_pooling}),
         str(encoder.max_length),
         recipe.name,
         encoder.weights_sha256,

@@ -10,8 +10,21 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGES = ("export", "graphs", "verify")
-FLOOR = {"export.contract", "export.dataset", "export.files", "export.protocol", "export.recipe"}
-STDLIB_ONLY = ("export/contract.py", "export/dataset.py", "export/files.py", "export/protocol.py")
+FLOOR = {
+    "export.contract",
+    "export.dataset",
+    "export.files",
+    "export.info",
+    "export.protocol",
+    "export.recipe",
+}
+STDLIB_ONLY = (
+    "export/contract.py",
+    "export/dataset.py",
+    "export/files.py",
+    "export/info.py",
+    "export/protocol.py",
+)
 # onnxruntime in graphs/: only to calibrate and to judge, and for the dynamic peer; onnxsim brings its own.
 ONNXRUNTIME_IN_GRAPHS = {"graphs/calibrate.py", "graphs/dynamic.py", "graphs/judge.py"}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.contract import ArtifactError, EncoderInfo, Pooling
+from export.contract import ArtifactError, Pooling
+from export.info import EncoderInfo
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def read_shape(build: Path) -> Shape:
         intermediate = int(json.loads(path.read_text("utf-8"))["intermediate_size"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: has no intermediate_size: {error}") from error
-    return Shape(info.layers, info.hidden, intermediate, info.pooling)
+    return Shape(info.used_layers, info.hidden, intermediate, "cls" if info.last_is_cls else "mean")
 
 
 def macs(shape: Shape, tokens: float) -> float:

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from export.contract import (
     ATTENTION_MASK,
     INPUT_IDS,
-    LAST_HIDDEN_STATE,
     PROBABILITIES,
     ArtifactError,
-    EncoderInfo,
-    HeadInfo,
+    FeaturePooling,
     ToolchainError,
 )
+from export.info import EncoderInfo, HeadInfo
 from export.protocol import Contender, TokenIds, serve
 from verify.session import pad
 
@@ -66,6 +65,34 @@ def graph(build: Path, file: Path, threads: int) -> Contender:
     return Contender(run, [file], _VERSIONS)
 
 
+def _pool(
+    hidden_bsh: NDArray[np.float32], mask: NDArray[np.int64], pooling: FeaturePooling
+) -> NDArray[np.float32]:
+    pooled: NDArray[np.float32]
+    weight = mask[:, :, None].astype(np.float32)
+    if pooling == "cls":
+        pooled = hidden_bsh[:, 0]
+    elif pooling == "max":
+        pooled = np.where(weight > 0, hidden_bsh, np.float32(-np.inf)).max(axis=1)
+    else:
+        total = np.maximum(weight.sum(axis=1), np.float32(_MIN_MASK))
+        pooled = (hidden_bsh * weight).sum(axis=1) / total
+    return pooled
+
+
+def _embedding(
+    hidden: list[NDArray[np.float32]], mask: NDArray[np.int64], info: EncoderInfo
+) -> NDArray[np.float32]:
+    """Return what the head reads, `[b, features]`."""
+    if info.feature_layers:
+        states = dict(zip(info.feature_layers, hidden, strict=True))
+        return np.concatenate([_pool(states[layer], mask, how) for layer, how in info.feature_parts], axis=1)
+    embedding = _pool(hidden[0], mask, info.pooling)
+    if info.normalize:
+        embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
+    return embedding
+
+
 def card(build: Path, head_file: Path, threads: int) -> Contender:
     """Open `encoder.onnx` and the published head; numpy pools, normalizes and compares."""
     encoder_file = build / "encoder.onnx"
@@ -77,15 +104,8 @@ def card(build: Path, head_file: Path, threads: int) -> Contender:
 
     def run(ids: TokenIds) -> NDArray[np.float32]:
         input_ids, mask = pad(ids)
-        feeds = {INPUT_IDS: input_ids, ATTENTION_MASK: mask}
-        (hidden_bsh,) = encoder.run([LAST_HIDDEN_STATE], feeds)
-        if info.pooling == "cls":
-            embedding = hidden_bsh[:, 0]
-        else:
-            weight = mask[:, :, None].astype(np.float32)
-            embedding = (hidden_bsh * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), _MIN_MASK)
-        if info.normalize:
-            embedding = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+        hidden = encoder.run(info.outputs, {INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+        embedding = _embedding(hidden, mask, info)
         probabilities = _positive(names, head.run(None, {head_input: embedding}), head_info.labels)
         # The decisions are part of everybody's work.
         np.greater_equal(probabilities, limits)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from export import dataset
-from export.contract import BenchmarkError, EncoderInfo, ToolchainError
+from export.contract import BenchmarkError, ToolchainError
 from export.files import write_text
+from export.info import EncoderInfo
 from verify import bench_machine, bench_report, tokens
 from verify.bench_contenders import BENCH_FOLDER, contenders
 from verify.bench_floor import read_products, read_shape

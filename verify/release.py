@@ -10,15 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from export.contract import (
-    TOOLCHAIN_VERSION,
-    VARIANT_FILES,
-    ArtifactError,
-    EncoderInfo,
-    GateError,
-    HeadInfo,
-)
+from export.contract import TOOLCHAIN_VERSION, VARIANT_FILES, ArtifactError, GateError
 from export.files import sha256_file
+from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
 from verify import artifact, card, parity, report

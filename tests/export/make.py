@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.numpy import load_file, save_file
 
 from export import checkpoint
-from export.contract import EncoderInfo
+from export.info import EncoderInfo
 from export.recipe import EncoderPart
 from export.sources import Source
 

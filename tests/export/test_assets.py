@@ -9,7 +9,8 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from export import assets
-from export.contract import CheckpointError, HeadInfo, SourceError
+from export.contract import CheckpointError, SourceError
+from export.info import HeadInfo
 from tests.export.make import edit_json, read_checkpoint, source
 
 LABELS = ["joy", "très content", "neutral"]

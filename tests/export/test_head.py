@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from export import head, published
-from export.contract import HeadInfo
+from export.info import HeadInfo
 from tests.export.heads import (
     LABELS,
     SHUFFLED,

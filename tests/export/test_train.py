@@ -61,8 +61,8 @@ def test_chooses_what_scikit_learn_would(run, tiny, tmp_path, splits, offline):
             best.append(max(f1_score(truth(splits["dev"], label), scores >= limit) for limit in GRID))
         macro[strength] = np.mean(best)
     assert len({round(value, 3) for value in macro.values()}) > 1
-    assert macro[trained.regularization] == pytest.approx(max(macro.values()), abs=0.01)
-    assert trained.macro_f1 == pytest.approx(macro[trained.regularization], abs=0.01)
+    assert macro[trained.settings["C"]] == pytest.approx(max(macro.values()), abs=0.01)
+    assert trained.macro_f1 == pytest.approx(macro[trained.settings["C"]], abs=0.01)
 
 
 def test_the_written_thresholds_have_the_best_f1_of_the_written_head(run, tiny, tmp_path, splits, offline):
@@ -120,15 +120,6 @@ def test_embeddings_of_another_encoder_are_not_used(tiny, tmp_path, splits, chan
     second = train.cached_embeddings(tiny, replace(info, **change), "dev", texts, tmp_path, console)
     assert len(list(tmp_path.glob("dev-*.npy"))) == 2
     assert np.array_equal(first, second) == ("sha256" in change)
-
-
-def test_the_lowest_of_equal_thresholds():
-    found = train.tune_threshold(np.array([False, True, True]), np.float32([0.2, 0.6, 0.9]))
-    assert found == (0.25, 1.0)
-
-
-def test_a_threshold_is_met_by_an_equal_probability():
-    assert train.tune_threshold(np.array([False, True]), np.float32([0.9499, 0.95])) == (0.95, 1.0)
 
 
 def test_a_label_that_the_data_set_does_not_have(run):

@@ -14,9 +14,10 @@ import torch
 from transformers import BertModel
 
 from export import checkpoint, encoder, sources
-from export.contract import EncoderInfo, HeadInfo, Pooling
-from export.recipe import EncoderPart
-from graphs import embeddings, fuse, mask, pack, pool, prune, unfuse
+from export.contract import Pooling
+from export.info import EncoderInfo, HeadInfo
+from export.recipe import EncoderPart, FeaturesPart
+from graphs import embeddings, features, fuse, mask, pack, pool, prune, unfuse
 from graphs.head import LinearHead
 from tests.factories import Shape, write_checkpoint
 
@@ -55,10 +56,18 @@ class Exported:
         return replace(self, info=replace(self.info, pooling=pooling, normalize=normalize))
 
 
-def exported(folder: Path, shape: Shape, pooling: str, *, normalize: bool = True) -> Exported:
+def exported(
+    folder: Path,
+    shape: Shape,
+    pooling: str,
+    *,
+    normalize: bool = True,
+    features: FeaturesPart | None = None,
+) -> Exported:
     write_checkpoint(folder, shape, pooling, normalize=normalize)
     source = sources.Source(f"path:{folder}", folder)
-    info = checkpoint.read(source, EncoderPart(source=source.spec, pooling=pooling, normalize=normalize))
+    part = EncoderPart(source=source.spec, pooling=pooling, normalize=normalize)
+    info = checkpoint.read(source, part, features)
     bert = encoder.load(folder)
     path = folder / "encoder.onnx"
     encoder.export(bert, info, path)
@@ -78,7 +87,10 @@ def _embedded(path: Path) -> bytes:
 def pooled(made: Exported) -> ir.Model:
     """The graph after every rewrite before the merge."""
     model = ir.from_proto(onnx.ModelProto.FromString(_embedded(made.path)))
-    pool.pool(model, made.info.pooling, made.info.normalize)
+    if made.info.feature_layers:
+        features.features(model, made.info)
+    else:
+        pool.pool(model, made.info.pooling, made.info.normalize)
     return model
 
 

@@ -13,6 +13,7 @@ from export import recipe
 from export.contract import GraphError
 from graphs import pipeline
 from graphs.head import LinearHead, SubgraphHead
+from graphs.job import Job
 from tests.factories import write_recipe
 from tests.graphs.make import linear_head, run, session_of
 from tests.graphs.masks import KINDS, batch_of
@@ -71,7 +72,7 @@ def job_of(encoder, head, folder, contract, extra=""):
         normalize=info.normalize,
         extra=extra,
     )
-    return pipeline.Job(recipe.load(written), info, head(info.hidden))
+    return Job(recipe.load(written), info, head(info.hidden))
 
 
 def staged(job, encoder):
@@ -141,9 +142,7 @@ def test_the_finished_graph_refuses_ids_and_mask_of_different_shapes(encoder, tm
 def test_a_count_that_is_not_the_encoders_is_an_error(mean, tmp_path):
     job = job_of(mean, linear, tmp_path, "stacked")
     *_, (_, _, model) = pipeline.run(mean.model(), job, "merge")
-    wrong = pipeline.Job(
-        job.recipe, type(mean.info)(**{**vars(mean.info), "layers": 3}), linear(mean.info.hidden)
-    )
+    wrong = Job(job.recipe, type(mean.info)(**{**vars(mean.info), "layers": 3}), linear(mean.info.hidden))
     with pytest.raises(GraphError, match="pack: attentions: found 2, expected 3"):
         list(pipeline.run(model, wrong, "pack"))
 

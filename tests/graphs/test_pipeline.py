@@ -13,6 +13,7 @@ import pytest
 from export import recipe
 from export.contract import METADATA_KEYS, GraphError
 from graphs import build, calibrate, legal, merge, pipeline, simplify, start
+from graphs.job import Job
 from tests.factories import random_tokens, write_recipe
 from tests.graphs.make import linear_head, pooled, run
 
@@ -31,7 +32,7 @@ def planned(job, model, bits=8):
 @pytest.fixture
 def job(mean, tmp_path):
     folder = write_recipe(tmp_path / "tiny", LABELS, "path:x", "path:y", pooling="mean")
-    return pipeline.Job(recipe.load(folder), mean.info, linear_head(LABELS, mean.info.hidden))
+    return Job(recipe.load(folder), mean.info, linear_head(LABELS, mean.info.hidden))
 
 
 def staged(job, model, *stages):
@@ -52,6 +53,7 @@ def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
         "problem_type": "multi_label_classification",
         "pooling": "mean",
         "normalize": "true",
+        "features": '{"layers": [], "pooling": []}',
         "max_length": "64",
         "recipe": "tiny",
         "encoder_sha256": mean.info.sha256["model.safetensors"],

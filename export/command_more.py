@@ -1,0 +1,71 @@
+"""Commands beside the build: training a head, and what the benchmark needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export import recipe
+from export.command import BuildFolder, RecipeFolder, console, errors, open_encoder, source_of
+from export.contract import HEAD_FILE, HeadError
+from export.files import write_bytes
+
+
+def train(
+    recipe_folder: RecipeFolder,
+    build_folder: BuildFolder,
+    out: Annotated[Path | None, typer.Option(help="default: the recipe's own head folder")] = None,
+) -> None:
+    """Train a head on GoEmotions with the recipe's encoder."""
+    with errors():
+        from export import train as training
+
+        loaded, source, info = open_encoder(recipe_folder)
+        kind, _, place = loaded.head.source.partition(":")
+        if out is None and kind != "path":
+            raise HeadError(
+                f"head.source: found {loaded.head.source!r}, which cannot be written; give OUT=FOLDER"
+            )
+        folder = out or recipe_folder / place
+        trained = training.train(source.folder, info, loaded.labels.names, folder, build_folder, console)
+        settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
+        console.print(
+            f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev, where this and the "
+            f"thresholds were chosen; written to {folder}"
+        )
+
+
+def published_head(recipe_folder: RecipeFolder, target: Path) -> None:
+    """Copy the published head's ONNX file, as it is, to TARGET."""
+    with errors():
+        loaded = recipe.load(recipe_folder)
+        source = source_of(recipe_folder, loaded.head.source, "HEAD")
+        write_bytes(target, source.file(HEAD_FILE).read_bytes())
+
+
+def random_bge(folder: Path) -> None:
+    """Write an encoder of BGE-small's shape and a head, both with random weights."""
+    with errors():
+        from export import random_bge as randomly
+
+        randomly.write(folder)
+        console.print("  export   random-bge 12 layers, 384 hidden, and a head; seeded random weights")
+
+
+def bench_torch(
+    recipe_folder: RecipeFolder,
+    build_folder: BuildFolder,
+    threads: Annotated[int, typer.Option(help="of torch and of the head's session")] = 1,
+) -> None:
+    """Serve the original pair to the benchmark (JSON lines; not for hands)."""
+    with errors():
+        from export import bench_torch as torch_pair
+        from export.info import HeadInfo
+        from export.protocol import serve
+
+        loaded, source, info = open_encoder(recipe_folder)
+        head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
+        classifier = HeadInfo.read(build_folder / "head.json")
+        serve(lambda: torch_pair.load(source, head_source, info, classifier, threads))

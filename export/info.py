@@ -1,0 +1,129 @@
+"""What the exporter tells the graph stages: of the encoder and of the head. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from export.contract import (
+    HEAD_FILE,
+    HIDDEN_STATE,
+    LAST_HIDDEN_STATE,
+    WEIGHTS_FILE,
+    ArtifactError,
+    FeaturePooling,
+    Pooling,
+)
+
+
+@dataclass(frozen=True)
+class _JsonFile:
+    def to_json(self) -> str:
+        """Return the content of a file that `read` reads back exactly."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of `to_json`.
+
+        Raises:
+            ArtifactError: the file is missing or holds other fields.
+        """
+        try:
+            data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{path}: cannot be read as JSON: {error}") from error
+        expected = {field.name for field in fields(cls)}
+        if not isinstance(data, dict) or set(data) != expected:
+            found = sorted(data) if isinstance(data, dict) else type(data).__name__
+            raise ArtifactError(f"{path}: found fields {found}, expected {sorted(expected)}")
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class EncoderInfo(_JsonFile):
+    """What the graph rewrites need to know of the exported encoder (`build/NAME/encoder.json`)."""
+
+    source: str
+    revision: str | None
+    sha256: dict[str, str]
+    layers: int
+    heads: int
+    hidden: int
+    positions: int
+    vocabulary: int
+    pooling: Pooling
+    normalize: bool
+    max_length: int
+    # What the head reads in place of the sentence embedding; no layers where it reads that.
+    feature_layers: list[int]
+    feature_pooling: list[FeaturePooling]
+
+    @property
+    def feature_parts(self) -> list[tuple[int, FeaturePooling]]:
+        """Layer and pooling of each part of the features, in their order; layer 0 is the embedding's."""
+        return [(layer, pooling) for layer in self.feature_layers for pooling in self.feature_pooling]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the exported encoder's outputs."""
+        return [HIDDEN_STATE.format(layer) for layer in self.feature_layers] or [LAST_HIDDEN_STATE]
+
+    @property
+    def features(self) -> int:
+        """Width of what the head reads."""
+        return self.hidden * (len(self.feature_parts) or 1)
+
+    @property
+    def used_layers(self) -> int:
+        """Layers that the head's answer depends on; those above are left out of the graph."""
+        return max(self.feature_layers) if self.feature_layers else self.layers
+
+    @property
+    def described(self) -> str:
+        """What the head reads, in words."""
+        if not self.feature_layers:
+            return f"{self.pooling} pooling"
+        layers = ", ".join(map(str, self.feature_layers))
+        return f"{' and '.join(self.feature_pooling)} of layers {layers}"
+
+    @property
+    def last_is_cls(self) -> bool:
+        """Whether of the last used layer the CLS token alone is read."""
+        return self.feature_pooling == ["cls"] if self.feature_layers else self.pooling == "cls"
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the checkpoint's weights, as lower-case hexadecimal."""
+        return self.sha256[WEIGHTS_FILE]
+
+
+@dataclass(frozen=True)
+class HeadInfo(_JsonFile):
+    """What the merge needs to know of the head (`build/NAME/head.json`).
+
+    `kind` is ``linear`` (weights in ``head.npz``: ``weight_hl`` and ``bias_l``, float32, columns in
+    the order of `labels`) or ``subgraph`` (``head.onnx``, unchanged). `layout` says how the
+    original gives its answers: ``named`` (one output a label), ``columns`` (one ``(N, labels)``
+    tensor) or ``sequence`` (a sequence of ``(N, 2)``); the last two are in recipe order.
+    `output_order` is the original's own order of labels.
+    """
+
+    source: str
+    revision: str | None
+    sha256: dict[str, str]
+    kind: Literal["linear", "subgraph"]
+    reason: str
+    layout: Literal["named", "columns", "sequence"]
+    output: str | None
+    labels: list[str]
+    output_order: list[str]
+    thresholds: dict[str, float]
+    fold_error: float | None
+
+    @property
+    def model_sha256(self) -> str:
+        """SHA-256 of the published head's ONNX file, as lower-case hexadecimal."""
+        return self.sha256[HEAD_FILE]

@@ -1,0 +1,73 @@
+"""What the steps of one artifact share, and how often each rewrite must apply to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.contract import GraphError
+from export.info import EncoderInfo
+from export.recipe import Recipe
+from graphs.head import LinearHead, SubgraphHead
+from graphs.plan import Plan
+
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the steps of one artifact share."""
+
+    recipe: Recipe
+    encoder: EncoderInfo
+    head: LinearHead | SubgraphHead
+    plan: Plan | None = None
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a quantized weight, as the recipe says."""
+        variant = self.recipe.variants.get("int8")
+        return variant.weight_bits if variant else 8
+
+
+def plan_of(job: Job) -> Plan:
+    """Return the job's quantization plan.
+
+    Raises:
+        GraphError: there is none, or it is of another encoder, head or precision.
+    """
+    if job.plan is None:
+        raise GraphError("no quantization plan; `make quantize` finds one")
+    for name, found, expected in (
+        ("encoder_sha256", job.plan.encoder_sha256, job.encoder.weights_sha256),
+        ("head_sha256", job.plan.head_sha256, job.head.info.model_sha256),
+        ("weight_bits", job.plan.weight_bits, job.weight_bits),
+    ):
+        if found != expected:
+            raise GraphError(f"the quantization plan has {name} {found}, expected {expected}; search again")
+    return job.plan
+
+
+def each_layer(job: Job) -> Counts:
+    """Return how often each fusion must apply."""
+    layers = job.encoder.used_layers
+    return {"Attention": layers, "SkipLayerNormalization": 2 * layers, "BiasGelu": layers}
+
+
+def means(job: Job) -> Counts:
+    """Return how many means a linear head reads token by token."""
+    linear = isinstance(job.head, LinearHead)
+    return {"means": linear * sum(pooling == "mean" for _, pooling in job.encoder.feature_parts)}
+
+
+def int8_products(job: Job) -> Counts:
+    """Return how many int8 products the plan makes."""
+    # A linear layer each; one more for a second term, for channels kept in float, for CLS rows.
+    count = 0
+    for name, site in plan_of(job).sites.items():
+        cls_rows = job.encoder.last_is_cls and name == f"layer_{job.encoder.used_layers - 1}_qkv"
+        terms = {"int8": 1, "int8x2": 2, "float": 0}[site.mode]
+        count += terms * (2 if cls_rows else 1)
+        if site.mode != "float" and site.float_channels:
+            up = plan_of(job).sites[name.replace("down", "up")]
+            count += {"int8": 1, "int8x2": 2, "float": 0}[up.mode]
+    return {"products in int8": count}

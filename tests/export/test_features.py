@@ -1,0 +1,163 @@
+"""`[features]`: recipes that don't fit, embedding against torch, and the head that is trained on it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from rich.console import Console
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from transformers import BertModel
+
+from export import checkpoint, dataset, encoder, recipe, train, train_features, tuning
+from export.contract import CheckpointError, RecipeError
+from export.recipe import EncoderPart, FeaturesPart
+from tests.export import emotions
+from tests.export.heads import read_head
+from tests.export.make import read_checkpoint, source
+from tests.export.test_recipe import GOOD, load
+from tests.factories import random_tokens
+
+LABELS = ["neutral", "joy", "grief"]
+PART = FeaturesPart(layers=[1, 0], pooling=["mean", "max", "cls"])
+FEATURES = '[features]\nlayers = [0, 1]\npooling = ["mean"]\n'
+
+
+def with_features(folder, part=PART):
+    encoder_part = EncoderPart(source="path:x", pooling="mean", normalize=True)
+    return checkpoint.read(source(folder), encoder_part, part)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[0, 1]", "[0, 0]", r"features: given twice: \[0, 0\]"),
+        ('["mean"]', '["mean", "mean"]', "features: given twice"),
+        ("[0, 1]", "[-1]", r"features\.layers\.0: .*greater than or equal to 0, found -1"),
+        ("[0, 1]", "[]", r"features\.layers: .*at least 1 item"),
+        ("[0, 1]", "[0]", r"features\.layers: expected a layer above 0"),
+        ('["mean"]', '["sum"]', r"features\.pooling\.0: .*'cls', 'mean' or 'max', found 'sum'"),
+        ("layers =", "levels =", r"features\.(layers: missing|levels: unknown key)"),
+        ('contract = "stacked"', 'contract = "stacked"\nsentence_embedding = true', "does not compute it"),
+    ],
+)
+def test_a_recipe_that_does_not_fit(tmp_path, old, new, said):
+    text = GOOD.replace("[head]", FEATURES + "[head]")
+    assert load(tmp_path, text).features == FeaturesPart(layers=[0, 1], pooling=["mean"])
+    assert text.count(old) == 1
+    (tmp_path / "mine" / "recipe.toml").write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(RecipeError, match=rf"recipe\.toml: .*{said}"):
+        recipe.load(tmp_path / "mine")
+
+
+def test_a_layer_that_the_encoder_does_not_have(tiny):
+    with pytest.raises(CheckpointError, match=r"features\.layers: the recipe says 2, but the encoder has 1"):
+        with_features(tiny, FeaturesPart(layers=[0, 2], pooling=["mean"]))
+
+
+def plain(bert, ids):
+    """The features of one text, in the order of the recipe, in plain words."""
+    with torch.inference_mode():
+        states = bert(torch.tensor([ids]), output_hidden_states=True).hidden_states
+    found = []
+    for layer in (1, 0):
+        tokens = states[layer][0].numpy()
+        found += [tokens.mean(axis=0), tokens.max(axis=0), tokens[0]]
+    return np.concatenate(found)
+
+
+def test_embedding_against_torch(tiny):
+    info = with_features(tiny)
+    random = np.random.default_rng(0)
+    ids = [random.integers(0, info.vocabulary, length).tolist() for length in (5, 1, 30, 64, 7)]
+    bert = BertModel.from_pretrained(tiny, add_pooling_layer=False).eval()
+    found = encoder.embed(encoder.load(tiny), info, ids, batch_size=3)
+    assert found.shape == (5, 6 * 24) == (5, info.features)
+    np.testing.assert_allclose(found, [plain(bert, row) for row in ids], atol=1e-6)
+
+
+def test_the_export_gives_the_hidden_states(tiny, tmp_path):
+    info = with_features(tiny)
+    encoder.export(encoder.load(tiny), info, tmp_path / "encoder.onnx")
+    ids, mask = random_tokens(4, 9, info.vocabulary, seed=0)
+    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx")
+    assert [value.name for value in session.get_outputs()] == ["hidden_state_1", "hidden_state_0"]
+    found = session.run(None, {"input_ids": ids, "attention_mask": mask})
+    bert = BertModel.from_pretrained(tiny, add_pooling_layer=False).eval()
+    with torch.inference_mode():
+        states = bert(
+            torch.tensor(ids), attention_mask=torch.tensor(mask), output_hidden_states=True
+        ).hidden_states
+    for array, layer in zip(found, (1, 0), strict=True):
+        np.testing.assert_allclose(array[mask == 1], states[layer].numpy()[mask == 1], atol=1e-5)
+
+
+@pytest.fixture
+def run(tiny, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(dataset, "GO_EMOTIONS_SHA256", emotions.write(tmp_path / "data"))
+    monkeypatch.setenv("GO_EMOTIONS_DIR", str(tmp_path / "data"))
+
+    def train_to(name):
+        console = Console(file=io.StringIO())
+        return train.train(tiny, with_features(tiny), LABELS, tmp_path / name, tmp_path / "cache", console)
+
+    return train_to
+
+
+def test_the_written_head_is_the_best_on_dev_and_folds(run, tmp_path):
+    trained = run("head")
+    info = with_features(tmp_path / "tiny")
+    found = read_head(tmp_path / "head", LABELS, info.features)
+    assert found.info.kind == "linear"
+    assert found.info.thresholds == trained.thresholds
+    parts = {}
+    for name in ("train", "dev"):
+        split = dataset.read(name, tmp_path)
+        features = train.cached_embeddings(
+            tmp_path / "tiny", info, name, split.texts, tmp_path / "cache" / "embeddings", Console()
+        )
+        parts[name] = features, np.array([[label in one for label in LABELS] for one in split.labels])
+    (x, y), (dev, wanted) = parts["train"], parts["dev"]
+    scores = {}
+    for decay in (0.5, 1.0, 1.5):
+        for power in (0.0, 0.25):
+            settings = train_features.Settings(decay, power)
+            heads = [train_features.fit(x, y, settings, seed) for seed in range(3)]
+            halves = [tuning.macro_f1_across_halves(wanted, head.probabilities(dev)) for head in heads]
+            scores[decay, power] = np.mean(halves), heads[0]
+    best = max(scores, key=lambda key: scores[key][0])
+    assert (trained.settings["weight_decay"], trained.settings["rarity_power"]) == best
+    np.testing.assert_allclose(found.weight_hl, scores[best][1].weight_fl, rtol=1e-5, atol=1e-6)
+    # As good as scikit-learn's own fit, on texts whose letters hint at their labels.
+    for column, label in enumerate(LABELS):
+        model = LogisticRegression(C=0.1, max_iter=2000).fit(x, y[:, column])
+        positive = model.predict_proba(dev)[:, 1]
+        theirs = max(f1_score(wanted[:, column], positive >= limit) for limit in tuning.THRESHOLD_GRID)
+        assert trained.dev_f1[label] > theirs - 0.1
+
+
+def test_two_trainings_write_the_same_bytes(run, tmp_path):
+    run("one")
+    run("two")
+    for name in ("model.onnx", "thresholds.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_features_of_other_layers_are_not_used(tiny, tmp_path, run):
+    run("one")
+    texts, info = dataset.read("dev", tmp_path).texts, with_features(tiny)
+    cache = tmp_path / "cache" / "embeddings"
+    other = replace(info, feature_layers=[0, 1])
+    kept, found = (
+        train.cached_embeddings(tiny, one, "dev", texts, cache, Console(file=io.StringIO()))
+        for one in (info, other)
+    )
+    assert not np.array_equal(kept, found)
+    plain_info = read_checkpoint(tiny)
+    assert (plain_info.features, plain_info.outputs) == (24, ["last_hidden_state"])
