@@ -80,9 +80,11 @@ $(BUILD)/quantization.json: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
 	@$(PY) -m graphs.search $(RECIPE) $(BUILD)
 $(INT8): $(BUILD)/simplified.onnx $(PLAN)
 	@$(PY) -m graphs int8 $(RECIPE) $(BUILD) $< $@ --plan $(PLAN)
-$(BUILD)/parity.json: $(VARIANTS) $(BUILD)/reference.npz $(addprefix verify/,parity.py session.py)
+$(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz \
+                      $(addprefix verify/,command_gate.py parity.py session.py tokens.py)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
-$(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.json verify/card* verify/release.py)
+$(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) \
+                       $(wildcard verify/card* verify/report* verify/curves.py verify/release.py)
 	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Makes the committed reference of a recipe, for parity without torch.

@@ -125,6 +125,7 @@ def test_the_manifest_accounts_for_every_file_and_input(bge):
     del on_disk["manifest.json"]
     assert set(manifest["files"]) == set(on_disk)
     assert {"README.md", "config.json", "onnx/model.onnx", "onnx/model_quantized.onnx"} <= set(on_disk)
+    assert {"reference.npz", "report.html"} <= set(on_disk)
     for name, path in on_disk.items():
         content = path.read_bytes()
         assert manifest["files"][name] == {"sha256": sha256(content).hexdigest(), "size": len(content)}
@@ -183,8 +184,9 @@ def test_two_checkouts_give_the_same_bytes(tmp_path):
         found = make("artifact", cwd=checkout, RECIPE="recipes/tiny")
         assert found.returncode == 0, found.stdout + found.stderr
         graphs = sorted((checkout / "dist/tiny/onnx").iterdir())
-        hashes.append([(path.name, sha256(path.read_bytes()).hexdigest()) for path in graphs])
         assert len(graphs) == 2
+        files = [*graphs, checkout / "dist/tiny/report.html"]
+        hashes.append([(path.name, sha256(path.read_bytes()).hexdigest()) for path in files])
     assert hashes[0] == hashes[1]
 
 
@@ -211,6 +213,56 @@ def test_a_variant_over_its_tolerance_is_not_released(bge, tmp_path):
         assert not (tmp_path / "dist").exists()
         if name == "gate":
             assert "FAILED (Δp ≤ 1e-12)" in found.stdout
+
+
+def test_the_artifact_is_verified_alone(bge):
+    dist = bge[0] / "dist"
+    found = subprocess.run(
+        [sys.executable, "-m", "verify", "parity", dist],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    assert "all ok." in found.stdout
+    page = (dist / "report.html").read_text("utf-8")
+    for name in ("onnx/model.onnx", "reference.npz"):
+        assert sha256((dist / name).read_bytes()).hexdigest() in page
+    assert "Run <code>make evaluate</code>" in page
+
+
+def test_a_tokenizer_that_gives_other_ids_is_not_released(bge, tmp_path):
+    shutil.copytree(bge[0] / "build", tmp_path / "build")
+    path = tmp_path / "build/assets/tokenizer.json"
+    path.write_text(path.read_text("utf-8").replace('"lowercase": true', '"lowercase": false'), "utf-8")
+    (tmp_path / "build/parity.json").unlink()
+    found = subprocess.run(
+        [sys.executable, "-m", "verify", "gate", BGE, tmp_path / "build"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "token_ids: " in found.stderr
+    assert not (tmp_path / "build/parity.json").exists()
+
+
+def test_a_parity_file_of_another_version_is_one_error(bge, tmp_path):
+    shutil.copytree(bge[0] / "build", tmp_path / "build")
+    path = tmp_path / "build/parity.json"
+    path.write_text(path.read_text("utf-8").replace('"batch_flips"', '"of_old"'), "utf-8")
+    found = subprocess.run(
+        [sys.executable, "-m", "verify", "release", BGE, tmp_path / "build", tmp_path / "dist"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert found.stderr == f"error: {path}: of another version; run `make verify`\n"
+    assert not (tmp_path / "dist").exists()
 
 
 def test_an_output_folder_that_cannot_be_written(bge, tmp_path):

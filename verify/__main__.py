@@ -1,72 +1,21 @@
 """`python -m verify`: measure finished graphs, and release them.
 
-`parity` needs numpy and onnxruntime alone, so that it runs in anybody's CI; hence argparse, and the
-imports inside the other commands.
+`parity` and `compare` need numpy, onnxruntime and tokenizers alone, so that they run in anybody's CI;
+hence argparse, and the imports inside the other commands.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from export.contract import ArtifactError, GateError, ToolchainError
-from verify import commands_evaluate, commands_thresholds, parity, reference
-from verify.session import Graph
+from export.contract import ToolchainError
+from verify import artifact, command_compare, command_evaluate, command_parity, command_thresholds
 
 if TYPE_CHECKING:
     from verify.release import Build
-
-
-def _report(rows: list[tuple[str, parity.Parity, parity.Tolerance]]) -> None:
-    """Print the table; raise where a variant is over its tolerance."""
-    exceeded = {name: parity.violations(name, found, limit) for name, found, limit in rows}
-    print(parity.table([(*row, not exceeded[row[0]]) for row in rows]))
-    sentences = [sentence for found in exceeded.values() for sentence in found]
-    if sentences:
-        raise GateError("; ".join(sentences))
-
-
-class _Variant(NamedTuple):
-    """A variant as an artifact's manifest has it."""
-
-    name: str
-    file: Path
-    size_bytes: int
-    tolerance: parity.Tolerance
-    parity: parity.Parity
-
-
-def _variants(folder: Path) -> list[_Variant]:
-    path = folder / "manifest.json"
-    try:
-        return [
-            _Variant(
-                row["name"],
-                folder / row["file"],
-                row["size"],
-                parity.Tolerance(**row["tolerance"]),
-                parity.Parity(**row["parity"]),
-            )
-            for row in json.loads(path.read_text("utf-8"))["variants"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
-
-
-def _parity(arguments: argparse.Namespace) -> None:
-    variants = _variants(arguments.artifact)
-    original = reference.read(arguments.reference)
-    rows = [(v.name, parity.measure(Graph(v.file), original), v.tolerance) for v in variants]
-    if arguments.json:
-        from export.files import write_text
-
-        figures = {name: asdict(found) for name, found, _ in rows}
-        write_text(arguments.json, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    _report(rows)
 
 
 def _build(arguments: argparse.Namespace) -> Build:
@@ -77,24 +26,9 @@ def _build(arguments: argparse.Namespace) -> Build:
 
 
 def _gate(arguments: argparse.Namespace) -> None:
-    from export.files import sha256_file, write_text
-    from verify.release import PARITY_FILE
+    from verify import command_gate
 
-    build = _build(arguments)
-    original = reference.read(build.folder / "reference.npz")
-    rows, records = [], {}
-    for name in build.recipe.variants:
-        graph = Graph(build.graph(name))
-        figures = parity.measure(graph, original)
-        rows.append((name, figures, build.tolerance(name)))
-        records[name] = {
-            "sha256": sha256_file(build.graph(name)),
-            "quantization": graph.metadata["quantization"],
-            "parity": asdict(figures),
-        }
-    _report(rows)
-    text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
-    write_text(build.folder / PARITY_FILE, text)
+    command_gate.run(_build(arguments))
 
 
 def _release(arguments: argparse.Namespace) -> None:
@@ -105,10 +39,10 @@ def _release(arguments: argparse.Namespace) -> None:
 
 def _summary(arguments: argparse.Namespace) -> None:
     print(f"\n{'variant':<9}{'size':>9}  {'max Δp':>8}  {'flip rate':>9}  file")
-    for variant in _variants(arguments.artifact):
+    for variant in artifact.variants(arguments.artifact):
         print(
             f"{variant.name:<9}{variant.size_bytes / 1e6:>6.1f} MB  "
-            f"{variant.parity.max_probability_error:>8.1e}  {variant.parity.flip_rate:>9.4f}  {variant.file}"
+            f"{variant.max_probability_error:>8.1e}  {variant.flip_rate:>9.4f}  {variant.file}"
         )
 
 
@@ -123,13 +57,16 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(positional, type=Path)
         return added
 
-    check = command("parity", _parity, "an artifact against a reference", "artifact")
-    check.add_argument("--reference", type=Path, required=True, help="reference.npz")
-    check.add_argument("--json", type=Path, help="write the figures here, too")
+    command_parity.add_options(
+        command("parity", command_parity.run, "an artifact against a reference", "artifact")
+    )
+    command_compare.add_options(
+        command("compare", command_compare.run, "two artifacts side by side", "a", "b")
+    )
     command("gate", _gate, "a build's graphs against its reference", "recipe", "build")
-    command("evaluate", commands_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
-    tune = command("thresholds", commands_thresholds.run, "choose thresholds on dev", "recipe", "build")
-    commands_thresholds.add_arguments(tune)
+    command("evaluate", command_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
+    tune = command("thresholds", command_thresholds.run, "choose thresholds on dev", "recipe", "build")
+    command_thresholds.add_arguments(tune)
     command("release", _release, "write the artifact", "recipe", "build", "target")
     command("summary", _summary, "print what an artifact holds", "artifact")
     return parser

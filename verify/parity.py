@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.contract import GateError
 from verify.reference import Reference
-from verify.session import Graph
+from verify.session import Answers, Graph
 
 _BATCH_SIZE = 32
+_WORST = 10
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,10 @@ class Parity:
     """Errors of one variant, each text alone; `batch_error` is alone against in a batch of 32.
 
     `flips` counts the texts whose decision differs, per label; `flip_rate` is the share of texts
-    with at least one. The original gives probabilities, float32: where one is near 0 or 1, most of
-    the logit error is that rounding. `worst` names the text and label of the largest probability error.
+    with at least one; `batch_flips` counts the texts that batch mates give another decision. The
+    original gives probabilities, float32: where one is near 0 or 1, most of the logit error is that
+    rounding. `worst` has the ten largest probability errors, `worst_flips` the ten largest that flipped
+    a decision: ``{text, label, probability, reference, threshold, flipped}``.
     """
 
     texts: int
@@ -38,9 +42,11 @@ class Parity:
     max_probability_error: float
     mean_probability_error: float
     batch_error: float
+    batch_flips: int
     flips: dict[str, int]
     flip_rate: float
-    worst: dict[str, Any]
+    worst: list[dict[str, Any]]
+    worst_flips: list[dict[str, Any]]
 
 
 def _check_same_original(graph: Graph, reference: Reference) -> None:
@@ -52,6 +58,26 @@ def _check_same_original(graph: Graph, reference: Reference) -> None:
     ):
         if found != expected:
             raise GateError(f"{graph.path}: {name}: found {found}, expected the reference's, {expected}")
+
+
+def _rows(
+    reference: Reference, answers: Answers, flipped: NDArray[np.bool_], order: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return a row for each flat index of a text and label in `order`."""
+    found = []
+    for row, column in (divmod(index, len(reference.labels)) for index in order):
+        label = reference.labels[column]
+        found.append(
+            {
+                "text": reference.texts[row],
+                "label": label,
+                "probability": float(answers.probabilities[row, column]),
+                "reference": float(reference.probabilities[row, column]),
+                "threshold": reference.thresholds[label],
+                "flipped": bool(flipped[row, column]),
+            }
+        )
+    return found
 
 
 def measure(graph: Graph, reference: Reference) -> Parity:
@@ -66,8 +92,9 @@ def measure(graph: Graph, reference: Reference) -> Parity:
     logit_error = abs(alone.logits.astype(np.float64) - reference.logits)
     error = abs(alone.probabilities.astype(np.float64) - reference.probabilities)
     flipped = alone.predictions != reference.decisions
-    row, column = np.unravel_index(int(error.argmax()), error.shape)
-    label = reference.labels[column]
+    # What is not a number is the worst of all.
+    order = np.argsort(-np.nan_to_num(error, nan=np.inf).ravel(), kind="stable").tolist()
+    flips = [index for index in order if flipped.flat[index]]
     return Parity(
         texts=len(reference.texts),
         max_logit_error=float(logit_error.max()),
@@ -75,33 +102,44 @@ def measure(graph: Graph, reference: Reference) -> Parity:
         max_probability_error=float(error.max()),
         mean_probability_error=float(error.mean()),
         batch_error=float(abs(alone.probabilities - together.probabilities).max()),
+        batch_flips=int((alone.predictions != together.predictions).any(axis=1).sum()),
         flips={name: int(count) for name, count in zip(reference.labels, flipped.sum(axis=0), strict=True)},
         flip_rate=float(flipped.any(axis=1).mean()),
-        worst={
-            "text": reference.texts[row],
-            "label": label,
-            "probability": float(alone.probabilities[row, column]),
-            "reference": float(reference.probabilities[row, column]),
-            "threshold": reference.thresholds[label],
-        },
+        worst=_rows(reference, alone, flipped, order[:_WORST]),
+        worst_flips=_rows(reference, alone, flipped, flips[:_WORST]),
     )
 
 
-def violations(variant: str, parity: Parity, tolerance: Tolerance) -> list[str]:
-    """Return a sentence for each tolerance that is exceeded; a figure that is not a number is one."""
-    found = []
-    for name, value, limit in (
-        ("max_probability_error", parity.max_probability_error, tolerance.max_probability_error),
-        ("flip_rate", parity.flip_rate, tolerance.max_flip_rate),
+def exceeded(variant: str, parity: Parity, tolerance: Tolerance) -> dict[str, str | None]:
+    """Return stated tolerance → a sentence where it is exceeded; a figure that is not a number does."""
+    found: dict[str, str | None] = {}
+    error, flip = parity.worst[0], next(iter(parity.worst_flips), None)
+    for name, value, limit, what, row in (
+        (
+            "max_probability_error",
+            parity.max_probability_error,
+            tolerance.max_probability_error,
+            "error",
+            error,
+        ),
+        ("flip_rate", parity.flip_rate, tolerance.max_flip_rate, "flip" if flip else "error", flip or error),
     ):
-        if limit is not None and not value <= limit:
-            worst = parity.worst
-            found.append(
-                f"{variant}: {name}: found {value:.3g}, expected at most {limit:g}; the largest error "
-                f"is on {worst['label']} of {worst['text'][:60]!r}: {worst['probability']:.6f}, the "
-                f"reference has {worst['reference']:.6f}"
+        if limit is not None:
+            found[name] = (
+                None
+                if value <= limit
+                else (
+                    f"{variant}: {name}: found {value:.3g}, expected at most {limit:g}; the largest {what} "
+                    f"is on {row['label']} of {row['text'][:60]!r}: {row['probability']:.6f}, the "
+                    f"reference has {row['reference']:.6f}"
+                )
             )
     return found
+
+
+def violations(variant: str, parity: Parity, tolerance: Tolerance) -> list[str]:
+    """Return the sentences of `exceeded`."""
+    return [sentence for sentence in exceeded(variant, parity, tolerance).values() if sentence]
 
 
 def table(rows: Sequence[tuple[str, Parity, Tolerance, bool]]) -> str:

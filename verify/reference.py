@@ -64,6 +64,8 @@ def read(path: Path) -> Reference:
             encoder_sha256=_text(arrays["encoder_sha256"]),
             head_sha256=_text(arrays["head_sha256"]),
         )
+        # JSON can spell lone surrogates, which no tokenizer and no file takes.
+        "".join([*reference.texts, *labels]).encode("utf-8")
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path}: not a reference file: {error}") from error
     expected = (len(ids), len(labels))

@@ -15,9 +15,9 @@ from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
-from verify import card, parity
+from verify import artifact, card, parity, report
+from verify.artifact import MANIFEST_FILE, REFERENCE_FILE
 
-MANIFEST_FILE = "manifest.json"
 PARITY_FILE = "parity.json"
 EVALUATION_FILE = "evaluation.json"
 _DEPENDENCIES = (
@@ -70,7 +70,10 @@ def _measured(build: Build, variant: str) -> dict[str, Any]:
     path = build.graph(variant)
     if record is None or record["sha256"] != sha256_file(path):
         raise GateError(f"{path}: its parity was not measured; run `make verify`")
-    figures = parity.Parity(**record["parity"])
+    try:
+        figures = parity.Parity(**record["parity"])
+    except TypeError as error:
+        raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`") from error
     exceeded = parity.violations(variant, figures, build.tolerance(variant))
     if exceeded:
         raise GateError("; ".join(exceeded))
@@ -152,16 +155,11 @@ def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
         target = folder / VARIANT_FILES[name]
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(build.graph(name), target)
+    shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
     (folder / "README.md").write_text(_card(build, described), "utf-8")
-    files = {
-        path.relative_to(folder).as_posix(): {
-            "sha256": sha256_file(path),
-            "size": path.stat().st_size,
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    manifest = {**described, "files": files}
+    page = report.render(described, artifact.files(folder), build.folder)
+    (folder / report.REPORT_FILE).write_text(page, "utf-8")
+    manifest = {**described, "files": artifact.files(folder)}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     (folder / MANIFEST_FILE).write_text(text, "utf-8")
 

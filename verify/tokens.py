@@ -8,6 +8,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from export.contract import ArtifactError
+from verify.reference import Reference
 
 
 def encode(path: Path, texts: Sequence[str]) -> list[list[int]]:
@@ -21,3 +22,21 @@ def encode(path: Path, texts: Sequence[str]) -> list[list[int]]:
     except Exception as error:  # the Rust side raises the bare Exception
         raise ArtifactError(f"{path}: not a tokenizer: {error}") from error
     return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def difference(path: Path, reference: Reference) -> str | None:
+    """Compare a tokenizer with the ids that the reference was made from; None where all are the same.
+
+    Raises:
+        ArtifactError: `path` is not a tokenizer.
+    """
+    rows = zip(reference.texts, encode(path, reference.texts), reference.ids, strict=True)
+    wrong = [(text, found, expected) for text, found, expected in rows if found != expected]
+    if not wrong:
+        return None
+    text, found, expected = wrong[0]
+    count = f"{path}: token_ids: {len(wrong)} of {len(reference.texts)} texts differ from the reference"
+    if len(found) != len(expected):
+        return f"{count}; {text[:60]!r}: found {len(found)} tokens, expected {len(expected)}"
+    place = next(index for index, token in enumerate(found) if token != expected[index])
+    return f"{count}; {text[:60]!r}, token {place}: found {found[place]}, expected {expected[place]}"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from export.contract import ArtifactError, GateError
-from tests.conftest import DEFAULT, ROOT
+from tests.conftest import DEFAULT
 from verify import parity, reference
 from verify.session import Graph
 
@@ -42,6 +39,11 @@ def test_the_committed_reference_covers_what_it_must(committed):
     assert len(set(lengths)) > 30
 
 
+def place(original, row):
+    """The index of a row of `worst` in arrays `[n, labels]`."""
+    return original.texts.index(row["text"]), original.labels.index(row["label"])
+
+
 def test_fp32_holds_parity_with_the_committed_reference(figures):
     assert figures.max_probability_error <= 1e-5
     assert figures.flip_rate == 0
@@ -59,8 +61,16 @@ def test_the_figures_against_their_definition(artifact, committed):
     assert found.mean_probability_error == pytest.approx(error.mean(), rel=1e-12)
     assert found.flip_rate == flipped.any(axis=1).mean()
     assert list(found.flips.values()) == flipped.sum(axis=0).tolist()
-    worst = committed.labels.index(found.worst["label"]), committed.texts.index(found.worst["text"])
-    assert error[worst[1], worst[0]] == error.max()
+    changes = [place(committed, row) for row in found.worst]
+    assert len(set(changes)) == 10
+    assert [error[at] for at in changes] == sorted(error.ravel(), reverse=True)[:10]
+    assert [row["flipped"] for row in found.worst] == [flipped[at] for at in changes]
+    for row, at in zip(found.worst, changes, strict=True):
+        assert (row["probability"], row["reference"]) == (probabilities[at], committed.probabilities[at])
+    flips = [place(committed, row) for row in found.worst_flips]
+    assert [error[at] for at in flips] == sorted(error[flipped], reverse=True)[:10]
+    together = graph.run_batches(committed.ids, 32)
+    assert found.batch_flips == ((together.probabilities >= limits) != (probabilities >= limits)).any(1).sum()
 
 
 def test_a_wrong_answer_exceeds_and_the_sentence_names_it(fp32, committed):
@@ -76,9 +86,20 @@ def test_a_wrong_answer_exceeds_and_the_sentence_names_it(fp32, committed):
 
 
 def test_flips_are_gated(figures):
-    flipped = dataclasses.replace(figures, flip_rate=0.06)
-    assert parity.violations("int8", flipped, parity.Tolerance(None, 0.05))
+    flip = {**figures.worst[0], "text": "the flipped one", "label": "grief", "flipped": True}
+    flipped = dataclasses.replace(figures, flip_rate=0.06, worst_flips=[flip])
+    (sentence,) = parity.violations("int8", flipped, parity.Tolerance(None, 0.05))
+    assert "found 0.06, expected at most 0.05; the largest flip is on grief of 'the flipped one'" in sentence
+    assert f"{flip['probability']:.6f}, the reference has {flip['reference']:.6f}" in sentence
     assert not parity.violations("int8", flipped, parity.Tolerance(None, 0.06))
+
+
+def test_what_is_not_a_number_is_the_worst(fp32, committed):
+    probabilities = committed.probabilities.copy()
+    probabilities[5, 2] = np.nan
+    found = parity.measure(fp32, dataclasses.replace(committed, probabilities=probabilities))
+    assert place(committed, found.worst[0]) == (5, 2)
+    assert parity.violations("fp32", found, parity.Tolerance(1e-5, None))
 
 
 def test_not_a_number_is_never_within_a_tolerance(figures):
@@ -115,49 +136,3 @@ def test_a_damaged_reference_is_named(tmp_path, damage):
         np.savez(path, **arrays)
     with pytest.raises(ArtifactError, match=r"reference\.npz"):
         reference.read(path)
-
-
-def run(*arguments, **more):
-    command = [sys.executable, "-m", "verify", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **more)
-
-
-def test_the_command_passes_prints_and_writes(artifact, tmp_path):
-    found = run(
-        "parity", artifact, "--reference", DEFAULT / "reference.npz", "--json", tmp_path / "figures.json"
-    )
-    assert found.returncode == 0, found.stderr
-    assert "| fp32 |" in found.stdout
-    assert json.loads((tmp_path / "figures.json").read_text())["fp32"]["flip_rate"] == 0
-
-
-def test_the_command_fails_over_a_tolerance(artifact, tmp_path):
-    folder = tmp_path / "artifact"
-    (folder / "onnx").mkdir(parents=True)
-    manifest = json.loads((artifact / "manifest.json").read_text())
-    manifest["variants"] = [v for v in manifest["variants"] if v["name"] == "int8"]
-    manifest["variants"][0]["tolerance"]["max_flip_rate"] = 0.0
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "onnx/model_quantized.onnx").symlink_to(artifact / "onnx/model_quantized.onnx")
-    found = run("parity", folder, "--reference", DEFAULT / "reference.npz")
-    assert found.returncode == 1
-    assert "FAILED" in found.stdout
-    assert found.stderr.startswith("error: int8: flip_rate: found ")
-
-
-def test_the_command_needs_neither_torch_nor_the_builds_libraries(artifact, tmp_path):
-    blocked = "torch transformers sklearn skl2onnx onnx onnx_ir onnxscript onnxsim pydantic typer rich jinja2"
-    (tmp_path / "sitecustomize.py").write_text(
-        f"import sys\nfor name in {blocked.split()!r}: sys.modules[name] = None\n"
-    )
-    found = run(
-        "parity", artifact, "--reference", DEFAULT / "reference.npz", env={"PYTHONPATH": str(tmp_path)}
-    )
-    assert found.returncode == 0, found.stderr
-
-
-def test_what_is_no_artifact_is_one_line(tmp_path):
-    found = run("parity", tmp_path, "--reference", DEFAULT / "reference.npz")
-    assert found.returncode == 1
-    assert found.stderr.startswith(f"error: {tmp_path}/manifest.json: not an artifact's manifest")
-    assert found.stderr.count("\n") == 1

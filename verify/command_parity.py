@@ -1,0 +1,72 @@
+"""`parity`: an artifact against a reference. Needs numpy, onnxruntime and tokenizers alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from export.contract import GateError
+from export.files import write_text
+from verify import artifact, junit, parity, reference, tokens
+from verify.junit import Check
+from verify.reference import Reference
+from verify.session import Graph
+
+_Row = tuple[str, parity.Parity, parity.Tolerance]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` reads besides the artifact."""
+    parser.add_argument("--reference", type=Path, help="by default, the artifact's own")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the checks here, as JUnit XML")
+
+
+def table(rows: list[_Row]) -> str:
+    """Return parity as a Markdown table with verdicts."""
+    return parity.table([(*row, not parity.violations(*row)) for row in rows])
+
+
+def _checks(
+    variants: list[artifact.Variant], original: Reference, tokenizer: Path
+) -> tuple[list[_Row], list[Check]]:
+    """Measure; a variant of another original has a failed check, and no figures."""
+    rows: list[_Row] = []
+    checks = [Check("tokenizer", "token_ids", tokens.difference(tokenizer, original))]
+    for variant in variants:
+        graph = Graph(variant.file)
+        try:
+            row = (variant.name, parity.measure(graph, original), variant.tolerance)
+        except GateError as error:
+            checks.append(Check(variant.name, "same_original", str(error)))
+            continue
+        rows.append(row)
+        checks.append(Check(variant.name, "same_original", None))
+        checks += [Check(variant.name, *found) for found in parity.exceeded(*row).items()]
+    return rows, checks
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print, write; the files are written where a check fails, too.
+
+    Raises:
+        GateError: a check fails.
+        ArtifactError: the artifact or the reference cannot be read.
+    """
+    folder: Path = arguments.artifact
+    variants = artifact.variants(folder)
+    original = reference.read(artifact.reference_file(folder, arguments.reference))
+    rows, checks = _checks(variants, original, folder / artifact.TOKENIZER_FILE)
+    failures = [check.failure for check in checks if check.failure is not None]
+    print(table(rows))
+    verdict = f"{len(failures)} FAILED" if failures else "all ok"
+    print(f"\n{len(original.texts)} texts, {len(checks)} checks, token ids among them: {verdict}.")
+    if arguments.json:
+        figures = {name: asdict(found) for name, found, _ in rows}
+        write_text(arguments.json, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    if arguments.junit:
+        write_text(arguments.junit, junit.xml(folder.resolve().name, checks))
+    if failures:
+        raise GateError("; ".join(failures))

@@ -1,0 +1,25 @@
+"""Other people's texts on a page, in XML and in Markdown: nothing in them may act."""
+
+from __future__ import annotations
+
+import re
+
+# What XML 1.0 forbids, and the controls that HTML forbids on top of it.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def visible(text: str) -> str:
+    r"""Return `text` with control characters and lone surrogates as escapes such as ``\x00``."""
+    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return at most `most` characters of `text`; a cut one says how long it was."""
+    if len(text) <= most:
+        return visible(text)
+    return f"{visible(text[:most])}… ({len(text):,} characters)"
+
+
+def cell(text: str) -> str:
+    """Return `text` for a cell of a Markdown table."""
+    return re.sub(r"\s+", " ", visible(text)).replace("|", "\\|")
