@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.linear_model import LogisticRegression
 
-from export import dataset, encoder, published, tokens, train_embedding, train_features
+from export import dataset, encoder, published, rescale, tokens, train_embedding, train_features
 from export.contract import HEAD_FILE, THRESHOLDS_FILE, DatasetError
 from export.files import replacing, write_bytes, write_text
 from export.info import EncoderInfo
@@ -99,6 +99,18 @@ def _on_features(train: Part, dev: Part, console: Console) -> tuple[dict[str, fl
     return asdict(best.settings), [published.classifier(weight, bias) for weight, bias in columns]
 
 
+def _rescaled(
+    classifiers: Classifiers, embeddings: NDArray[np.float32], truth: NDArray[np.bool_], console: Console
+) -> Classifiers:
+    logits = np.stack([one.decision_function(embeddings) for one in classifiers], axis=1).astype(np.float64)
+    found = rescale.rescaling(truth, logits)
+    console.print(f"  head     {int((found[:, 0] != 1).sum())} of {len(found)} labels rescaled on dev")
+    return [
+        published.classifier(scale * one.coef_[0], scale * float(one.intercept_[0]) + shift)
+        for one, (scale, shift) in zip(classifiers, found, strict=True)
+    ]
+
+
 def train(
     folder: Path, info: EncoderInfo, labels: Sequence[str], out: Path, cache: Path, console: Console
 ) -> Trained:
@@ -121,6 +133,7 @@ def train(
     fit = _on_features if info.feature_layers else _on_embeddings
     settings, classifiers = fit(splits["train"], splits["dev"], console)
     embeddings, truth = splits["dev"]
+    classifiers = _rescaled(classifiers, embeddings, truth, console)
     positive = [one.predict_proba(embeddings)[:, 1] for one in classifiers]
     limits, scores = tune(truth, np.stack(positive, axis=1).astype(np.float32))
     thresholds, dev_f1 = (dict(zip(labels, found.tolist(), strict=True)) for found in (limits, scores))
