@@ -1,7 +1,6 @@
 # The front door: `make artifact` builds dist/NAME, `make test` tests. See README.md.
 RECIPE ?= recipes/minilm-l6-go-emotions
 PYTHON ?= python3
-SPLIT ?= test
 
 NAME := $(notdir $(RECIPE:%/=%))
 BUILD := build/$(NAME)
@@ -32,7 +31,7 @@ VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP3
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
 .PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
-        parity-test-split bench bench-recipe test test-slow lint clean FORCE
+        thresholds parity-test-split bench bench-recipe test test-slow lint clean FORCE
 .DELETE_ON_ERROR:
 
 artifact: package
@@ -98,7 +97,10 @@ search: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
 head: $(VENV)
 	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))
 evaluate: $(VARIANTS) $(ASSETS)
-	@$(PY) -m verify evaluate $(RECIPE) $(BUILD) --split $(SPLIT)
+	@$(PY) -m verify evaluate $(RECIPE) $(BUILD)
+# OPTIONS= are those of `python -m verify thresholds --help`.
+thresholds: $(VARIANTS) $(ASSETS)
+	@$(PY) -m verify thresholds $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT)) $(if $(VARIANT),--variant $(VARIANT)) $(OPTIONS)
 
 $(BUILD)/reference-test.npz: $(BUILD)/reference.npz
 	@$(PY) -m export reference $(RECIPE) $@ --split test

@@ -99,5 +99,9 @@ class GateError(ToolchainError):
     """A finished graph that is over a tolerance of its recipe."""
 
 
+class ThresholdError(ToolchainError):
+    """A choice of thresholds that is not one, that no threshold meets, or that may not be written there."""
+
+
 class BenchmarkError(ToolchainError):
     """A contender of the benchmark that cannot be run, dies, or answers with something else."""

@@ -7,19 +7,15 @@ hence argparse, and the imports inside the other commands.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.contract import ToolchainError
-from verify import artifact, command_compare, command_parity
-from verify.session import Graph
+from verify import artifact, command_compare, command_evaluate, command_parity, command_thresholds
 
 if TYPE_CHECKING:
     from verify.release import Build
-
-_BATCH_SIZE = 32
 
 
 def _build(arguments: argparse.Namespace) -> Build:
@@ -33,45 +29,6 @@ def _gate(arguments: argparse.Namespace) -> None:
     from verify import command_gate
 
     command_gate.run(_build(arguments))
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from export import dataset
-    from export.files import sha256_file, write_text
-    from verify import evaluate, tokens
-    from verify.release import EVALUATION_FILE
-
-    build = _build(arguments)
-    split = dataset.read(arguments.split, build.folder / "go_emotions")
-    ids = tokens.encode(build.folder / "assets" / "tokenizer.json", split.texts)
-    found = []
-    for name in build.recipe.variants:
-        graph = Graph(build.graph(name))
-        answers = graph.run_sorted(ids, _BATCH_SIZE)
-        truth = evaluate.truth_of(graph.labels, split.labels)
-        metrics = evaluate.metrics(truth, answers.predictions)
-        averages = {
-            kind: dict(zip(("precision", "recall", "f1"), metrics.average(weighted), strict=True))
-            for kind, weighted in (("macro", False), ("weighted", True))
-        }
-        found.append(
-            {
-                "variant": name,
-                "split": arguments.split,
-                "texts": len(ids),
-                "sha256": sha256_file(build.graph(name)),
-                **averages,
-                "labels": evaluate.as_rows(graph.labels, graph.thresholds, metrics),
-            }
-        )
-        macro, weighted = averages["macro"], averages["weighted"]
-        print(
-            f"  evaluate {name:<11}{arguments.split}: macro P/R/F1 {macro['precision']:.4f} / "
-            f"{macro['recall']:.4f} / {macro['f1']:.4f}, weighted {weighted['precision']:.4f} / "
-            f"{weighted['recall']:.4f} / {weighted['f1']:.4f}"
-        )
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-    write_text(build.folder / EVALUATION_FILE, text)
 
 
 def _release(arguments: argparse.Namespace) -> None:
@@ -107,8 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         command("compare", command_compare.run, "two artifacts side by side", "a", "b")
     )
     command("gate", _gate, "a build's graphs against its reference", "recipe", "build")
-    score = command("evaluate", _evaluate, "a build's graphs on GoEmotions", "recipe", "build")
-    score.add_argument("--split", choices=("train", "dev", "test"), default="test")
+    command("evaluate", command_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
+    tune = command("thresholds", command_thresholds.run, "choose thresholds on dev", "recipe", "build")
+    command_thresholds.add_arguments(tune)
     command("release", _release, "write the artifact", "recipe", "build", "target")
     command("summary", _summary, "print what an artifact holds", "artifact")
     return parser

@@ -27,6 +27,14 @@ class Metrics:
         )
         return precision, recall, f1
 
+    def averages(self) -> dict[str, dict[str, float]]:
+        """Return both averages as `evaluation.json` and the model card have them."""
+        names = ("precision", "recall", "f1")
+        return {
+            kind: dict(zip(names, self.average(weighted), strict=True))
+            for kind, weighted in (("macro", False), ("weighted", True))
+        }
+
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     """Divide; 0 where there is nothing to divide by, as scikit-learn's `zero_division=0`."""

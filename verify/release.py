@@ -81,11 +81,23 @@ def _measured(build: Build, variant: str) -> dict[str, Any]:
 
 
 def _evaluations(build: Build) -> list[dict[str, Any]]:
-    """Return the evaluations of exactly these graphs; none where `make evaluate` has not run."""
-    if not (build.folder / EVALUATION_FILE).is_file():
+    """Return how these very graphs did at the packaged thresholds; none where `make evaluate` has not run.
+
+    Raises:
+        ArtifactError: `evaluation.json` is not what `make evaluate` writes.
+    """
+    path = build.folder / EVALUATION_FILE
+    if not path.is_file():
         return []
     hashes = {sha256_file(build.graph(variant)) for variant in build.recipe.variants}
-    return [row for row in build.json(EVALUATION_FILE) if row["sha256"] in hashes]
+    try:
+        return [
+            {"variant": row["variant"], "sha256": row["sha256"], **row["protocols"]["dev-tuned"]}
+            for row in build.json(EVALUATION_FILE)["variants"]
+            if row["sha256"] in hashes
+        ]
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not what `make evaluate` writes now ({error}); run it again") from error
 
 
 def _variant(build: Build, name: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from export.contract import (
 )
 
 TokenIds = Sequence[Sequence[int]]
+Advance = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,18 @@ class Graph:
         logits = np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
         return Answers(logits, positive, positive >= self._limits)
 
-    def run_batches(self, ids: TokenIds, batch_size: int) -> Answers:
-        """Run texts in their natural order, in batches of `batch_size`."""
-        starts = range(0, len(ids), batch_size)
-        return Answers.join([self.run(ids[start : start + batch_size]) for start in starts])
+    def run_batches(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
+        """Run texts in their natural order, in batches of `batch_size`; `advance` is told of each."""
+        parts = []
+        for start in range(0, len(ids), batch_size):
+            batch = ids[start : start + batch_size]
+            parts.append(self.run(batch))
+            if advance is not None:
+                advance(len(batch))
+        return Answers.join(parts)
 
-    def run_sorted(self, ids: TokenIds, batch_size: int) -> Answers:
+    def run_sorted(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
         """Run texts in batches of like length; the answers are in the texts' own order."""
         order = np.argsort([len(row) for row in ids], kind="stable")
-        answers = self.run_batches([ids[index] for index in order], batch_size)
+        answers = self.run_batches([ids[index] for index in order], batch_size, advance)
         return answers.rows(np.argsort(order, kind="stable"))

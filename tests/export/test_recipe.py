@@ -116,7 +116,9 @@ def test_the_folder_may_be_given_relatively(tmp_path, monkeypatch):
     assert recipe.load(recipe.Path()).name == "mine"
 
 
-@pytest.mark.parametrize("name", ["bge-small-en-go-emotions", "minilm-l6-go-emotions"])
+@pytest.mark.parametrize(
+    "name", ["bge-small-en-go-emotions", "bge-small-en-go-emotions-layers", "minilm-l6-go-emotions"]
+)
 def test_the_committed_recipes_load(name):
     loaded = recipe.load(ROOT / "recipes" / name)
     assert loaded.name == name
