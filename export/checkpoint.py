@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from export.checkpoint_files import own_limit, read_json, read_object, size
-from export.contract import TOKENIZER_FILES, WEIGHTS_FILE, CheckpointError, Pooling
+from export.contract import TOKENIZER_FILES, WEIGHTS_FILE, CheckpointError, FeaturePooling, Pooling
 from export.info import EncoderInfo
 from export.recipe import EncoderPart, FeaturesPart
 from export.sources import Source
@@ -119,17 +120,17 @@ def _max_length(source: Source, stated: int | None, positions: int) -> int:
     return stated
 
 
-def _layers(layers: int, features: FeaturesPart | None) -> list[int]:
-    if features is None:
-        return []
-    if max(features.layers) > layers:
+def _parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[int, FeaturePooling]]:
+    found = [pair for part in features for pair in part.parts]
+    highest = max((layer for layer, _ in found), default=0)
+    if highest > layers:
         raise CheckpointError(
-            f"features.layers: the recipe says {max(features.layers)}, but the encoder has {layers} layers"
+            f"features.layers: the recipe says {highest}, but the encoder has {layers} layers"
         )
-    return features.layers
+    return found
 
 
-def read(source: Source, part: EncoderPart, features: FeaturesPart | None = None) -> EncoderInfo:
+def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = ()) -> EncoderInfo:
     """Check a checkpoint against the recipe, without loading its weights.
 
     Raises:
@@ -156,6 +157,5 @@ def read(source: Source, part: EncoderPart, features: FeaturesPart | None = None
         pooling=part.pooling,
         normalize=part.normalize,
         max_length=_max_length(source, part.max_length, positions),
-        feature_layers=_layers(layers, features),
-        feature_pooling=features.pooling if features else [],
+        feature_parts=_parts(layers, features),
     )

@@ -57,14 +57,19 @@ class EncoderInfo(_JsonFile):
     pooling: Pooling
     normalize: bool
     max_length: int
-    # What the head reads in place of the sentence embedding; no layers where it reads that.
-    feature_layers: list[int]
-    feature_pooling: list[FeaturePooling]
+    # What the head reads in place of the sentence embedding: layer (0 is the embedding's) and pooling of
+    # each part, in order; none where it reads that.
+    feature_parts: list[tuple[int, FeaturePooling]]
+
+    def __post_init__(self) -> None:
+        """Take lists for pairs, as JSON has them."""
+        pairs = [(layer, pooling) for layer, pooling in self.feature_parts]
+        object.__setattr__(self, "feature_parts", pairs)
 
     @property
-    def feature_parts(self) -> list[tuple[int, FeaturePooling]]:
-        """Layer and pooling of each part of the features, in their order; layer 0 is the embedding's."""
-        return [(layer, pooling) for layer in self.feature_layers for pooling in self.feature_pooling]
+    def feature_layers(self) -> list[int]:
+        """Layers whose hidden states the features pool, in ascending order."""
+        return sorted({layer for layer, _ in self.feature_parts})
 
     @property
     def outputs(self) -> list[str]:
@@ -84,15 +89,19 @@ class EncoderInfo(_JsonFile):
     @property
     def described(self) -> str:
         """What the head reads, in words."""
-        if not self.feature_layers:
+        if not self.feature_parts:
             return f"{self.pooling} pooling"
-        layers = ", ".join(map(str, self.feature_layers))
-        return f"{' and '.join(self.feature_pooling)} of layers {layers}"
+        layers: dict[str, list[str]] = {}
+        for layer, pooling in self.feature_parts:
+            layers.setdefault(pooling, []).append(str(layer))
+        return "; ".join(f"{pooling} of layers {', '.join(found)}" for pooling, found in layers.items())
 
     @property
     def last_is_cls(self) -> bool:
         """Whether of the last used layer the CLS token alone is read."""
-        return self.feature_pooling == ["cls"] if self.feature_layers else self.pooling == "cls"
+        if not self.feature_parts:
+            return self.pooling == "cls"
+        return {how for layer, how in self.feature_parts if layer == self.used_layers} == {"cls"}
 
     @property
     def weights_sha256(self) -> str:

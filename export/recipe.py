@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -41,21 +42,19 @@ class EncoderPart(_Part):
 
 
 class FeaturesPart(_Part):
-    """`[features]`: the hidden states that the head reads in place of the sentence embedding.
+    """`[features]`, or each of several `[[features]]`: hidden states that the head reads.
 
-    Each of `layers` (0 is the embedding layer's output) is pooled in each way of `pooling`; the parts
-    are concatenated in this order, not normalized.
+    They take the place of the sentence embedding. Each of `layers` (0 is the embedding layer's output)
+    is pooled in each way of `pooling`; the parts are concatenated in this order, not normalized.
     """
 
     layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     pooling: Annotated[list[FeaturePooling], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _nothing_twice(self) -> Self:
-        for listed in (self.layers, self.pooling):
-            if len(set(listed)) != len(listed):
-                raise ValueError(f"given twice: {listed}")
-        return self
+    @property
+    def parts(self) -> list[tuple[int, FeaturePooling]]:
+        """Layer and pooling of each part, in order."""
+        return [(layer, pooling) for layer in self.layers for pooling in self.pooling]
 
 
 class HeadPart(_Part):
@@ -93,6 +92,10 @@ class VariantPart(_Part):
         return self
 
 
+def _listed(given: object) -> object:
+    return [given] if isinstance(given, dict) else given
+
+
 class Recipe(_Part):
     """A whole recipe; `load` reads one."""
 
@@ -100,7 +103,7 @@ class Recipe(_Part):
     contract: Literal["stacked", "per-label"]
     sentence_embedding: bool = False
     encoder: EncoderPart
-    features: FeaturesPart | None = None
+    features: Annotated[list[FeaturesPart], BeforeValidator(_listed)] = []
     head: HeadPart
     labels: LabelsPart
     variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
@@ -116,7 +119,10 @@ class Recipe(_Part):
     def _has_an_embedding(self) -> Self:
         if self.features and self.sentence_embedding:
             raise ValueError("sentence_embedding: a graph with [features] does not compute it")
-        if self.features and self.features.layers == [0]:
+        parts = [pair for part in self.features for pair in part.parts]
+        if len(set(parts)) != len(parts):
+            raise ValueError(f"features: given twice: {parts}")
+        if parts and {layer for layer, _ in parts} == {0}:
             raise ValueError("features.layers: expected a layer above 0")
         return self
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from export.tuning import macro_f1_across_halves
 
 # AdamW's decoupled weight decay (arXiv 1711.05101), and the power of 1 / frequency that weighs positives.
-WEIGHT_DECAYS = (0.5, 1.0, 1.5)
+WEIGHT_DECAYS = (1.0, 2.0, 3.0)
 RARITY_POWERS = (0.0, 0.25)
 SEEDS = (0, 1, 2)
 FITS = len(WEIGHT_DECAYS) * len(RARITY_POWERS) * len(SEEDS)
-_EPOCHS = 30
+_EPOCHS = 20
 _BATCH_SIZE = 1024
-_LEARNING_RATE = 2e-3
+_LEARNING_RATE = 1e-3
 _SMALLEST_DEVIATION = 1e-6
 
 

@@ -84,7 +84,10 @@ def features(model: ir.Model, info: EncoderInfo) -> int:
         found = [value.name for value in graph.outputs]
         raise GraphError(f"found outputs {found}, expected {info.outputs}")
     states = dict(zip(info.feature_layers, graph.outputs, strict=True))
-    pooled = {pooling: _POOLINGS[pooling](graph, states) for pooling in info.feature_pooling}
+    pooled = {}
+    for pooling, rewrite in _POOLINGS.items():
+        chosen = {layer: states[layer] for layer, how in info.feature_parts if how == pooling}
+        pooled[pooling] = rewrite(graph, chosen) if chosen else {}
     parts = [pooled[pooling][layer] for layer, pooling in info.feature_parts]
     joined = _append(graph, "Concat", parts, FEATURES, axis=1)
     build.typed(joined, ir.DataType.FLOAT, [BATCH_AXIS, info.features])

@@ -22,7 +22,7 @@ def metadata(recipe: Recipe, encoder: EncoderInfo, head: HeadInfo, quantization:
         PROBLEM_TYPE,
         encoder.pooling,
         json.dumps(encoder.normalize),
-        json.dumps({"layers": encoder.feature_layers, "pooling": encoder.feature_pooling}),
+        json.dumps(encoder.feature_parts),
         str(encoder.max_length),
         recipe.name,
         encoder.weights_sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -62,7 +63,7 @@ def exported(
     pooling: str,
     *,
     normalize: bool = True,
-    features: FeaturesPart | None = None,
+    features: Sequence[FeaturesPart] = (),
 ) -> Exported:
     write_checkpoint(folder, shape, pooling, normalize=normalize)
     source = sources.Source(f"path:{folder}", folder)

@@ -34,20 +34,20 @@ TOLERANCE = 1e-5
 LABELS = ["joy", "anger", "neutral"]
 # Layers and poolings, of encoders with 3 layers: all means, a mixture, the CLS tokens, not the last layer.
 FEATURES = {
-    "means": ([0, 2, 3], ["mean"]),
-    "mixture": ([3, 0, 1], ["max", "mean", "cls"]),
-    "cls": ([1, 3], ["cls"]),
-    "below the last": ([0, 2], ["mean", "max"]),
+    "means": [([0, 2, 3], ["mean"])],
+    "mixture": [([3, 0, 1], ["max", "mean", "cls"])],
+    "cls": [([1, 3], ["cls"])],
+    "below the last": [([0, 2], ["mean"]), ([2], ["max"])],
+    "pruned": [([0, 2], ["mean"]), ([3], ["cls"])],
 }
 
 
 @pytest.fixture(scope="session", params=FEATURES)
 def made(request, tmp_path_factory):
-    layers, pooling = FEATURES[request.param]
-    part = FeaturesPart(layers=layers, pooling=pooling)
+    parts = [FeaturesPart(layers=layers, pooling=pooling) for layers, pooling in FEATURES[request.param]]
     # CLS in the recipe, so that batches keep column 0.
     shape = Shape(layers=3, heads=5, hidden=20)
-    return exported(tmp_path_factory.mktemp("features"), shape, "cls", features=part)
+    return exported(tmp_path_factory.mktemp("features"), shape, "cls", features=parts)
 
 
 def original(made, ids, attention_mask):
@@ -177,8 +177,8 @@ def test_quantized_answers_are_near_and_do_not_depend_on_the_batch(made):
 def test_refusals(made):
     with pytest.raises(GraphError, match="found outputs"):
         features.features(pooled(made), made.info)
-    if "mean" in made.info.feature_pooling:
+    if "mean" in dict(map(reversed, made.info.feature_parts)):
         with pytest.raises(GraphError, match="expected packed features"):
             project.project(pooled(made), made.info.feature_parts, "logits")
     assert project.project(pooled(made), [], "logits") == 0
-    assert replace(made.info, feature_layers=[]).features == made.info.hidden
+    assert replace(made.info, feature_parts=[]).features == made.info.hidden

@@ -53,7 +53,7 @@ def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
         "problem_type": "multi_label_classification",
         "pooling": "mean",
         "normalize": "true",
-        "features": '{"layers": [], "pooling": []}',
+        "features": "[]",
         "max_length": "64",
         "recipe": "tiny",
         "encoder_sha256": mean.info.sha256["model.safetensors"],

@@ -115,7 +115,7 @@ def test_what_was_built_from_what(page):
 
 def test_the_features_of_a_recipe_are_named(tmp_path):
     described = pages.described()
-    described["recipe"]["features"] = {"layers": [0, 2], "pooling": ["mean"]}
+    described["recipe"]["features"] = [{"layers": [0, 2], "pooling": ["mean"]}]
     page = Page(report.render(described, pages.files(), tmp_path))
     assert "layers: [0, 2]; pooling: ['mean']" in page.text["built"]
 
