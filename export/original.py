@@ -16,7 +16,9 @@ Layout = Literal["named", "columns", "sequence"]
 FOLD_TOLERANCE = 1e-6
 _PROBES = 256
 _HUGE = 1e4
-# Probabilities of a pair add up to one, to float32 rounding.
+# Embeddings near each label's boundary, the spread of their logits, and the roundings of a sum.
+_NEAR, _SMALL_LOGIT, _ROUNDINGS = 32, 4.0, 8.0
+# Probabilities of a pair lie between 0 and 1 and add up to 1, to float32 rounding.
 _SUM_TOLERANCE = 1e-5
 
 
@@ -81,7 +83,8 @@ class OriginalHead:
             )
 
     def _check(self, negative: NDArray[np.float64], positive: NDArray[np.float64]) -> None:
-        sound = (positive >= 0) & (positive <= 1) & (abs(negative + positive - 1) <= _SUM_TOLERANCE)
+        inside = (positive >= -_SUM_TOLERANCE) & (positive <= 1 + _SUM_TOLERANCE)
+        sound = inside & (abs(negative + positive - 1) <= _SUM_TOLERANCE)
         if not sound.all():
             column = int(np.argwhere(~sound)[0, 1])
             label = self._outputs[column] if self._layout == "named" else f"column {column}"
@@ -105,27 +108,46 @@ def probes(features: int) -> NDArray[np.float32]:
     )
 
 
+def _near_boundaries(weight_hl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return embeddings where each label in turn has a small logit, whatever its bias."""
+    random = np.random.default_rng(1)
+    found = []
+    for weight, bias in zip(weight_hl.T.astype(np.float64), bias_l, strict=True):
+        norm = max(float(np.linalg.norm(weight)), float(np.finfo(np.float32).tiny))
+        steps = random.standard_normal((_NEAR, len(weight))) * (_SMALL_LOGIT / norm)
+        found.append(steps - bias * weight / norm**2)
+    return np.concatenate(found).astype(np.float32)
+
+
 def prove(head: OriginalHead, weight_hl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> float:
     """Compare a fold with the original head on random and extreme embeddings.
 
-    Embeddings of norm 1 (random ones, axes, the direction of every label's weights) must agree
-    everywhere; embeddings of norm 1e4 wherever the logit is beyond what their rounding can turn.
+    Embeddings of norm 1 (random ones, axes, the direction of every label's weights) and some near each
+    label's boundary must agree everywhere, but for what rounding the products' sum can do; embeddings
+    of norm 1e4 wherever the logit is beyond what their rounding can turn.
 
     Returns:
-        The largest `|Δprobability|`; it is a proof where it is at most `FOLD_TOLERANCE`.
+        The largest `|Δprobability|` beyond rounding; it is a proof where it is at most
+        `FOLD_TOLERANCE`.
     """
     norms = np.maximum(np.linalg.norm(weight_hl, axis=0), np.finfo(np.float32).tiny)
     directions = (weight_hl / norms).T
     unit = np.concatenate([probes(len(weight_hl)), directions, -directions])
+    eps = float(np.finfo(np.float32).eps)
     worst = 0.0
-    for scale in (1.0, _HUGE):
-        embeddings = (unit * scale).astype(np.float32)
+    for huge, embeddings in (
+        (False, unit),
+        (False, _near_boundaries(weight_hl, bias_l)),
+        (True, (unit * _HUGE).astype(np.float32)),
+    ):
         z = (embeddings @ weight_hl + bias_l).astype(np.float64)
         folded = 1 / (1 + np.exp(-np.clip(z, -100, 100)))
-        error = abs(folded - head(embeddings)[1])
-        if scale != 1.0:
+        magnitude = (abs(embeddings) @ abs(weight_hl) + abs(bias_l)).astype(np.float64)
+        # Sigmoid's slope is p (1 - p); both sides round their sums.
+        rounding = _ROUNDINGS * eps * magnitude * folded * (1 - folded)
+        error = np.maximum(abs(folded - head(embeddings)[1]) - rounding, 0.0)
+        if huge:
             # Products of float32 cancel: below this, the sign itself is rounding.
-            magnitude = abs(embeddings) @ abs(weight_hl) + abs(bias_l)
-            error = error[abs(z) > 30 + len(weight_hl) * np.finfo(np.float32).eps * magnitude]
+            error = error[abs(z) > 30 + len(weight_hl) * eps * magnitude]
         worst = max(worst, float(error.max(initial=0.0)))
     return worst

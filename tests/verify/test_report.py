@@ -117,7 +117,7 @@ def test_the_features_of_a_recipe_are_named(tmp_path):
     described = pages.described()
     described["recipe"]["features"] = [{"layers": [0, 2], "pooling": ["mean"]}]
     page = Page(report.render(described, pages.files(), tmp_path))
-    assert "layers: [0, 2]; pooling: ['mean']" in page.text["built"]
+    assert "mean of layers 0, 2" in page.text["built"]
 
 
 def test_parity_flips_and_the_largest_changes(page):

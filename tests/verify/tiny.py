@@ -85,7 +85,7 @@ def write_build(folder: Path, labels: list[str] = LABELS) -> Build:
     tokenizer = Tokenizer(WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[PAD]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(build / "assets/tokenizer.json"))
-    info = EncoderInfo("path:encoder", None, {}, 1, 1, 3, 64, len(WORDS), "mean", False, 64, [], [])
+    info = EncoderInfo("path:encoder", None, {}, 1, 1, 3, 64, len(WORDS), "mean", False, 64, [])
     (build / "encoder.json").write_text(info.to_json())
     graph(build / "model.onnx", weights(0.4))
     graph(build / "model_quantized.onnx", np.round(weights(0.4) * 4) / 4)
