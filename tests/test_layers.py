@@ -11,12 +11,15 @@ from tests.conftest import ROOT
 
 PACKAGES = ("export", "graphs", "verify")
 FLOOR = {
+    "export.bootstrap",
     "export.contract",
     "export.dataset",
     "export.files",
     "export.info",
     "export.protocol",
     "export.recipe",
+    "export.threshold_methods",
+    "export.thresholds",
 }
 STDLIB_ONLY = (
     "export/contract.py",

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from verify import bootstrap, evaluate
-from verify.bootstrap import Interval
-from verify.threshold_methods import METHODS, Choice, Scored, choose, held_out
-from verify.thresholds import CANDIDATES
+from export import bootstrap
+from export.bootstrap import Interval
+from export.threshold_methods import METHODS, Choice, Scored, choose, held_out
+from export.thresholds import CANDIDATES
+from verify import evaluate
 
 _RESAMPLES = 2000
 _SEED = 0
