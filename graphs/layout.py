@@ -27,7 +27,7 @@ class Layout:
     token_ids: ir.Value  # int64 [t]
     positions: ir.Value  # int64 [t], the columns of the tokens: their position ids
     starts: ir.Value  # int64 [b], each row's first token
-    tokens_bp: ir.Value  # int64 [b, p], the token at each place; at padding, some other one
+    tokens_bp: ir.Value  # int64 [b, p], the token at each place; at padding, the row's last
     valid_bp: ir.Value  # bool [b, p]
     score_bias: ir.Value  # float32 [b, 1, 1, p], 0 at real tokens
     places_tn: ir.Value  # int64 [t, n], where the rows of `[b, n, p, d]` for a token are
@@ -84,9 +84,11 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     total = add("Gather", [add("Shape", [row], "total_shape"), zero], "total", axis=0)
     longest = add("ReduceMax", [count], "longest", keepdims=0)
     places = add("Range", [zero, longest, one], "places")
-    valid = add("Less", [places, add("Unsqueeze", [count, axis_1], "count_column")], "valid")
-    beyond = add("Add", [add("Unsqueeze", [starts, axis_1], "starts_column"), places], "tokens_unclipped")
-    tokens = add("Min", [beyond, add("Sub", [total, one], "last_token")], "tokens_of_places")
+    counts = add("Unsqueeze", [count, axis_1], "count_column")
+    valid = add("Less", [places, counts], "valid")
+    last = add("Sub", [counts, one], "last_place")
+    within = add("Min", [places, last], "places_of_row")
+    tokens = add("Add", [add("Unsqueeze", [starts, axis_1], "starts_column"), within], "tokens_of_places")
 
     floats = [build.constant(graph, "layout_keep", np.array(0, np.float32))]
     floats.append(build.constant(graph, "layout_masked", np.array(_MASKED)))

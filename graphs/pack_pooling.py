@@ -55,3 +55,6 @@ def pack(graph: ir.Graph, poolings: list[ir.Node], where: Layout) -> None:
                 chain = Chain(graph, node, _SUFFIX.sub("", str(node.name)))
                 padded[hidden] = chain.add("Gather", [hidden, where.tokens_bp], "tokens", axis=0)
             node.replace_input_with(1, padded[hidden])
+            if node.op_type == "Where":
+                # At padding is the row's last token once more: it changes no maximum.
+                node.outputs[0].replace_all_uses_with(padded[hidden])

@@ -48,14 +48,6 @@ def take_up(graph: ir.Graph, node: ir.Node, offset: NDArray[np.float32], step: N
     replace(graph, node, 1, weight * step[:, None])
 
 
-def _restored(graph: ir.Graph, reader: ir.Node, index: int, step: NDArray[np.float32]) -> ir.Value:
-    factor = build.constant(graph, f"{reader.name}_step", step)
-    restored = build.node("Mul", [reader.inputs[index], factor], f"{reader.name}_residual")
-    graph.insert_before(reader, restored)
-    reader.replace_input_with(index, restored.outputs[0])
-    return restored.outputs[0]
-
-
 def residual(
     graph: ir.Graph, reader: ir.Node, index: int, offset: NDArray[np.float32], step: NDArray[np.float32]
 ) -> None:
@@ -67,18 +59,31 @@ def residual(
     if reader.op_type != "Add" or linear is None or linear.op_type != "Gemm":
         raise GraphError(f"{reader.name}: found {reader.op_type}, expected a linear layer and its residual")
     replace(graph, linear, 2, array(linear, 2) + offset)
-    _restored(graph, reader, index, step)
+    factor = build.constant(graph, f"{reader.name}_step", step)
+    restored = build.node("Mul", [reader.inputs[index], factor], f"{reader.name}_residual")
+    graph.insert_before(reader, restored)
+    reader.replace_input_with(index, restored.outputs[0])
 
 
 def feature(
     graph: ir.Graph, reader: ir.Node, index: int, offset: NDArray[np.float32], step: NDArray[np.float32]
 ) -> None:
-    """Undo the smoothing for a head that reads a hidden state; a linear one takes it up."""
+    """Undo the smoothing for a head that reads a hidden state; a linear one takes it up.
+
+    Gathers of tokens and maxima over them commute with it, steps being positive: it is undone behind them.
+    """
+    while reader.op_type in ("Gather", "ReduceMax") and len(uses := list(reader.outputs[0].uses())) == 1:
+        reader, index = uses[0].node, uses[0].idx
     if reader.op_type == "Gemm":
         take_up(graph, reader, offset, step)
         return
-    restored = _restored(graph, reader, index, step)
-    moved = build.constant(graph, f"{reader.name}_offset", offset)
-    whole = build.node("Add", [restored, moved], f"{reader.name}_restored")
-    graph.insert_before(reader, whole)
+    source = reader.inputs[index]
+    name = str(source.name) if source is not None else str(reader.name)
+    factor, moved = (
+        build.constant(graph, f"{name}_step", step),
+        build.constant(graph, f"{name}_offset", offset),
+    )
+    scaled = build.node("Mul", [source, factor], f"{name}_scaled")
+    whole = build.node("Add", [scaled.outputs[0], moved], f"{name}_restored")
+    graph.insert_before(reader, [scaled, whole])
     reader.replace_input_with(index, whole.outputs[0])
