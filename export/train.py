@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,19 +9,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.linear_model import LogisticRegression
 
-from export import dataset, encoder, published, rescale, tokens, train_embedding, train_features
+from export import dataset, embeddings_cache, published, rescale, train_embedding, train_features
 from export.contract import HEAD_FILE, THRESHOLDS_FILE, DatasetError
-from export.files import replacing, write_bytes, write_text
+from export.files import write_bytes, write_text
 from export.info import EncoderInfo
-from export.tuning import tune
+from export.tuning import f1, sigmoid, tune
 
-# Of one split: what the head reads, float32 `[n, features]`, and the truth, bool `[n, labels]`.
-Part = tuple[NDArray[np.float32], NDArray[np.bool_]]
+Part = train_features.Part
 Classifiers = list[LogisticRegression]
-_BATCH_SIZE = 128
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One classifier a label, and logits float64 `[n, labels]` of texts of train that others were fitted on.
+
+    `truth` is of those texts, bool `[n, labels]`; there may be none.
+    """
+
+    settings: dict[str, float]
+    classifiers: Classifiers
+    logits: NDArray[np.float64]
+    truth: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -40,71 +49,45 @@ class Trained:
         return sum(self.dev_f1.values()) / len(self.dev_f1)
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-
-
-def cached_embeddings(
-    folder: Path, info: EncoderInfo, split: str, texts: Sequence[str], cache: Path, console: Console
-) -> NDArray[np.float32]:
-    """Embed a split's texts `[n, features]`, or read them from `cache` where they were embedded."""
-    identity = "\0".join(
-        [
-            *(f"{name}={digest}" for name, digest in sorted(info.sha256.items())),
-            f"{info.pooling} {info.normalize} {info.max_length} {info.feature_parts}",
-            dataset.GO_EMOTIONS_SHA256[split],
-        ]
-    )
-    path = cache / f"{split}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
-    if path.is_file():
-        stored: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        return stored
-    bert = encoder.load(folder)
-    ids = tokens.encode(tokens.load(folder / "tokenizer.json", info.max_length), texts)
-    with _progress(console) as progress:
-        task = progress.add_task(f"embed {split}", total=len(ids))
-        embeddings = encoder.embed(bert, info, ids, _BATCH_SIZE, lambda done: progress.advance(task, done))
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, embeddings)
-    return embeddings
-
-
 def _truth(split: dataset.Split, labels: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([[label in given for label in labels] for given in split.labels], bool)
 
 
-def _on_embeddings(train: Part, dev: Part, console: Console) -> tuple[dict[str, float], Classifiers]:
-    with _progress(console) as progress:
+def _on_embeddings(train: Part, dev: Part, parts: int, console: Console) -> Fitted:
+    with embeddings_cache.bar(console) as progress:
         task = progress.add_task("fit", total=len(train_embedding.REGULARIZATION_GRID))
         strength, classifiers = train_embedding.choose(train, dev, lambda: progress.advance(task))
-    return {"C": strength}, classifiers
+    return Fitted({"C": strength}, classifiers, np.zeros((0, len(classifiers))), train[1][:0])
 
 
-def _on_features(train: Part, dev: Part, console: Console) -> tuple[dict[str, float], Classifiers]:
-    with _progress(console) as progress:
+def _on_features(train: Part, dev: Part, parts: int, console: Console) -> Fitted:
+    with embeddings_cache.bar(console) as progress:
         task = progress.add_task("fit", total=train_features.FITS)
-        found = train_features.choose(train, dev, lambda: progress.advance(task))
+        found = train_features.choose(train, parts, lambda: progress.advance(task))
+        best, heads = found[0], []
+        for seed in train_features.SEEDS:
+            heads.append(train_features.fit(*train, parts, best.settings, seed))
+            progress.advance(task)
     for one in found:
-        spread = f"{min(one.scores):.4f} … {max(one.scores):.4f}"
-        console.print(f"  head     {one.settings}: macro-F1 across halves of dev {one.mean:.4f} ({spread})")
-    best = found[0]
-    head = best.heads[0]
-    columns = zip(head.weight_fl.T, head.bias_l, strict=True)
-    return asdict(best.settings), [published.classifier(weight, bias) for weight, bias in columns]
+        console.print(
+            f"  head     {one.settings}: macro-F1 across halves of train, out of fold, {one.score:.4f}"
+        )
+    limits = tune(train[1], sigmoid(best.logits))[0].astype(np.float32)
+    scores = [float(f1(dev[1], sigmoid(head.logits(dev[0])) >= limits).mean()) for head in heads]
+    said = ", ".join(f"{score:.4f}" for score in scores)
+    console.print(
+        f"  head     macro-F1 on dev of seeds {train_features.SEEDS}: {said}; mean {np.mean(scores):.4f}"
+    )
+    columns = zip(heads[0].weight_fl.T, heads[0].bias_l, strict=True)
+    classifiers = [published.classifier(weight, bias) for weight, bias in columns]
+    return Fitted(asdict(best.settings), classifiers, best.logits.astype(np.float64), train[1])
 
 
-def _rescaled(
-    classifiers: Classifiers, embeddings: NDArray[np.float32], truth: NDArray[np.bool_], console: Console
-) -> Classifiers:
-    logits = np.stack([one.decision_function(embeddings) for one in classifiers], axis=1).astype(np.float64)
-    found = rescale.rescaling(truth, logits)
-    console.print(f"  head     {int((found[:, 0] != 1).sum())} of {len(found)} labels rescaled on dev")
+def _logits(classifiers: Classifiers, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.stack([one.decision_function(embeddings) for one in classifiers], axis=1).astype(np.float64)
+
+
+def _rescaled(classifiers: Classifiers, found: NDArray[np.float64]) -> Classifiers:
     return [
         published.classifier(scale * one.coef_[0], scale * float(one.intercept_[0]) + shift)
         for one, (scale, shift) in zip(classifiers, found, strict=True)
@@ -128,17 +111,24 @@ def train(
         absent = sorted(set(labels) - {label for given in split.labels for label in given})
         if absent:
             raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
-        embeddings = cached_embeddings(folder, info, name, split.texts, cache / "embeddings", console)
+        embeddings = embeddings_cache.embeddings(
+            folder, info, name, split.texts, cache / "embeddings", console
+        )
         splits[name] = embeddings, _truth(split, labels)
     fit = _on_features if info.feature_layers else _on_embeddings
-    settings, classifiers = fit(splits["train"], splits["dev"], console)
+    fitted = fit(splits["train"], splits["dev"], len(info.feature_parts), console)
     embeddings, truth = splits["dev"]
-    classifiers = _rescaled(classifiers, embeddings, truth, console)
-    positive = [one.predict_proba(embeddings)[:, 1] for one in classifiers]
-    limits, scores = tune(truth, np.stack(positive, axis=1).astype(np.float32))
+    # Texts that the head was not fitted on: dev, and train out of fold.
+    held_out = np.concatenate([fitted.logits, _logits(fitted.classifiers, embeddings)])
+    wanted = np.concatenate([fitted.truth, truth])
+    scales = rescale.rescaling(wanted, held_out)
+    console.print(f"  head     {int((scales[:, 0] != 1).sum())} of {len(scales)} labels rescaled")
+    classifiers = _rescaled(fitted.classifiers, scales)
+    limits, _ = tune(wanted, sigmoid(held_out * scales[:, 0] + scales[:, 1]))
+    scores = f1(truth, sigmoid(_logits(classifiers, embeddings)) >= limits.astype(np.float32))
     thresholds, dev_f1 = (dict(zip(labels, found.tolist(), strict=True)) for found in (limits, scores))
     write_bytes(
         out / HEAD_FILE, published.head_model(labels, classifiers).SerializeToString(deterministic=True)
     )
     write_text(out / THRESHOLDS_FILE, published.thresholds_text(thresholds))
-    return Trained(settings, classifiers, thresholds, dev_f1)
+    return Trained(fitted.settings, classifiers, thresholds, dev_f1)

@@ -1,6 +1,7 @@
 """Training a linear head on features: one layer for all labels, by gradient descent in torch.
 
-Every choice is made on dev: the weight decay, the weight of rare labels and the thresholds.
+The weight decay and the weight of rare labels are chosen on train, out of fold: eight times the texts of
+dev, and a rare label has a hundred of them there, not a dozen.
 """
 
 from __future__ import annotations
@@ -13,24 +14,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.tuning import macro_f1_across_halves
+from export.standardize import Linear, Standard
+from export.tuning import macro_f1_across_halves, sigmoid
+
+# Of one split: features float32 `[n, f]`, and the truth, bool `[n, labels]`.
+Part = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 # AdamW's decoupled weight decay (arXiv 1711.05101), and the power of 1 / frequency that weighs positives.
-WEIGHT_DECAYS = (2.0, 3.0)
+WEIGHT_DECAYS = (3.0, 5.0)
 RARITY_POWERS = (0.0, 0.25)
 SEEDS = (0, 1, 2)
-FITS = len(WEIGHT_DECAYS) * len(RARITY_POWERS) * len(SEEDS)
+FOLDS = 5
+FITS = len(WEIGHT_DECAYS) * len(RARITY_POWERS) * FOLDS + len(SEEDS)
 _EPOCHS = 20
 _BATCH_SIZE = 1024
 _LEARNING_RATE = 1e-3
-# Of the features' median: a maximum that is nearly always the same token's would get a weight of 1e5,
-# and float32 rounding with it.
-_SMALLEST_DEVIATION = 0.2
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is chosen on dev."""
+    """What is chosen out of fold."""
 
     weight_decay: float
     rarity_power: float
@@ -40,41 +43,24 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Logistic regressions on raw features: weight float64 `[features, labels]`, bias `[labels]`."""
-
-    weight_fl: NDArray[np.float64]
-    bias_l: NDArray[np.float64]
-
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 `[n, labels]`."""
-        logits = features @ self.weight_fl.astype(np.float32) + self.bias_l.astype(np.float32)
-        return (1 / (1 + np.exp(-logits))).astype(np.float32)
-
-
-@dataclass(frozen=True)
 class Candidate:
-    """One choice of settings: macro-F1 across halves of dev, of each seed."""
+    """One choice of settings: macro-F1 across halves of train, and the logits there, out of fold."""
 
     settings: Settings
-    scores: list[float]
-    heads: list[Linear]
-
-    @property
-    def mean(self) -> float:
-        """Mean over the seeds."""
-        return float(np.mean(self.scores))
+    score: float
+    logits: NDArray[np.float32]
 
 
-def fit(features: NDArray[np.float32], truth: NDArray[np.bool_], settings: Settings, seed: int) -> Linear:
-    """Fit on features `[n, f]` and truth bool `[n, labels]`.
+def fit(
+    features: NDArray[np.float32], truth: NDArray[np.bool_], parts: int, settings: Settings, seed: int
+) -> Linear:
+    """Fit on features `[n, f]`, of `parts` equal parts, and truth bool `[n, labels]`.
 
     Features are standardized, which then goes into the weights. Binary cross-entropy, summed over the
     labels; AdamW with a cosine schedule. The same bits for the same seed on one kind of machine.
     """
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation = np.maximum(deviation, _SMALLEST_DEVIATION * np.median(deviation))
-    x, y = torch.from_numpy((features - mean) / deviation), torch.from_numpy(truth.astype(np.float32))
+    standard = Standard.of(features, parts)
+    x, y = torch.from_numpy(standard.apply(features)), torch.from_numpy(truth.astype(np.float32))
     frequency = truth.mean(axis=0).clip(1 / len(truth), 1 - 1 / len(truth))
     positive = torch.from_numpy((frequency**-settings.rarity_power).astype(np.float32))
     weight = torch.zeros((x.shape[1], y.shape[1]), requires_grad=True)
@@ -97,23 +83,31 @@ def fit(features: NDArray[np.float32], truth: NDArray[np.bool_], settings: Setti
             (loss(x[rows] @ weight + bias, y[rows]) / len(rows)).backward()
             optimizer.step()
             schedule.step()
-    found = weight.detach().numpy().astype(np.float64) / deviation[:, None]
-    return Linear(found, bias.detach().numpy().astype(np.float64) - mean.astype(np.float64) @ found)
+    return standard.undo(weight.detach().numpy(), bias.detach().numpy())
 
 
-def choose(
-    train: tuple[NDArray[np.float32], NDArray[np.bool_]],
-    dev: tuple[NDArray[np.float32], NDArray[np.bool_]],
-    advance: Callable[[], None],
-) -> list[Candidate]:
-    """Fit every setting with every seed; return them, the best on dev first."""
+def out_of_fold(
+    train: Part, parts: int, settings: Settings, advance: Callable[[], None]
+) -> NDArray[np.float32]:
+    """Return logits `[n, labels]` of train's texts, each by a head fitted on the other folds."""
+    features, truth = train
+    fold = np.random.default_rng(0).permutation(len(truth)) % FOLDS
+    found = np.zeros(truth.shape, np.float32)
+    for index in range(FOLDS):
+        head = fit(features[fold != index], truth[fold != index], parts, settings, SEEDS[0])
+        found[fold == index] = head.logits(features[fold == index])
+        advance()
+    return found
+
+
+def choose(train: Part, parts: int, advance: Callable[[], None]) -> list[Candidate]:
+    """Fit every setting out of fold; return them, the best first.
+
+    `parts` is how many poolings the features are, side by side.
+    """
     found = []
     for decay, power in product(WEIGHT_DECAYS, RARITY_POWERS):
-        heads, scores = [], []
-        for seed in SEEDS:
-            head = fit(*train, Settings(decay, power), seed)
-            scores.append(macro_f1_across_halves(dev[1], head.probabilities(dev[0])))
-            heads.append(head)
-            advance()
-        found.append(Candidate(Settings(decay, power), scores, heads))
-    return sorted(found, key=lambda candidate: -candidate.mean)
+        settings = Settings(decay, power)
+        logits = out_of_fold(train, parts, settings, advance)
+        found.append(Candidate(settings, macro_f1_across_halves(train[1], sigmoid(logits)), logits))
+    return sorted(found, key=lambda candidate: -candidate.score)

@@ -9,6 +9,12 @@ THRESHOLD_GRID = tuple(round(0.05 * step, 2) for step in range(1, 20))
 _HALVINGS = 10
 
 
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return probabilities, float32; logits beyond ±80 are as good as those."""
+    found: NDArray[np.float32] = (1 / (1 + np.exp(-np.clip(logits, -80, 80)))).astype(np.float32)
+    return found
+
+
 def f1(truth: NDArray[np.bool_], decisions: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return F1 of each label `[labels]`; 0 where a label is neither true nor decided."""
     hits = (truth & decisions).sum(axis=0)

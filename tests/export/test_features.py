@@ -14,9 +14,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from transformers import BertModel
 
-from export import checkpoint, dataset, encoder, recipe, rescale, train, train_features, tuning
+from export import (
+    checkpoint,
+    dataset,
+    embeddings_cache,
+    encoder,
+    recipe,
+    rescale,
+    train,
+    train_features,
+    tuning,
+)
 from export.contract import CheckpointError, RecipeError
 from export.recipe import EncoderPart, FeaturesPart
+from export.standardize import Linear, Standard
 from tests.export import emotions
 from tests.export.heads import read_head
 from tests.export.make import read_checkpoint, source
@@ -121,30 +132,63 @@ def test_the_written_head_is_the_best_on_dev_and_folds(run, tmp_path):
     parts = {}
     for name in ("train", "dev"):
         split = dataset.read(name, tmp_path)
-        features = train.cached_embeddings(
+        features = embeddings_cache.embeddings(
             tmp_path / "tiny", info, name, split.texts, tmp_path / "cache" / "embeddings", Console()
         )
         parts[name] = features, np.array([[label in one for label in LABELS] for one in split.labels])
     (x, y), (dev, wanted) = parts["train"], parts["dev"]
     scores = {}
-    for decay in (2.0, 3.0):
+    for decay in (3.0, 5.0):
         for power in (0.0, 0.25):
             settings = train_features.Settings(decay, power)
-            heads = [train_features.fit(x, y, settings, seed) for seed in range(3)]
-            halves = [tuning.macro_f1_across_halves(wanted, head.probabilities(dev)) for head in heads]
-            scores[decay, power] = np.mean(halves), heads[0]
+            logits = train_features.out_of_fold((x, y), 6, settings, lambda: None)
+            scores[decay, power] = tuning.macro_f1_across_halves(y, tuning.sigmoid(logits)), logits
     best = max(scores, key=lambda key: scores[key][0])
     assert (trained.settings["weight_decay"], trained.settings["rarity_power"]) == best
-    head = scores[best][1]
-    scale, shift = rescale.rescaling(wanted, dev @ head.weight_fl + head.bias_l).T
+    head = train_features.fit(x, y, 6, train_features.Settings(*best), 0)
+    held_out = np.concatenate([scores[best][1], head.logits(dev)]).astype(np.float64)
+    scale, shift = rescale.rescaling(np.concatenate([y, wanted]), held_out).T
     np.testing.assert_allclose(found.weight_hl, scale * head.weight_fl, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.bias_l, scale * head.bias_l + shift, rtol=1e-4, atol=1e-4)
+    probabilities = tuning.sigmoid(scale * held_out + shift)
+    limits, _ = tuning.tune(np.concatenate([y, wanted]), probabilities)
+    assert list(trained.thresholds.values()) == limits.tolist()
     # As good as scikit-learn's own fit, on texts whose letters hint at their labels.
     for column, label in enumerate(LABELS):
         model = LogisticRegression(C=0.1, max_iter=2000).fit(x, y[:, column])
         positive = model.predict_proba(dev)[:, 1]
         theirs = max(f1_score(wanted[:, column], positive >= limit) for limit in tuning.THRESHOLD_GRID)
         assert trained.dev_f1[label] > theirs - 0.1
+
+
+def test_out_of_fold_no_text_is_in_its_own_fit(monkeypatch):
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((53, 8)).astype(np.float32), random.random((53, 2)) < 0.4
+    fitted = []
+
+    def remember(features, truth, parts, settings, seed):
+        fitted.append(features)
+        return Linear(np.zeros((8, 2)), np.full(2, float(len(fitted))))
+
+    monkeypatch.setattr(train_features, "fit", remember)
+    logits = train_features.out_of_fold((x, y), 2, train_features.Settings(3.0, 0.0), lambda: None)
+    assert sorted(set(logits[:, 0])) == [1, 2, 3, 4, 5]
+    for row, number in zip(x, logits[:, 0].astype(int), strict=True):
+        assert not (fitted[number - 1] == row).all(axis=1).any()
+    assert sum(len(one) for one in fitted) == 4 * 53
+
+
+def test_standardizing_is_undone_and_leaves_no_weight_on_a_part_s_mean():
+    random = np.random.default_rng(0)
+    x = (random.standard_normal((200, 12)) * random.uniform(0.5, 3, 12) + 40).astype(np.float32)
+    standard = Standard.of(x, 3)
+    weight, bias = random.standard_normal((12, 2)).astype(np.float32), np.float32([1, -2])
+    found = standard.undo(weight, bias)
+    np.testing.assert_allclose(
+        x @ found.weight_fl + found.bias_l, standard.apply(x) @ weight + bias, atol=1e-4
+    )
+    shares = (x.mean(axis=0)[:, None] * found.weight_fl).reshape(3, 4, 2).sum(axis=1)
+    np.testing.assert_allclose(shares, 0, atol=1e-4)
 
 
 def test_two_trainings_write_the_same_bytes(run, tmp_path):
@@ -160,7 +204,7 @@ def test_features_of_other_layers_are_not_used(tiny, tmp_path, run):
     cache = tmp_path / "cache" / "embeddings"
     other = replace(info, feature_parts=info.feature_parts[::-1])
     kept, found = (
-        train.cached_embeddings(tiny, one, "dev", texts, cache, Console(file=io.StringIO()))
+        embeddings_cache.embeddings(tiny, one, "dev", texts, cache, Console(file=io.StringIO()))
         for one in (info, other)
     )
     assert not np.array_equal(kept, found)

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from export import dataset, encoder, train
+from export import dataset, embeddings_cache, encoder, train
 from export.contract import DatasetError
 from tests.export import emotions
 from tests.export.heads import read_head
@@ -116,8 +116,8 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=[next(iter(change)) for change in CHANGES])
 def test_embeddings_of_another_encoder_are_not_used(tiny, tmp_path, splits, change):
     info, texts, console = read_checkpoint(tiny), splits["dev"].texts, Console(file=io.StringIO())
-    first = train.cached_embeddings(tiny, info, "dev", texts, tmp_path, console)
-    second = train.cached_embeddings(tiny, replace(info, **change), "dev", texts, tmp_path, console)
+    first = embeddings_cache.embeddings(tiny, info, "dev", texts, tmp_path, console)
+    second = embeddings_cache.embeddings(tiny, replace(info, **change), "dev", texts, tmp_path, console)
     assert len(list(tmp_path.glob("dev-*.npy"))) == 2
     assert np.array_equal(first, second) == ("sha256" in change)
 
