@@ -32,8 +32,8 @@ def train(
         trained = training.train(source.folder, info, loaded.labels.names, folder, build_folder, console)
         settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
         console.print(
-            f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev, where this and the "
-            f"thresholds were chosen; written to {folder}"
+            f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; written to "
+            f"{folder}"
         )
 
 

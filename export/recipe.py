@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from export.contract import VARIANT_FILES, FeaturePooling, Pooling, RecipeError
+from export.contract import VARIANT_FILES, FeaturePooling, Pooling, QuantizationForm, RecipeError
 
 RECIPE_FILE = "recipe.toml"
 
@@ -84,6 +84,8 @@ class VariantPart(_Part):
     max_flip_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
     # 7 where the graph must also be right on CPUs whose int8 products saturate; `int8` only.
     weight_bits: Literal[7, 8] = 8
+    # Where the search for `int8` begins.
+    cheapest_form: QuantizationForm = "bare"
 
     @model_validator(mode="after")
     def _states_a_tolerance(self) -> Self:

@@ -1,6 +1,6 @@
 """Calibration: a label's logits stretched and moved where that makes its probabilities truer.
 
-Platt scaling (Platt 1999): `scale * logit + shift`, fitted on dev by logistic regression. It is
+Platt scaling (Platt 1999): `scale * logit + shift`, fitted by logistic regression. It is
 monotone, so it changes no ranking, and it folds into the label's weights.
 """
 

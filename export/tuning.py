@@ -1,4 +1,4 @@
-"""Thresholds on the grid of the published card, and macro-F1 with them, for choosing a head on dev."""
+"""Thresholds on the grid of the published card, and macro-F1 with them, for choosing a head."""
 
 from __future__ import annotations
 

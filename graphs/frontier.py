@@ -46,8 +46,8 @@ def table(points: Sequence[Point], budget: float) -> str:
 
 
 def chosen(points: Sequence[Point]) -> Point:
-    """Return the cheapest point within the budget."""
-    return min((point for point in points if point.inside), key=lambda point: point.cost)
+    """Return the cheapest point within the budget; of equals, the one with the least error."""
+    return min((point for point in points if point.inside), key=lambda point: (point.cost, point.logit_error))
 
 
 def _plot(path: Path, points: Sequence[Point], budget: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.contract import GraphError
+from export.contract import GraphError, QuantizationForm
 from export.info import EncoderInfo
 from export.recipe import Recipe
 from graphs.head import LinearHead, SubgraphHead
@@ -27,6 +27,12 @@ class Job:
         """Bits of a quantized weight, as the recipe says."""
         variant = self.recipe.variants.get("int8")
         return variant.weight_bits if variant else 8
+
+    @property
+    def cheapest_form(self) -> QuantizationForm:
+        """Where the search for a quantization begins, as the recipe says."""
+        variant = self.recipe.variants.get("int8")
+        return variant.cheapest_form if variant else "bare"
 
 
 def plan_of(job: Job) -> Plan:

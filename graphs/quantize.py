@@ -11,7 +11,7 @@ from graphs.layout import Chain
 from graphs.plan import Plan, Site
 from graphs.rounding import copies_of, round_columns
 from graphs.sites import SiteNodes
-from graphs.smooth import GELU_ZERO_POINT, mean_of, smooth
+from graphs.smooth import GELU_ZERO_POINT, mean_of, shared_step, smooth
 
 _WORDS = "word_embedding"
 # The second term holds what the first rounded off, half a step to either side, and cut off: up to
@@ -20,14 +20,20 @@ _SECOND_STEP = 1 / 8
 _SECOND_ZERO_POINT = _ZERO_POINT = 128
 
 
-def _terms(chain: Chain, value: ir.Value, site: Site, zero: int) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
-    """Quantize an activation in steps; return each term with its scale and zero point."""
+def _terms(
+    chain: Chain, value: ir.Value, site: Site, zero: int, step: np.float32
+) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
+    """Quantize an activation in steps, or in float of one `step`; return each term, its scale, zero point.
+
+    The scale is of the term in steps: the weights have taken the steps up.
+    """
 
     def scalar(name: str, number: np.generic) -> ir.Value:
         return build.constant(chain.graph, f"{chain.prefix}_{name}", np.array(number))
 
     one, point = scalar("scale", np.float32(1)), scalar("zero_point", np.uint8(zero))
-    first = chain.add("QuantizeLinear", [value, one, point], "u8")
+    divisor = one if step == 1 else scalar("step", step)
+    first = chain.add("QuantizeLinear", [value, divisor, point], "u8")
     found = [(first, one, point)]
     if site.mode == "int8x2":
         scale = scalar("second_scale", np.float32(_SECOND_STEP))
@@ -121,7 +127,7 @@ def quantize(model: ir.Model, plan: Plan) -> int:
         for number, value in enumerate(inputs):
             readers = [node for node in nodes.linears if node.inputs[0] is value]
             chain = Chain(graph, readers[0], f"{nodes.name}{'_rows' if number else ''}")
-            terms = _terms(chain, value, site, zero)
+            terms = _terms(chain, value, site, zero, shared_step(site, nodes.kind))
             for reader in readers:
                 _product(Chain(graph, reader, chain.prefix), reader, terms, nodes, site, plan.weight_bits)
                 count += len(terms)

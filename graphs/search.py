@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,63 +12,18 @@ import numpy as np
 import onnx_ir as ir
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from export import recipe
 from export.contract import GraphError, ToolchainError
 from export.files import write_text
 from export.info import EncoderInfo
-from graphs import build, calibrate, frontier, head, pipeline, plan, quantize, sites, start
+from graphs import calibrate, forms, frontier, head, pipeline, plan, start
+from graphs.forms import FULL, Form
 from graphs.frontier import Point
 from graphs.job import Job
 from graphs.judge import Judge
-from graphs.plan import Mode, Plan
-
-# Of an int8 product of the same shape, by the machine's peaks; a second term also rounds and adds.
-_COST: dict[Mode, float] = {"int8": 1.0, "int8x2": 2.2, "float": 4.0}
-_SENSITIVITY_TEXTS = 600
-
-Load = Callable[[], ir.Model]
-
-
-@dataclass(frozen=True)
-class Upgrade:
-    """A better mode at one site: what it takes off the squared logit error, and what it costs."""
-
-    site: str
-    mode: Mode
-    gain: float
-    cost: float
-
-
-def _quantized(load: Load, chosen: Plan) -> ir.Model:
-    model = load()
-    quantize.quantize(model, chosen)
-    return model
-
-
-def _products(model: ir.Model) -> dict[str, float]:
-    """Return each site's share of all multiplications."""
-    counts = {}
-    for site in sites.find(model):
-        # A gather of rows is read for CLS tokens alone: next to nothing.
-        weights = [node.inputs[1] for node in site.linears if node.inputs[0] is site.value]
-        counts[site.name] = sum(build.array_of(value).size for value in weights if value is not None)
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.items()}
-
-
-def upgrades(load: Load, base: Plan, judge: Judge, base_error: float, console: Console) -> list[Upgrade]:
-    """Measure every better mode of every site alone; return those that help, the cheapest gain first."""
-    shares, found = _products(load()), []
-    count = min(_SENSITIVITY_TEXTS, len(judge.ids))
-    modes: tuple[Mode, ...] = ("int8x2", "float")
-    for name in track(base.sites, "  sensitivity", console=console, transient=True):
-        for mode in modes:
-            judged = judge.judge(_quantized(load, base.with_mode(name, mode)), count)
-            gain = base_error**2 - judged.logit_error**2
-            found.append(Upgrade(name, mode, gain, shares[name] * (_COST[mode] - 1)))
-    return sorted((one for one in found if one.gain > 0), key=lambda one: -one.gain / one.cost)
+from graphs.plan import Plan
+from graphs.upgrades import COST, SENSITIVITY_TEXTS, Load, quantized, upgrades
 
 
 def within(rate: float, texts: int, budget: float) -> bool:
@@ -75,15 +31,68 @@ def within(rate: float, texts: int, budget: float) -> bool:
     return rate + 2 * float(np.sqrt(rate * (1 - rate) / texts)) <= budget
 
 
+class Trail:
+    """The candidates that a search has judged: their points, and their plans by name."""
+
+    def __init__(self, load: Load, judge: Judge, gate: Judge, budget: float, console: Console) -> None:
+        """Judge by `judge` and `gate`; a candidate is inside where both are within `budget`."""
+        self._load, self._judge, self._gate = load, judge, gate
+        self._budget, self._console = budget, console
+        self.points: list[Point] = []
+        self.plans: dict[str, Plan] = {}
+
+    def see(self, name: str, candidate: Plan, cost: float) -> bool:
+        """Judge a candidate, print and keep what it came to; return whether it is inside."""
+        model = quantized(self._load, candidate)
+        judged = self._judge.judge(model)
+        size = len(ir.to_proto(model).SerializeToString())
+        gated = self._gate.judge(model).flip_rate
+        inside = within(judged.flip_rate, len(self._judge.ids), self._budget) and gated <= self._budget
+        self.points.append(Point(name, judged.flip_rate, gated, judged.logit_error, size, cost, 0.0, inside))
+        self.plans[name] = candidate
+        self._console.print(
+            f"  search   {name:<34} flip rate {judged.flip_rate:.4f}, reference {gated:.4f}, "
+            f"{size / 1e6:.1f} MB"
+        )
+        return inside
+
+    def timed(self) -> list[Point]:
+        """Return the points with their speeds, measured in turn."""
+        rates = self._judge.speeds(
+            {name: lambda one=one: quantized(self._load, one) for name, one in self.plans.items()}  # type: ignore[misc]
+        )
+        return [replace(point, texts_per_second=rates[point.name]) for point in self.points]
+
+
+def _upgrade(trail: Trail, load: Load, base: Plan, judge: Judge, console: Console) -> None:
+    """Take up better modes, the cheapest gain first, until the plan is inside."""
+    count = min(SENSITIVITY_TEXTS, len(judge.ids))
+    error = judge.judge(quantized(load, base), count).logit_error
+    chosen, cost = base, FULL.cost
+    taken: set[str] = set()
+    for step in upgrades(load, base, judge, error, console):
+        if step.site not in taken:
+            taken.add(step.site)
+            chosen, cost = chosen.with_mode(step.site, step.mode), cost + step.cost
+            if trail.see(f"+ {step.site} {step.mode}", chosen, cost):
+                return
+
+
 def search(
-    load: Load, base: Plan, judge: Judge, gate: Judge, budget: float, console: Console
+    load: Load,
+    base: Plan,
+    judge: Judge,
+    gate: Judge,
+    budget: float,
+    console: Console,
+    cheaper: Mapping[Form, Plan] | None = None,
 ) -> tuple[Plan, list[Point]]:
     """Find the cheapest plan whose flip rate on the held-out texts, and on the gate's, is in a budget.
 
-    Starts with one int8 term everywhere. Where that is not within the budget, each site's better
-    modes are measured alone, and taken up in the order of gain in squared logit error per
-    multiplication, until the plan is within it. Deterministic for a machine class: costs are
-    counted, not timed.
+    Starts with one int8 term everywhere: in the `cheaper` forms, in the order of cost and all of one
+    cost together, then in full (`base`). Where none is within the budget, each site's better modes are
+    measured alone, and taken up in the order of gain in squared logit error per multiplication, until
+    the plan is within it. Deterministic for a machine class: costs are counted, not timed.
 
     Returns:
         The plan, and the points that were seen on the way.
@@ -91,52 +100,30 @@ def search(
     Raises:
         GraphError: no plan is within the budget.
     """
-    points: list[Point] = []
-    plans: dict[str, Plan] = {}
-
-    def see(name: str, candidate: Plan, cost: float) -> bool:
-        model = _quantized(load, candidate)
-        judged = judge.judge(model)
-        size = len(ir.to_proto(model).SerializeToString())
-        gated = gate.judge(model).flip_rate
-        inside = within(judged.flip_rate, len(judge.ids), budget) and gated <= budget
-        points.append(Point(name, judged.flip_rate, gated, judged.logit_error, size, cost, 0.0, inside))
-        plans[name] = candidate
-        console.print(
-            f"  search   {name:<34} flip rate {judged.flip_rate:.4f}, reference {gated:.4f}, "
-            f"{size / 1e6:.1f} MB"
-        )
-        return inside
-
-    chosen, cost = base, 1.0
-    inside = see("one int8 term everywhere", base, cost)
-    if not inside:
-        count = min(_SENSITIVITY_TEXTS, len(judge.ids))
-        error = judge.judge(_quantized(load, base), count).logit_error
-        taken: dict[str, float] = {}
-        for step in upgrades(load, base, judge, error, console):
-            if inside or step.site in taken:
-                continue
-            taken[step.site] = step.cost
-            chosen = chosen.with_mode(step.site, step.mode)
-            cost += step.cost
-            inside = see(f"+ {step.site} {step.mode}", chosen, cost)
-        if not inside:
-            raise GraphError(f"no quantization found within a flip rate of {budget:g} on held-out texts")
-    if base.sites.keys() - {name for name, site in chosen.sites.items() if site.mode == "int8x2"}:
+    trail = Trail(load, judge, gate, budget, console)
+    candidates = {**(cheaper or {}), FULL: base}
+    for cost, equals in groupby(candidates.items(), key=lambda item: item[0].cost):
+        inside = [trail.see(form.name, candidate, cost) for form, candidate in equals]
+        if any(inside):
+            break
+    else:
+        _upgrade(trail, load, base, judge, console)
+    if not any(point.inside for point in trail.points):
+        raise GraphError(f"no quantization found within a flip rate of {budget:g} on held-out texts")
+    chosen = trail.plans[frontier.chosen(trail.points).name]
+    if any(site.mode != "int8x2" for site in chosen.sites.values()):
         twice = replace(base, sites={name: replace(site, mode="int8x2") for name, site in base.sites.items()})
-        see("two int8 terms everywhere", twice, _COST["int8x2"])
-    rates = judge.speeds({name: lambda one=one: _quantized(load, one) for name, one in plans.items()})  # type: ignore[misc]
-    points = [replace(point, texts_per_second=rates[point.name]) for point in points]
-    return chosen, points
+        trail.see("two int8 terms everywhere", twice, COST["int8x2"])
+    return chosen, trail.timed()
 
 
 def _record(texts: calibrate.Texts, points: list[Point], chosen: Plan, budget: float) -> dict[str, Any]:
-    last = next(point for point in points if point.inside)
+    last = frontier.chosen(points)
     return {
         "calibration": texts.source,
         "held_out": texts.held_out_source,
         "max_flip_rate": budget,
+        "chosen": last.name,
         "held_out_flip_rate": last.flip_rate,
         "reference_flip_rate": last.reference_flip_rate,
         "held_out_logit_error": last.logit_error,
@@ -165,11 +152,13 @@ def main(recipe_folder: Path, build_folder: Annotated[Path, typer.Argument()]) -
         console.print(f"  search   calibrating on {texts.source}; held out: {texts.held_out_source}")
         observed = calibrate.calibrate(load(), texts.calibration)
         head_info = job.head.info
-        base = start.start(
-            load(), observed, job.weight_bits, job.encoder.weights_sha256, head_info.model_sha256
-        )
+        sources = (job.weight_bits, job.encoder.weights_sha256, head_info.model_sha256)
+        base = start.start(load(), observed, *sources)
+        cheaper = {
+            form: start.start(load(), observed, *sources, form) for form in forms.cheaper(job.cheapest_form)
+        }
         judge, gate = (Judge(load(), head_info, ids) for ids in (texts.held_out, texts.reference))
-        chosen, points = search(load, base, judge, gate, budget, console)
+        chosen, points = search(load, base, judge, gate, budget, console, cheaper)
         found = replace(chosen, record=_record(texts, points, chosen, budget))
         frontier.write(build_folder, points, budget)
         console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)

@@ -29,6 +29,13 @@ def steps_of(site: Site, kind: str) -> tuple[NDArray[np.float32], NDArray[np.flo
     return np.zeros_like(step), step.astype(np.float32)
 
 
+def shared_step(site: Site, kind: str) -> np.float32:
+    """Return the one step of all channels after GELU, where they have one: rounding itself divides by it."""
+    _, step = steps_of(site, kind)
+    shared = kind == sites.GELU and site.mode == "int8" and bool((step == step[0]).all())
+    return step[0] if shared else np.float32(1)
+
+
 def mean_of(site: Site, kind: str) -> NDArray[np.float32]:
     """Return the mean of a smoothed activation, in steps."""
     offset, step = steps_of(site, kind)
@@ -99,8 +106,9 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
 
     In: a packed graph. Out: the same function. A normalization's gamma and beta carry its output's
     step and offset, and the residual that reads it too has a `Mul`; the value projection's columns
-    carry the context's; after GELU there is a `Mul`. Float channels leave by a small product of
-    their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
+    carry the context's; after GELU there is a `Mul`, unless all channels have one step. Float channels
+    leave by a small product of their own. Weights' rows take the steps up, biases the offsets. Exact up
+    to rounding.
 
     Returns:
         The sites as the graph now has them: without the float channels.
@@ -131,7 +139,7 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
             _norm(graph, nodes, offset, step)
         elif nodes.kind == sites.CONTEXT:
             _context(graph, nodes, offset, step)
-        else:
+        elif shared_step(site, nodes.kind) == 1:
             factor = build.constant(graph, f"{nodes.name}_per_step", 1 / step)
             scaled = build.node("Mul", [nodes.value, factor], f"{nodes.name}_steps")
             graph.insert_before(nodes.linears[0], scaled)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from graphs import build, sites
 from graphs.calibrate import Observed
+from graphs.forms import FULL, Form
 from graphs.plan import Plan, Range, Site
 from graphs.rounding import COPIES
 from graphs.sites import SiteNodes
@@ -70,31 +71,44 @@ def _balanced(
     return best[0], Range(low.astype(np.float32), high.astype(np.float32), limits.mean_k)
 
 
-def _planned(site: SiteNodes, observed: Observed, levels: int) -> Site:
+def _shared(limits: Range, keep: list[int], share: float) -> Range:
+    """Return one range for all channels after GELU, a share of the largest channel's."""
+    high_k = np.full_like(limits.high_k, share * limits.high_k[keep].max())
+    return Range(np.minimum(limits.low_k, 0), high_k, limits.mean_k)
+
+
+def _planned(site: SiteNodes, observed: Observed, levels: int, form: Form) -> Site:
     weight_kn = _weight(site)
-    channels = _float_channels(site, observed, weight_kn)
+    channels = _float_channels(site, observed, weight_kn) if form.float_channels else ()
     keep = [index for index in range(site.width) if index not in set(channels)]
     span = (observed.range.high_k - observed.range.low_k).astype(np.float64)
     rows = span**2 * (weight_kn**2).mean(axis=1)
     order = [index for index in np.argsort(-rows, kind="stable").tolist() if index not in set(channels)]
     error, limits = _balanced(observed, weight_kn, levels, keep, ())
     chosen: tuple[int, ...] = ()
-    for count in _SPLITS:
+    for count in _SPLITS if form.splits else ():
         split = tuple(sorted(order[: min(count, site.width // _SPLIT_SHARE)]))
         less, narrowed = _balanced(observed, weight_kn, levels, keep, split)
         if less < _SPLIT_GAIN * error:
             error, limits, chosen = less, narrowed, split
+    if form.gelu_share is not None and site.kind == sites.GELU:
+        limits = _shared(observed.range, keep, form.gelu_share)
     return Site("int8", channels, chosen, limits)
 
 
 def start(
-    model: ir.Model, observed: dict[str, Observed], weight_bits: int, encoder_sha256: str, head_sha256: str
+    model: ir.Model,
+    observed: dict[str, Observed],
+    weight_bits: int,
+    encoder_sha256: str,
+    head_sha256: str,
+    form: Form = FULL,
 ) -> Plan:
-    """Return the plan with every site in one int8 term.
+    """Return the plan with every site in one int8 term, in some form.
 
     Raises:
         GraphError: the graph is not packed.
     """
     levels = 2 ** (weight_bits - 1) - 1
-    planned = {site.name: _planned(site, observed[site.name], levels) for site in sites.find(model)}
+    planned = {site.name: _planned(site, observed[site.name], levels, form) for site in sites.find(model)}
     return Plan(encoder_sha256, head_sha256, weight_bits, planned, {})

@@ -1,6 +1,7 @@
 """The protocols of an evaluation: where thresholds were chosen, and where they are measured.
 
-- ``dev-tuned``: the artifact's own thresholds, chosen on dev, measured on test. The honest one.
+- ``dev-tuned``: the artifact's own thresholds, measured on test. The honest one: they were chosen on dev,
+  by the trainer of features also on train out of fold, and on nothing of test.
 - ``test-tuned``: chosen on test on the grid of 0.05 and measured there, as the published card did.
 - ``at-0.5``: 0.5 for every label, on test.
 - ``dev``: the artifact's own thresholds on dev.

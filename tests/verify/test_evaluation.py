@@ -85,7 +85,7 @@ def test_what_is_written_is_read_back(build, verify):
 def test_the_output_names_the_protocols_and_the_other_encoder(verify):
     _, said = verify("evaluate")
     for words in (
-        "fp32, dev-tuned: the packaged thresholds, chosen on dev, measured on test (test, 160 texts)",
+        "fp32, dev-tuned: the packaged thresholds, chosen without test, measured on test (test, 160 texts)",
         "int8, test-tuned: thresholds chosen on test, on the grid of 0.05, as the published card did",
         "Note: The encoder here is path:encoder, not BGE-small-en",
         "160 test texts in",

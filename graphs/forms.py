@@ -1,0 +1,56 @@
+"""The forms of a plan with one int8 term everywhere: what each leaves out, and what that saves.
+
+- ``full``: a step for each channel after GELU, the worst channels there in float32, and channels whose
+  weights are large in several summands.
+- ``shared``: one step for all channels after GELU, which saves a multiplication of them all; no summands.
+- ``bare``: no channel in float32 either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.contract import QuantizationForm
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form; `gelu_share` is the shared step's range, of the largest channel's (None: a step a channel).
+
+    `cost` is the time of a run, of the full form's: measured on the embedded default, batches of 32, two
+    threads.
+    """
+
+    form: QuantizationForm
+    gelu_share: float | None
+    cost: float
+
+    @property
+    def name(self) -> str:
+        """What the frontier calls it."""
+        if self.gelu_share is None:
+            return "one int8 term everywhere"
+        return f"{self.form}, one step of {self.gelu_share:g} after GELU"
+
+    @property
+    def float_channels(self) -> bool:
+        """Whether the worst channels after GELU are multiplied in float32."""
+        return self.form != "bare"
+
+    @property
+    def splits(self) -> bool:
+        """Whether channels with large weights are multiplied in summands."""
+        return self.form == "full"
+
+
+FULL = Form("full", None, 1.0)
+# A large channel that is cut off disturbs less than a coarse step of all others, up to a point.
+_SHARES = (1.0, 0.8, 0.6, 0.45)
+_BARE = tuple(Form("bare", share, 0.94) for share in _SHARES)
+_SHARED = tuple(Form("shared", share, 0.96) for share in _SHARES)
+_FROM: dict[QuantizationForm, tuple[Form, ...]] = {"bare": _BARE + _SHARED, "shared": _SHARED, "full": ()}
+
+
+def cheaper(cheapest: QuantizationForm) -> tuple[Form, ...]:
+    """Return the forms that cost less than the full one, from `cheapest` on, in the order of cost."""
+    return _FROM[cheapest]
