@@ -31,7 +31,7 @@ VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP3
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
 .PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
-        thresholds parity-test-split bench bench-recipe test test-slow lint clean FORCE
+        thresholds parity-test-split bench bench-recipe score test test-slow lint clean FORCE
 .DELETE_ON_ERROR:
 
 artifact: package
@@ -126,6 +126,10 @@ $(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
 	@$(PY) -m graphs.peer $< $@ --venv "$(OPTIMUM)"
 $(BENCH)/products/products.json: graphs/peak.py | $(VENV)
 	@$(PY) -m graphs.peak $(@D)
+
+# make score INPUT=… OUTPUT=… [ARTIFACT=…]; OPTIONS= are those of `python -m score --help`.
+score: | $(VENV)
+	@$(PY) -m score $(or $(ARTIFACT),$(DIST)) '$(INPUT)' '$(OUTPUT)' $(OPTIONS)
 
 # The sources of recipes/bge-small-random.
 RANDOM_BGE := build/bge-small-random-source
