@@ -31,7 +31,9 @@ def _options() -> Options:
     parser.add_argument("--probabilities", action="store_true", help="add a column a label")
     parser.add_argument("--variant", choices=sorted(VARIANT_FILES), default=Options.variant)
     parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
-    parser.add_argument("--threads", type=int, default=Options.threads, help="0: every CPU")
+    parser.add_argument("--engine", choices=("local", "ray"), default=Options.engine)
+    parser.add_argument("--address", help="the Ray cluster to join; else RAY_ADDRESS, or a local one")
+    parser.add_argument("--threads", type=int, default=Options.threads, help="0: every CPU; with ray, actors")
     parser.add_argument(
         "--checkpoint-seconds",
         type=float,

@@ -50,6 +50,13 @@ def _identity(options: Options, source: Source, columns: Columns) -> dict[str, A
 def _scored(
     options: Options, source: Source, scorer: Scorer, columns: Columns, skip: int
 ) -> Iterator[pa.Table]:
+    if options.engine == "ray":
+        try:
+            # An extra, and seconds to import.
+            from score import ray_engine
+        except ModuleNotFoundError as error:
+            raise ScoreError(f"--engine ray: {error}; install the extra: pip install '.[ray]'") from error
+        return ray_engine.score(options, source, columns, skip)
     return local.score(source.windows(skip), scorer, columns, options.text_column, options.callers)
 
 

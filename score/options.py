@@ -18,6 +18,7 @@ class Options:
     """One run: `input` is a file, a folder, a glob, or `-` for standard input, one text a line.
 
     `threads` 0 takes every CPU this process may use; `checkpoint_seconds` is how much work a kill may cost.
+    `address` is the Ray cluster to join; without it RAY_ADDRESS, or else a local one that is started.
     """
 
     artifact: Path
@@ -27,8 +28,10 @@ class Options:
     probabilities: bool = False
     variant: str = "int8"
     resume: bool = False
+    engine: str = "local"
     threads: int = 0
     checkpoint_seconds: float = 30.0
+    address: str | None = None
 
     @property
     def graph(self) -> Path:
