@@ -33,7 +33,7 @@ _PACKAGES = ("export", "score", "verify")
 _WINDOW = "window"
 
 
-def _row(table: pa.Table) -> pa.Table:
+def row(table: pa.Table) -> pa.Table:
     """Return a dataset's row that holds a whole table."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -64,7 +64,7 @@ class _Windows(Datasource):  # type: ignore[misc]
             metadata = BlockMetadata(
                 num_rows=None, size_bytes=None, input_files=[str(file.path)], exec_stats=None
             )
-            return ReadTask(lambda: map(_row, source.file_windows(file, skip)), metadata)
+            return ReadTask(lambda: map(row, source.file_windows(file, skip)), metadata)
 
         return [task(file, skip) for file, skip in self._pending]
 
@@ -81,7 +81,7 @@ class _Actor:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         found = local.score(_tables(rows), self._scorer, self._columns, self._text_column, 1)
-        return pa.concat_tables([_row(table) for table in found])
+        return pa.concat_tables([row(table) for table in found])
 
 
 def _connect(address: str | None) -> None:
