@@ -15,6 +15,7 @@ import pyarrow.types as types
 from pyarrow import csv
 
 from export.contract import ScoreError
+from score.texts import is_text, texts
 
 # Row groups of the finished Parquet file, whichever comes first; windows are too small for many readers.
 _GROUP_ROWS = 131_072
@@ -89,19 +90,21 @@ def _json_lines(table: pa.Table) -> bytes:
         raise ScoreError(f"JSON Lines cannot hold a value of the input: {error}") from error
 
 
+def _field(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """Return a column as CSV has it: lists and structures are JSON, bytes are text."""
+    if types.is_nested(column.type):
+        values = (None if value is None else _json(value) for value in column.to_pylist())
+        return pa.array(values, pa.string())
+    return texts(column) if is_text(column.type) else column
+
+
 def _csv(table: pa.Table) -> bytes:
-    """Return rows without a header; lists and structures are JSON in a field."""
-    columns = [
-        pa.array([None if value is None else _json(value) for value in column.to_pylist()], pa.string())
-        if types.is_nested(column.type)
-        else column
-        for column in table.columns
-    ]
+    """Return rows without a header."""
     buffer = io.BytesIO()
-    plain = pa.Table.from_arrays(columns, names=table.column_names)
     try:
+        plain = pa.Table.from_arrays([_field(column) for column in table.columns], names=table.column_names)
         csv.write_csv(plain, buffer, csv.WriteOptions(include_header=False))
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise ScoreError(f"CSV cannot hold a column of the input: {error}") from error
     return buffer.getvalue()
 

@@ -49,6 +49,8 @@ class Options:
         Raises:
             ScoreError: the artifact lacks a file, or a number is out of range.
         """
+        if self.variant not in VARIANT_FILES:
+            raise ScoreError(f"--variant {self.variant}: expected one of {', '.join(VARIANT_FILES)}")
         for path in (self.artifact / MANIFEST_FILE, self.artifact / TOKENIZER_FILE, self.graph):
             if not path.is_file():
                 raise ScoreError(f"{path}: no such file; expected an artifact with variant {self.variant}")

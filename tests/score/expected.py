@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from tests.score.conftest import MAX_LENGTH
 from tests.verify import artifacts
 
+csv.field_size_limit(1 << 20)
+
 
 def probabilities(text: str, bias: float) -> np.ndarray:
     tokenizer = artifacts.tokenizer()

@@ -8,6 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from export.contract import ScoreError
+from score.job import run
+from score.options import Options
 from tests.score.conftest import set_metadata
 
 
@@ -90,6 +93,11 @@ def test_artifacts(score, corpus, tiny):
     refused(lambda: score(given, out, "--variant", "fp32", artifact=copy), corpus, "not a tokenizer")
     (copy / "onnx" / "model_quantized.onnx").unlink()
     refused(lambda: score(given, out, artifact=copy), corpus, "variant int8")
+
+
+def test_a_variant_that_no_artifact_has(tiny, corpus):
+    with pytest.raises(ScoreError, match="--variant int4: expected one of fp32, int8"):
+        run(Options(tiny, str(corpus / "good.csv"), corpus / "out.csv", variant="int4"))
 
 
 def test_what_json_and_csv_cannot_hold_is_told(score, corpus):

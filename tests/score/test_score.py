@@ -85,6 +85,11 @@ def test_odd_rows_have_their_results_and_lose_no_other(score, tmp_path):
     texts = ["a the b", None, "a \ufffd\ufffd b", "", long, "z z z"]
     assert [row["labels"] for row in found] == [expected.labels(text) for text in texts]
     assert [row["truncated"] for row in found] == [False, None, False, False, True, False]
+    for into in ("csv", "jsonl"):
+        assert score(tmp_path / "in.parquet", tmp_path / f"out.{into}")[0] == 0
+        again = expected.rows(tmp_path / f"out.{into}")
+        assert [row["text"] or None for row in again] == [text or None for text in texts]
+        assert [row["labels"] for row in again] == [row["labels"] for row in found]
 
 
 def test_the_longest_text_that_fits_is_not_truncated(score, tmp_path):
@@ -132,12 +137,17 @@ def test_standard_input_is_a_text_a_line(score, tmp_path, monkeypatch):
 
 
 def test_a_dictionary_of_texts_stays_one(score, tmp_path):
-    column = pa.array(["a", "z z z", None, "a"]).dictionary_encode()
-    pq.write_table(pa.table({"text": column}), tmp_path / "in.parquet")
-    assert score(tmp_path / "in.parquet", tmp_path / "out.parquet")[0] == 0
-    found = pq.read_table(tmp_path / "out.parquet")
-    assert pa.types.is_dictionary(found.schema.field("text").type)
-    assert found.column("labels").to_pylist() == [expected.labels(t) for t in ("a", "z z z", None, "a")]
+    # More rows than are read at once, so that there are several dictionaries.
+    column = ["a", "z z z", None, "a"] * 400 + ["the"]
+    encoded = pa.array(column).dictionary_encode()
+    pq.write_table(pa.table({"text": encoded}), tmp_path / "in.parquet", row_group_size=700)
+    for into in KINDS:
+        assert score(tmp_path / "in.parquet", tmp_path / f"out.{into}")[0] == 0
+        labels = [row["labels"] for row in expected.rows(tmp_path / f"out.{into}")]
+        assert labels == [expected.labels(t) for t in ("a", "z z z", None, "a")] * 400 + [
+            expected.labels("the")
+        ]
+    assert pa.types.is_dictionary(pq.read_schema(tmp_path / "out.parquet").field("text").type)
 
 
 def test_no_rows_make_an_output_without_rows(score, tmp_path):
