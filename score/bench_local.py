@@ -14,8 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from export.contract import ScoreError
+from score import local
+from score.answers import Columns
+from score.inputs import kind, survey
 from score.job import run
 from score.options import Options
+from score.parts import Parts
 from score.scorer import Scorer, batches
 from verify.session import Graph
 
@@ -83,6 +87,33 @@ def rate(options: Options, texts: Sequence[str], budget: int, rounds: int) -> di
     both = {"graph": float(np.median(alone)), "score": float(np.median(whole))}
     ratios = [ours / own for ours, own in zip(whole, alone, strict=True)]
     return {**both, "ratio": float(np.median(ratios)), "rounds": {"graph": alone, "score": whole}}
+
+
+def edges(options: Options) -> dict[str, float]:
+    """Return rows/s of what is done once for all nodes: looking at and reading the input, writing the output.
+
+    The windows that are written are one scored window, over and over, as many rows as the input has.
+    """
+    start = time.perf_counter()
+    source = survey(options.input, options.text_column)
+    rows = sum(map(len, source.windows()))
+    read = rows / (time.perf_counter() - start)
+    scorer = Scorer(options.artifact, options.variant)
+    columns = Columns(scorer.labels, options.probabilities)
+    first = iter([next(source.windows())])
+    (scored,) = local.score(first, scorer, columns, options.text_column, options.callers)
+    parts = Parts(options.output, kind(options.output), {}, scored.schema)
+    start, written = time.perf_counter(), 0
+    try:
+        parts.open(resume=False)
+        while written < rows:
+            parts.append(scored)
+            written += len(scored)
+        parts.finish()
+    finally:
+        parts.close()
+    seconds = time.perf_counter() - start
+    return {"read": read, "write": written / seconds, "bytes_a_row": options.output.stat().st_size / written}
 
 
 def alone(options: Options, texts: Sequence[str]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """`python -m score.benchmark COMMAND ARTIFACT …`: the numbers of docs/bulk.md, as JSON.
 
-``sweep`` and ``rate`` measure the graph by itself and the whole way on GoEmotions train, ``alone`` compares
-the answers with those of one text at a time, ``memory`` and ``kills`` run the command on texts drawn again,
-``against`` runs another command in turns with it, ``nodes`` runs Ray on simulated nodes; ``once`` scores a
-file and prints its time.
+``sweep`` and ``rate`` measure the graph by itself and the whole way on GoEmotions train, ``edges`` times
+reading and writing, ``alone`` compares the answers with those of one text at a time, ``memory`` and ``kills``
+run the command on texts drawn again, ``against`` runs another command in turns with it, ``nodes`` runs Ray on
+simulated nodes; ``once`` scores a file and prints its time.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ def _measure(arguments: argparse.Namespace, scratch: Path) -> Any:
         return bench_local.sweep(options, texts, arguments.rounds)
     if arguments.command == "rate":
         return bench_local.rate(options, texts, arguments.tokens, arguments.rounds)
+    if arguments.command == "edges":
+        return bench_local.edges(replace(options, probabilities=arguments.probabilities))
     if arguments.command == "alone":
         return bench_local.alone(options, texts)
     if arguments.command == "memory":
@@ -76,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m score.benchmark", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True, dest="command")
     added = {}
-    for name in ("sweep", "rate", "alone", "memory", "kills", "against", "nodes", "once"):
+    for name in ("sweep", "rate", "edges", "alone", "memory", "kills", "against", "nodes", "once"):
         added[name] = commands.add_parser(name)
         added[name].add_argument("artifact", type=Path)
         added[name].add_argument("--variant", default=Options.variant)
@@ -87,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         added[name].add_argument("--rounds", type=int, default=2)
     added["once"].add_argument("file")
     added["rate"].add_argument("--tokens", type=int, default=BATCH_TOKENS, help="the graph's best batch")
+    added["edges"].add_argument("--probabilities", action="store_true")
     added["memory"].add_argument("--seconds", type=float, default=1200.0)
     added["kills"].add_argument("--kills", type=int, default=10)
     added["against"].add_argument("other", help="a command line; it is given the file of texts")

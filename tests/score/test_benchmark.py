@@ -8,15 +8,22 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from export.dataset import GO_EMOTIONS_DIR
+from export import dataset
 from score import bench_process, benchmark
 from score.bench_local import BUDGETS
 from score.options import Options
 
+TEXTS = [f"the a b {n}" + " z" * (n % 23) for n in range(3_000)]
+
+
+@pytest.fixture(autouse=True)
+def made_up_texts(monkeypatch):
+    split = dataset.Split(TEXTS, [frozenset()] * len(TEXTS))
+    monkeypatch.setattr(dataset, "read", lambda name, cache: split)
+
 
 @pytest.fixture
-def bench(tiny, go_emotions, monkeypatch, capsys):
-    monkeypatch.setenv(GO_EMOTIONS_DIR, str(go_emotions))
+def bench(tiny, monkeypatch, capsys):
 
     def run(command, *arguments):
         monkeypatch.setattr(sys, "argv", ["benchmark", command, str(tiny), *map(str, arguments)])
@@ -44,6 +51,13 @@ def test_rate_and_alone(bench):
     assert found["texts"] == 60
     assert found["texts_decided_otherwise"] == 0
     assert found["max_probability_difference"] <= 1e-6
+
+
+def test_reading_and_writing_alone(bench):
+    found = bench("edges", "--rows", 500)
+    assert found["read"] > 0
+    assert found["write"] > 0
+    assert found["bytes_a_row"] < bench("edges", "--rows", 500, "--probabilities")["bytes_a_row"]
 
 
 def test_kills_are_counted_and_the_bytes_compared(bench, monkeypatch):
@@ -78,10 +92,10 @@ def test_another_command_in_turns(bench, tmp_path):
     assert "ended with 1" in bench("against", "--rows", 2, f"{sys.executable} -c 'raise SystemExit(1)'")
 
 
-def test_texts_are_drawn_again_beyond_the_split(go_emotions, tmp_path):
+def test_texts_are_drawn_again_beyond_the_split(tmp_path):
     few = benchmark._texts("dev", 10, tmp_path)
-    assert len(few) == 10
+    assert few == TEXTS[:10]
     many = benchmark._texts("dev", 20_000, tmp_path)
     assert len(many) == 20_000
-    assert 1_000 < len(set(many)) < 6_000
+    assert 2_000 < len(set(many)) <= 3_000
     assert pq.read_table(benchmark.bench_local.write_texts(tmp_path / "t.parquet", few)).num_rows == 10
