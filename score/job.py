@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -76,8 +77,7 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     options.check()
     output_kind = kind(options.output)
     source = survey(options.input, options.text_column)
-    if options.output.resolve() in {file.path.resolve() for file in source.files}:
-        raise ScoreError(f"{options.output}: is the input, too; expected another file")
+    _check_apart(options, source)
     scorer = Scorer(options.artifact, options.variant)
     columns = Columns(scorer.labels, options.probabilities)
     parts = Parts(
@@ -105,6 +105,17 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     finally:
         parts.close()
     return summary
+
+
+def _check_apart(options: Options, source: Source) -> None:
+    output = options.output.resolve()
+    if output in {file.path.resolve() for file in source.files}:
+        raise ScoreError(f"{options.output}: is the input, too; expected another file")
+    # A resumed run would take the parts beside it for input.
+    if Path(options.input).is_dir() and output.is_relative_to(Path(options.input).resolve()):
+        raise ScoreError(
+            f"{options.output}: lies in the input folder {options.input}, expected another place"
+        )
 
 
 def _check_count(source: Source, summary: Summary) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,12 +70,22 @@ def test_places(score, corpus):
     refused(lambda: score(corpus, out), corpus, "several kinds", "in.parquet", "good.csv")
     refused(lambda: score(corpus / "good.csv", corpus / "out.xls"), corpus, "'.xls'", "expected .parquet")
     refused(lambda: score(corpus / "good.csv", corpus / "good.csv"), corpus, "is the input, too")
+    (corpus / "in").mkdir()
+    (corpus / "in" / "a.csv").write_text("text\na\n")
+    refused(lambda: score(corpus / "in", corpus / "in" / "out.csv"), corpus, "lies in the input folder")
     refused(lambda: score("-", out, "--resume"), corpus, "standard input", "give files")
     refused(lambda: score(corpus / "good.csv", out, "--threads", "-1"), corpus, "--threads -1")
     (corpus / "broken.parquet").write_bytes(b"PAR1 but not one")
     refused(
         lambda: score(corpus / "broken.parquet", out), corpus, "broken.parquet", "cannot be read as parquet"
     )
+
+
+def test_ray_is_an_extra(score, corpus, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "score.ray_engine", raising=False)
+    line = (corpus / "good.csv", corpus / "out.csv", "--engine", "ray")
+    refused(lambda: score(*line), corpus, "--engine ray", "pip install '.[ray]'")
 
 
 def test_columns_of_several_files_must_fit(score, corpus):
