@@ -31,7 +31,7 @@ VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP3
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
 .PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
-        thresholds parity-test-split bench bench-recipe test test-slow lint clean FORCE
+        thresholds parity-test-split bench bench-recipe score test test-slow test-ray lint clean FORCE
 .DELETE_ON_ERROR:
 
 artifact: package
@@ -127,6 +127,10 @@ $(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
 $(BENCH)/products/products.json: graphs/peak.py | $(VENV)
 	@$(PY) -m graphs.peak $(@D)
 
+# make score INPUT=… OUTPUT=… [ARTIFACT=…]; OPTIONS= are those of `python -m score --help`.
+score: | $(VENV)
+	@$(PY) -m score $(or $(ARTIFACT),$(DIST)) '$(INPUT)' '$(OUTPUT)' $(OPTIONS)
+
 # The sources of recipes/bge-small-random.
 RANDOM_BGE := build/bge-small-random-source
 build/bge-small-random/encoder.onnx: $(RANDOM_BGE)/head/model.onnx
@@ -138,8 +142,15 @@ lint: $(VENV)
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 test: lint package
-	ARTIFACT=$(DIST) $(PY) -m pytest tests -m "not slow"
+	ARTIFACT=$(DIST) $(PY) -m pytest tests -m "not slow and not ray"
 test-slow: package parity-test-split
 	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
+# Ray has an environment of its own; the other tests need none of it.
+.venv-ray/installed: requirements-ray.txt
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
+	@touch $@
+test-ray: package .venv-ray/installed
+	ARTIFACT=$(DIST) .venv-ray/bin/python -m pytest tests/ray -m ray
 clean:
 	rm -rf build dist

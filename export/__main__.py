@@ -112,6 +112,7 @@ for _command in (
     command_more.published_head,
     command_more.random_bge,
     command_more.bench_torch,
+    command_more.bench_pipeline,
 ):
     app.command()(_command)
 

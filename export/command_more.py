@@ -69,3 +69,22 @@ def bench_torch(
         head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
         classifier = HeadInfo.read(build_folder / "head.json")
         serve(lambda: torch_pair.load(source, head_source, info, classifier, threads))
+
+
+def bench_pipeline(recipe_folder: RecipeFolder, build_folder: BuildFolder, texts: Path) -> None:
+    """Run the original pair in transformers' pipeline on a Parquet file's column `text`; print the time."""
+    with errors():
+        import json
+
+        import pyarrow.parquet as pq
+
+        from export import bench_pipeline as pipeline
+        from export.info import HeadInfo
+
+        loaded, source, info = open_encoder(recipe_folder)
+        head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
+        classifier = HeadInfo.read(build_folder / "head.json")
+        given = pq.read_table(texts).column("text").to_pylist()
+        run = pipeline.load(source, head_source, info, classifier)
+        seconds = pipeline.seconds(run, classifier.thresholds, given)
+        print(json.dumps({"texts": len(given), "seconds": seconds}))

@@ -107,3 +107,7 @@ class ThresholdError(ToolchainError):
 
 class BenchmarkError(ToolchainError):
     """A contender of the benchmark that cannot be run, dies, or answers with something else."""
+
+
+class ScoreError(ToolchainError):
+    """A corpus that cannot be scored, an output that cannot be written, or a run that may not go on."""

@@ -1,0 +1,62 @@
+"""What a run of the scorer is asked to do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.contract import VARIANT_FILES, ScoreError
+
+STDIN = "-"
+MANIFEST_FILE = "manifest.json"
+TOKENIZER_FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """One run: `input` is a file, a folder, a glob, or `-` for standard input, one text a line.
+
+    `threads` 0 takes every CPU this process may use; `checkpoint_seconds` is how much work a kill may cost.
+    `address` is the Ray cluster to join; without it RAY_ADDRESS, or else a local one that is started.
+    """
+
+    artifact: Path
+    input: str
+    output: Path
+    text_column: str = "text"
+    probabilities: bool = False
+    variant: str = "int8"
+    resume: bool = False
+    engine: str = "local"
+    threads: int = 0
+    checkpoint_seconds: float = 30.0
+    address: str | None = None
+
+    @property
+    def graph(self) -> Path:
+        """The graph of the variant."""
+        return self.artifact / VARIANT_FILES[self.variant]
+
+    @property
+    def callers(self) -> int:
+        """How many threads run the graph at the same time."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    def check(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ScoreError: the artifact lacks a file, or a number is out of range.
+        """
+        if self.variant not in VARIANT_FILES:
+            raise ScoreError(f"--variant {self.variant}: expected one of {', '.join(VARIANT_FILES)}")
+        for path in (self.artifact / MANIFEST_FILE, self.artifact / TOKENIZER_FILE, self.graph):
+            if not path.is_file():
+                raise ScoreError(f"{path}: no such file; expected an artifact with variant {self.variant}")
+        if self.threads < 0:
+            raise ScoreError(f"--threads {self.threads}: expected 1 or more, or 0 for every CPU")
+        if not self.checkpoint_seconds >= 0:
+            raise ScoreError(f"--checkpoint-seconds {self.checkpoint_seconds}: expected 0 or more")
+        if self.resume and self.input == STDIN:
+            raise ScoreError("--resume: standard input cannot be read again; give files")

@@ -1,0 +1,84 @@
+"""An artifact at work: texts to token ids, token ids to batches, batches to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from export.contract import VARIANT_FILES, ArtifactError
+from score.options import TOKENIZER_FILE
+from verify.session import Answers, Graph
+
+# Measured on two AVX512-VNNI cores, int8 (python -m score.benchmark sweep): rates rise to about 512 tokens
+# a batch and fall beyond 1,024, where the activations leave the cache.
+BATCH_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of some texts; `truncated` bool `[texts]` tells which were longer than the encoder takes."""
+
+    ids: list[list[int]]
+    truncated: NDArray[np.bool_]
+
+
+def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[np.intp]]:
+    """Return indices of texts in batches of like length, longest first, of up to `budget` padded tokens.
+
+    The graph computes real tokens alone, and attention on the rectangle of the batch's longest text; like
+    lengths keep both the same. A text longer than the budget is a batch of its own.
+    """
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    found, start = [], 0
+    while start < len(order):
+        size = max(budget // max(lengths[order[start]], 1), 1)
+        found.append(order[start : start + size])
+        start += size
+    return found
+
+
+class Scorer:
+    """One session of one thread, which any number of threads may call at the same time.
+
+    That is n sessions with one thread each, and one copy of the weights. Measured on two cores against one
+    session with two threads (python -m score.benchmark sweep): the former is faster at every batch that is
+    worth using, since products of this size leave threads waiting for each other.
+    """
+
+    def __init__(self, artifact: Path, variant: str) -> None:
+        """Open a variant of an artifact.
+
+        Raises:
+            ArtifactError: its graph or tokenizer does not load, or the metadata has no length limit.
+        """
+        self.graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
+        found = self.graph.metadata["max_length"]
+        if not found.isdecimal() or int(found) < 1:
+            raise ArtifactError(f"{self.graph.path}: metadata max_length found {found!r}, expected a length")
+        path = artifact / TOKENIZER_FILE
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the Rust side raises the bare Exception
+            raise ArtifactError(f"{path}: not a tokenizer: {error}") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(int(found))
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the answers' columns."""
+        return self.graph.labels
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Return the token ids of texts, cut at the encoder's limit."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        truncated = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
+        return Encoded([encoding.ids for encoding in encodings], truncated)
+
+    def run(self, ids: Sequence[Sequence[int]]) -> Answers:
+        """Run one batch."""
+        return self.graph.run(ids)

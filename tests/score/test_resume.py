@@ -1,0 +1,167 @@
+"""Killed at any moment and started again: nothing lost, nothing doubled, the same bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from score import formats, job, windows
+from score.options import Options
+from score.parts import PROGRESS_FILE, Parts, folder_of
+from tests.conftest import ROOT
+
+KINDS = ("parquet", "csv", "jsonl")
+
+
+class Killed(BaseException):
+    """Stands for `kill -9`: nothing that the program does on its way out is done."""
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.setattr(windows, "WINDOW_ROWS", 40)
+    texts = [None if n % 13 == 0 else "the a b " * (n % 5) + "z" * (n % 9) for n in range(500)]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for index in range(2):
+        part = range(250 * index, 250 * index + 250)
+        pq.write_table(pa.table({"n": part, "text": [texts[n] for n in part]}), folder / f"{index}.parquet")
+    return folder
+
+
+@pytest.fixture
+def run(tiny, corpus):
+    def start(output, **more):
+        return job.run(Options(tiny, str(corpus), output, probabilities=True, checkpoint_seconds=0, **more))
+
+    return start
+
+
+def dies_at(monkeypatch, owner, name, call, *, after):
+    """Make the call-th call of a function the last thing that happens, done or not."""
+    original, calls = getattr(owner, name), []
+
+    def wrapped(*arguments):
+        calls.append(1)
+        if len(calls) == call and not after:
+            raise Killed
+        found = original(*arguments)
+        if len(calls) == call:
+            raise Killed
+        return found
+
+    monkeypatch.setattr(owner, name, wrapped)
+
+
+MOMENTS = [
+    (Parts, "_list", 1, True),
+    (Parts, "append", 4, False),
+    (Parts, "append", 4, True),
+    (Parts, "_list", 5, False),
+    (Parts, "_list", 5, True),
+    (Parts, "finish", 1, False),
+    (formats, "join", 1, True),
+    (shutil, "rmtree", 1, False),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("owner", "name", "call", "after"), MOMENTS)
+def test_every_moment(run, tmp_path, kind, owner, name, call, after):
+    run(tmp_path / f"whole.{kind}")
+    output = tmp_path / f"out.{kind}"
+    with pytest.MonkeyPatch.context() as patch:
+        dies_at(patch, owner, name, call, after=after)
+        # All that the kernel does for a process that dies.
+        patch.setattr(Parts, "close", lambda self: os.close(self._lock))
+        with pytest.raises(Killed):
+            run(output)
+    assert folder_of(output).is_dir()
+    run(output, resume=True)
+    assert output.read_bytes() == (tmp_path / f"whole.{kind}").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["in", output.name, f"whole.{kind}"])
+
+
+def test_a_resumed_run_scores_only_the_rest(run, tmp_path, monkeypatch):
+    with pytest.MonkeyPatch.context() as patch:
+        dies_at(patch, Parts, "append", 4, after=False)
+        with pytest.raises(Killed):
+            run(tmp_path / "out.csv")
+    found = run(tmp_path / "out.csv", resume=True)
+    assert (found.rows, found.scored) == (500, 500 - 3 * 40)
+
+
+def interrupted(run, output):
+    with pytest.MonkeyPatch.context() as patch:
+        dies_at(patch, Parts, "append", 4, after=False)
+        with pytest.raises(Killed):
+            run(output)
+
+
+def test_an_interrupted_run_is_not_overwritten_in_silence(score, run, corpus, tmp_path):
+    interrupted(run, tmp_path / "out.csv")
+    code, said = score(corpus, tmp_path / "out.csv", "--probabilities")
+    assert code == 1
+    for word in ("out.csv.parts", "120 scored rows", "--resume", "remove the folder"):
+        assert word in said.err
+    code, said = score(corpus, tmp_path / "out.csv", "--resume")
+    assert code == 1
+    assert "probabilities is not the interrupted run's: found False, expected True" in said.err
+    (folder_of(tmp_path / "out.csv") / "part-000001.csv").unlink()
+    code, said = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
+    assert code == 1
+    assert "part-000001.csv: a finished part is missing" in said.err
+
+
+def test_a_changed_input_is_refused(score, run, corpus, tmp_path):
+    interrupted(run, tmp_path / "out.csv")
+    os.utime(corpus / "1.parquet", ns=(1, 1))
+    code, said = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
+    assert code == 1
+    assert "input is not the interrupted run's" in said.err
+
+
+def test_two_runs_do_not_write_one_output(score, corpus, tmp_path):
+    first = Parts(tmp_path / "out.csv", "csv", {}, pa.schema([]))
+    first.open(resume=False)
+    code, said = score(corpus, tmp_path / "out.csv", "--resume")
+    assert code == 1
+    assert "another run is writing" in said.err
+    first.close()
+    assert score(corpus, tmp_path / "out.csv", "--resume")[0] == 0
+
+
+def test_an_error_on_the_way_keeps_what_is_done_and_leaves_nothing_half(run, tmp_path, monkeypatch):
+    dies_at(monkeypatch, Parts, "append", 2, after=True)
+    with pytest.raises(Killed):
+        run(tmp_path / "out.csv")
+    names = {path.name for path in folder_of(tmp_path / "out.csv").iterdir()}
+    assert names == {".lock", PROGRESS_FILE, "part-000000.csv"}
+
+
+def test_kill_9_of_the_command_itself(tiny, tmp_path):
+    texts = [f"the a b {n % 977}" + " z" * (n % 17) for n in range(60_000)]
+    pq.write_table(pa.table({"n": range(len(texts)), "text": texts}), tmp_path / "in.parquet")
+    line = [sys.executable, "-m", "score", tiny, tmp_path / "in.parquet"]
+    options = ["--probabilities", "--resume", "--checkpoint-seconds", "0"]
+    subprocess.run([*line, tmp_path / "whole.parquet", *options], cwd=ROOT, check=True, capture_output=True)
+    output = tmp_path / "out.parquet"
+    kills = 0
+    for parts in (1, 2, 4):
+        process = subprocess.Popen([*line, output, *options], cwd=ROOT, stderr=subprocess.DEVNULL)
+        part = folder_of(output) / f"part-{parts - 1:06}.parquet"
+        while not part.exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 3
+    subprocess.run([*line, output, *options], cwd=ROOT, check=True, capture_output=True)
+    assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
