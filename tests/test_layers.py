@@ -11,15 +11,12 @@ from tests.conftest import ROOT
 
 PACKAGES = ("export", "graphs", "score", "verify")
 FLOOR = {
-    "export.bootstrap",
     "export.contract",
     "export.dataset",
     "export.files",
     "export.info",
     "export.protocol",
     "export.recipe",
-    "export.threshold_methods",
-    "export.thresholds",
 }
 STDLIB_ONLY = (
     "export/contract.py",

@@ -23,10 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export import dataset
 from export.contract import ArtifactError, DatasetError
 from export.files import replacing, sha256_file
-from export.threshold_methods import Scored
 from verify import evaluate, tokens
 from verify.release import Build
 from verify.session import Graph, TokenIds
+from verify.threshold_methods import Scored
 
 ANSWERS_FILE = "evaluation.npz"
 SPLITS = ("dev", "test")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from export.contract import THRESHOLDS_FILE, ThresholdError
 
 if TYPE_CHECKING:
-    from export.threshold_methods import Choice, Scored
-    from export.thresholds import Floor, Kind
     from verify.answers import Answered
     from verify.release import Build
+    from verify.threshold_methods import Choice, Scored
+    from verify.thresholds import Floor, Kind
 
 _FLOORS: tuple[tuple[str, Kind], ...] = (("--min-precision", "precision"), ("--min-recall", "recall"))
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _floors(arguments: argparse.Namespace, labels: Sequence[str]) -> dict[str, Floor]:
-    from export.thresholds import Floor
+    from verify.thresholds import Floor
 
     found: dict[str, Floor] = {}
     for option, kind in _FLOORS:
@@ -113,9 +113,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     from export import recipe
     from export.files import write_text
-    from export.threshold_methods import Choice, choose
     from verify import threshold_compare
     from verify.release import Build
+    from verify.threshold_methods import Choice, choose
 
     build = Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
     if not 0 < arguments.beta < float("inf"):
@@ -139,8 +139,8 @@ def _print_own(answered: dict[str, Answered], choice: Choice) -> None:
     """Say whether each variant but the first wants thresholds of its own; floors are left out."""
     from dataclasses import replace
 
-    from export.threshold_methods import choose
     from verify import threshold_compare
+    from verify.threshold_methods import choose
 
     choice = replace(choice, floors=None)
     first, *others = answered.values()

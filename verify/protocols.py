@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.threshold_methods import Choice, Scored, choose
 from verify import evaluate
 from verify.answers import Answered
+from verify.threshold_methods import Choice, Scored, choose
 
 DEV_TUNED = "dev-tuned"
 TEST_TUNED = "test-tuned"

@@ -13,11 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from export import bootstrap
-from export.bootstrap import Interval
-from export.threshold_methods import METHODS, Choice, Scored, choose, held_out
-from export.thresholds import CANDIDATES
-from verify import evaluate
+from verify import bootstrap, evaluate
+from verify.bootstrap import Interval
+from verify.threshold_methods import METHODS, Choice, Scored, choose, held_out
+from verify.thresholds import CANDIDATES
 
 _RESAMPLES = 2000
 _SEED = 0

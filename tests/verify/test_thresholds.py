@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import fbeta_score, precision_recall_curve
 
-from export import thresholds, tuning
+from export import tuning
 from export.contract import ThresholdError
-from export.threshold_methods import METHODS, Choice, Scored, choose, held_out
-from export.thresholds import Floor
+from verify import thresholds
+from verify.threshold_methods import METHODS, Choice, Scored, choose, held_out
+from verify.thresholds import Floor
 
 BETAS = (0.5, 1.0, 2.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from export import bootstrap
+from verify import bootstrap
 
 
 def test_resamples_are_seeded_and_complete():

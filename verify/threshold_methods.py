@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export import bootstrap, thresholds
 from export.contract import ThresholdError
-from export.thresholds import CANDIDATES, Counts, Floor
+from verify import bootstrap, thresholds
+from verify.thresholds import CANDIDATES, Counts, Floor
 
 # Of 0, 5, 10, 20, 40, 80 and 320 the best held out on dev (macro-F1 of the default's fp32, six foldings);
 # from 10 to 40 it is all but flat.
