@@ -23,9 +23,9 @@ _SECOND_ZERO_POINT = _ZERO_POINT = 128
 def _terms(
     chain: Chain, value: ir.Value, site: Site, zero: int, step: np.float32
 ) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
-    """Quantize an activation in steps, or in float of one `step`; return each term, its scale, zero point.
+    """Quantize an activation in steps; return each term with its scale and zero point.
 
-    The scale is of the term in steps: the weights have taken the steps up.
+    A `step` that all channels share is left to the rounding, in place of the multiplication before it.
     """
 
     def scalar(name: str, number: np.generic) -> ir.Value:
@@ -33,7 +33,9 @@ def _terms(
 
     one, point = scalar("scale", np.float32(1)), scalar("zero_point", np.uint8(zero))
     divisor = one if step == 1 else scalar("step", step)
-    first = chain.add("QuantizeLinear", [value, divisor, point], "u8")
+    scaled = value.producer() if step != 1 else None
+    source = value if scaled is None else scaled.inputs[0]
+    first = chain.add("QuantizeLinear", [source, divisor, point], "u8")
     found = [(first, one, point)]
     if site.mode == "int8x2":
         scale = scalar("second_scale", np.float32(_SECOND_STEP))

@@ -106,9 +106,8 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
 
     In: a packed graph. Out: the same function. A normalization's gamma and beta carry its output's
     step and offset, and the residual that reads it too has a `Mul`; the value projection's columns
-    carry the context's; after GELU there is a `Mul`, unless all channels have one step. Float channels
-    leave by a small product of their own. Weights' rows take the steps up, biases the offsets. Exact up
-    to rounding.
+    carry the context's; after GELU there is a `Mul`. Float channels leave by a small product of
+    their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
 
     Returns:
         The sites as the graph now has them: without the float channels.
@@ -139,7 +138,7 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
             _norm(graph, nodes, offset, step)
         elif nodes.kind == sites.CONTEXT:
             _context(graph, nodes, offset, step)
-        elif shared_step(site, nodes.kind) == 1:
+        else:
             factor = build.constant(graph, f"{nodes.name}_per_step", 1 / step)
             scaled = build.node("Mul", [nodes.value, factor], f"{nodes.name}_steps")
             graph.insert_before(nodes.linears[0], scaled)

@@ -66,5 +66,5 @@ def test_the_default_reaches_its_macro_f1_on_test(artifact, go_emotions, tmp_pat
     answers = graph.run_sorted(ids, 32)
     found = evaluate.metrics(evaluate.truth_of(graph.labels, split.labels), answers.predictions)
     assert found.support[graph.labels.index("admiration")] == 504
-    assert found.average(weighted=False)[2] >= 0.372
-    assert found.average(weighted=True)[2] == pytest.approx(0.478, abs=0.005)
+    assert found.average(weighted=False)[2] >= 0.465
+    assert found.average(weighted=True)[2] == pytest.approx(0.564, abs=0.005)
