@@ -31,7 +31,7 @@ VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP3
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
 .PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
-        thresholds parity-test-split bench bench-recipe score test test-slow test-ray lint clean FORCE
+        thresholds parity-test-split score clean FORCE
 .DELETE_ON_ERROR:
 
 artifact: package
@@ -107,50 +107,11 @@ $(BUILD)/reference-test.npz: $(BUILD)/reference.npz
 parity-test-split: $(BUILD)/reference-test.npz package
 	@$(PY) -m verify parity $(DIST) --reference $<
 
-# `make bench` runs both encoders, or the one that RECIPE= names. OPTIMUM= does without optimum.
-ROUNDS ?= 7
-BENCH_TEXTS ?= 64
-OPTIMUM ?= .venv-optimum
-BENCH_RECIPES := $(if $(filter file,$(origin RECIPE)),$(RECIPE) recipes/bge-small-random,$(RECIPE))
-BENCH := $(BUILD)/bench
-BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/products.json)
-
-bench:
-	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE=$$recipe || exit 1; done
-bench-recipe: package $(BENCH_INPUTS)
-	@$(PY) -m verify.benchmark $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
-
-$(BENCH)/head.onnx: $(BUILD)/head.json
-	@$(PY) -m export published-head $(RECIPE) $@
-$(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
-	@$(PY) -m graphs.peer $< $@ --venv "$(OPTIMUM)"
-$(BENCH)/products/products.json: graphs/peak.py | $(VENV)
-	@$(PY) -m graphs.peak $(@D)
-
 # make score INPUT=… OUTPUT=… [ARTIFACT=…]; OPTIONS= are those of `python -m score --help`.
 score: | $(VENV)
 	@$(PY) -m score $(or $(ARTIFACT),$(DIST)) '$(INPUT)' '$(OUTPUT)' $(OPTIONS)
 
-# The sources of recipes/bge-small-random.
-RANDOM_BGE := build/bge-small-random-source
-build/bge-small-random/encoder.onnx: $(RANDOM_BGE)/head/model.onnx
-$(RANDOM_BGE)/head/model.onnx: export/random_bge.py | $(VENV)
-	@$(PY) -m export random-bge $(RANDOM_BGE)
-
-lint: $(VENV)
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-test: lint package
-	ARTIFACT=$(DIST) $(PY) -m pytest tests -m "not slow and not ray"
-test-slow: package parity-test-split
-	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
-# Ray has an environment of its own; the other tests need none of it.
-.venv-ray/installed: requirements-ray.txt
-	$(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
-	@touch $@
-test-ray: package .venv-ray/installed
-	ARTIFACT=$(DIST) .venv-ray/bin/python -m pytest tests/ray -m ray
 clean:
 	rm -rf build dist
+
+include $(sort $(wildcard make/*.mk))

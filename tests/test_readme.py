@@ -22,7 +22,9 @@ def test_the_program_runs_as_it_stands(artifact):
 
 
 def test_every_target_it_names_exists():
-    makefile = (ROOT / "Makefile").read_text("utf-8")
+    makefile = "\n".join(
+        path.read_text("utf-8") for path in [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")]
+    )
     table = README.split("| target | does |")[1].split("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     named = {name for cell in cells for name in re.findall(r"`(?:make )?([a-z-]+)", cell)}

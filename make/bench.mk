@@ -1,0 +1,28 @@
+# Benchmarks against others.
+.PHONY: bench bench-recipe
+
+# `make bench` runs both encoders, or the one that RECIPE= names. OPTIMUM= does without optimum.
+ROUNDS ?= 7
+BENCH_TEXTS ?= 64
+OPTIMUM ?= .venv-optimum
+BENCH_RECIPES := $(if $(filter file,$(origin RECIPE)),$(RECIPE) recipes/bge-small-random,$(RECIPE))
+BENCH := $(BUILD)/bench
+BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/products.json)
+
+bench:
+	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE=$$recipe || exit 1; done
+bench-recipe: package $(BENCH_INPUTS)
+	@$(PY) -m verify.benchmark $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
+
+$(BENCH)/head.onnx: $(BUILD)/head.json
+	@$(PY) -m export published-head $(RECIPE) $@
+$(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
+	@$(PY) -m graphs.peer $< $@ --venv "$(OPTIMUM)"
+$(BENCH)/products/products.json: graphs/peak.py | $(VENV)
+	@$(PY) -m graphs.peak $(@D)
+
+# The sources of recipes/bge-small-random.
+RANDOM_BGE := build/bge-small-random-source
+build/bge-small-random/encoder.onnx: $(RANDOM_BGE)/head/model.onnx
+$(RANDOM_BGE)/head/model.onnx: export/random_bge.py | $(VENV)
+	@$(PY) -m export random-bge $(RANDOM_BGE)
