@@ -30,7 +30,7 @@ PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(
 VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
-.PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
+.PHONY: artifact export reference merge pack simplify quantize search verify package head features evaluate \
         thresholds parity-test-split score clean FORCE
 .DELETE_ON_ERROR:
 
@@ -96,6 +96,9 @@ search: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
 	cp $(BUILD)/quantization.json $(RECIPE)/quantization.json
 head: $(VENV)
 	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))
+# Chooses the poolings for a recipe's [[features]]; OPTIONS= are those of `python -m export features --help`.
+features: $(VENV)
+	@$(PY) -m export features $(RECIPE) $(BUILD) $(OPTIONS)
 evaluate: $(VARIANTS) $(ASSETS)
 	@$(PY) -m verify evaluate $(RECIPE) $(BUILD)
 # OPTIONS= are those of `python -m verify thresholds --help`.

@@ -109,6 +109,7 @@ def calibration(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
 
 for _command in (
     command_more.train,
+    command_more.features,
     command_more.published_head,
     command_more.random_bge,
     command_more.bench_torch,

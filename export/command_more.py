@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
 from export import recipe
 from export.command import BuildFolder, RecipeFolder, console, errors, open_encoder, source_of
-from export.contract import HEAD_FILE, HeadError
+from export.contract import HEAD_FILE, FeaturePooling, HeadError, RecipeError
 from export.files import write_bytes
+
+_POOLINGS = ["mean", "max"]
 
 
 def train(
@@ -35,6 +38,38 @@ def train(
             f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; written to "
             f"{folder}"
         )
+
+
+def features(
+    recipe_folder: RecipeFolder,
+    build_folder: BuildFolder,
+    parts: Annotated[int, typer.Option(min=1, help="poolings to keep; a part is `hidden` numbers wide")] = 9,
+    pooling: Annotated[list[str], typer.Option(help="to choose from; may be repeated")] = _POOLINGS,
+) -> None:
+    """Choose what a linear head reads; print it as the recipe's tables of features."""
+    with errors():
+        from export import choose_features, embeddings_cache
+        from export import train as training
+
+        loaded, source, info = open_encoder(recipe_folder)
+        unknown = [how for how in pooling if how not in get_args(FeaturePooling)]
+        if unknown:
+            raise RecipeError(f"--pooling: found {unknown}, expected of {list(get_args(FeaturePooling))}")
+        hows = dict.fromkeys(cast("list[FeaturePooling]", pooling))
+        every = [(layer, how) for how in hows for layer in range(info.layers + 1)]
+        if parts > len(every):
+            raise RecipeError(f"--parts: found {parts}, expected at most {len(every)}, every layer's")
+        everything = replace(info, feature_parts=every)
+        train = training.part(source.folder, everything, "train", loaded.labels.names, build_folder, console)
+        with embeddings_cache.bar(console) as progress:
+            task = progress.add_task("fit", total=choose_features.fits(len(every), parts))
+            found = choose_features.eliminate(train, every, parts, lambda: progress.advance(task))
+        for step in found:
+            console.print(
+                f"  features {len(step.parts):3} parts: macro-F1 {step.macro_f1:.4f}, entropy left "
+                f"{step.entropy_left:.4f}, on a fifth of train"
+            )
+        print(choose_features.as_toml(found[-1].parts), end="")
 
 
 def published_head(recipe_folder: RecipeFolder, target: Path) -> None:

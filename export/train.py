@@ -49,10 +49,6 @@ class Trained:
         return sum(self.dev_f1.values()) / len(self.dev_f1)
 
 
-def _truth(split: dataset.Split, labels: Sequence[str]) -> NDArray[np.bool_]:
-    return np.array([[label in given for label in labels] for given in split.labels], bool)
-
-
 def _on_embeddings(train: Part, dev: Part, parts: int, console: Console) -> Fitted:
     with embeddings_cache.bar(console) as progress:
         task = progress.add_task("fit", total=len(train_embedding.REGULARIZATION_GRID))
@@ -94,6 +90,25 @@ def _rescaled(classifiers: Classifiers, found: NDArray[np.float64]) -> Classifie
     ]
 
 
+def part(
+    folder: Path, info: EncoderInfo, name: str, labels: Sequence[str], cache: Path, console: Console
+) -> Part:
+    """Return what a head reads of the split `name`, float32 `[n, features]`, and its truth `[n, labels]`.
+
+    Raises:
+        DatasetError: a label that GoEmotions or the split does not have, or the data cannot be had.
+    """
+    unknown = sorted(set(labels) - set(dataset.GO_EMOTIONS_LABELS))
+    if unknown:
+        raise DatasetError(f"labels.names: GoEmotions has no label {', '.join(unknown)}")
+    split = dataset.read(name, cache / "go_emotions")
+    absent = sorted(set(labels) - {label for given in split.labels for label in given})
+    if absent:
+        raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
+    embeddings = embeddings_cache.embeddings(folder, info, name, split.texts, cache / "embeddings", console)
+    return embeddings, np.array([[label in given for label in labels] for given in split.labels], bool)
+
+
 def train(
     folder: Path, info: EncoderInfo, labels: Sequence[str], out: Path, cache: Path, console: Console
 ) -> Trained:
@@ -102,19 +117,7 @@ def train(
     Raises:
         DatasetError: a label that GoEmotions does not have, or the data cannot be had.
     """
-    unknown = sorted(set(labels) - set(dataset.GO_EMOTIONS_LABELS))
-    if unknown:
-        raise DatasetError(f"labels.names: GoEmotions has no label {', '.join(unknown)}")
-    splits = {}
-    for name in ("train", "dev"):
-        split = dataset.read(name, cache / "go_emotions")
-        absent = sorted(set(labels) - {label for given in split.labels for label in given})
-        if absent:
-            raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
-        embeddings = embeddings_cache.embeddings(
-            folder, info, name, split.texts, cache / "embeddings", console
-        )
-        splits[name] = embeddings, _truth(split, labels)
+    splits = {name: part(folder, info, name, labels, cache, console) for name in ("train", "dev")}
     fit = _on_features if info.feature_layers else _on_embeddings
     fitted = fit(splits["train"], splits["dev"], len(info.feature_parts), console)
     embeddings, truth = splits["dev"]
