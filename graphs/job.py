@@ -67,13 +67,10 @@ def means(job: Job) -> Counts:
 
 def int8_products(job: Job) -> Counts:
     """Return how many int8 products the plan makes."""
-    # A linear layer each; one more for a second term, for channels kept in float, for CLS rows.
+    # A linear layer each; one more for a second term, and for CLS rows.
     count = 0
     for name, site in plan_of(job).sites.items():
         cls_rows = job.encoder.last_is_cls and name == f"layer_{job.encoder.used_layers - 1}_qkv"
         terms = {"int8": 1, "int8x2": 2, "float": 0}[site.mode]
         count += terms * (2 if cls_rows else 1)
-        if site.mode != "float" and site.float_channels:
-            up = plan_of(job).sites[name.replace("down", "up")]
-            count += {"int8": 1, "int8x2": 2, "float": 0}[up.mode]
     return {"products in int8": count}

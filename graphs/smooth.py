@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from export.contract import GraphError
 from graphs import build, sites
+from graphs.layout import Chain
 from graphs.pack import LAYER
 from graphs.plan import Plan, Range, Site
 from graphs.sites import SiteNodes
@@ -71,34 +72,43 @@ def _context(
     replace(graph, projection, 2, bias)
 
 
-def _split(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
-    """Take some channels after GELU out into a float product of their own, which adds to the other."""
+def _order(width: int, channels: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the channels with some moved behind the others."""
+    return np.concatenate([np.setdiff1d(np.arange(width), channels), np.array(channels, np.int64)])
+
+
+def _aside(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
+    """Multiply some channels after GELU in float32; they come last, and the int8 product passes over them."""
     gelu, down = site.value.producer(), site.linears[0]
     up = gelu.inputs[0].producer() if gelu is not None and gelu.inputs[0] is not None else None
     if gelu is None or up is None or up.op_type != "Gemm":
         raise GraphError(f"{site.name}: expected a linear layer and GELU before it")
-    kept = np.setdiff1d(np.arange(site.width), channels)
-    chosen = np.array(channels)
-    weight, bias, out = array(up, 1), array(up, 2), array(down, 1)
-    arrays = [build.constant(graph, f"{up.name}_float_weight", weight[:, chosen])]
-    arrays.append(build.constant(graph, f"{up.name}_float_bias", bias[chosen]))
-    side = build.node("Gemm", [up.inputs[0], *arrays], f"{up.name}_float")
-    side_gelu = build.node("Gelu", [side.outputs[0]], f"{gelu.name}_float", domain=build.MICROSOFT)
-    side_out = build.constant(graph, f"{down.name}_float_weight", out[chosen])
-    joined = build.node("Gemm", [side_gelu.outputs[0], side_out, down.outputs[0]], f"{down.name}{JOINED}")
-    graph.insert_after(down, [side, side_gelu, joined])
+    order, kept = _order(site.width, channels), site.width - len(channels)
+    replace(graph, up, 1, array(up, 1)[:, order])
+    replace(graph, up, 2, array(up, 2)[order])
+    out = array(down, 1)[order]
+    chain = Chain(graph, down, f"{down.name}_float")
+    ends = [chain.integers(name, [at]) for name, at in (("start", kept), ("end", site.width), ("axis", 1))]
+    side = chain.add("Slice", [site.value, *ends], "channels")
+    weight = build.constant(graph, f"{down.name}_float_weight", out[kept:].copy())
+    joined = build.node("Gemm", [side, weight, down.outputs[0]], f"{down.name}{JOINED}")
+    graph.insert_after(down, joined)
     for use in [use for use in down.outputs[0].uses() if use.node is not joined]:
         use.node.replace_input_with(use.idx, joined.outputs[0])
-    replace(graph, up, 1, weight[:, kept])
-    replace(graph, up, 2, bias[kept])
-    replace(graph, down, 1, out[kept])
+    out[kept:] = 0
+    replace(graph, down, 1, out)
 
 
-def _reduced(site: Site) -> Site:
-    kept = np.setdiff1d(np.arange(len(site.range.low_k)), site.float_channels)
+def _ordered(site: Site) -> Site:
+    """Return what is left of a site in one int8 product: its channels as `_aside` orders them."""
+    order = _order(len(site.range.low_k), site.float_channels)
+    # Weights of 0 read the last ones: any range will do, and that of another keeps a shared step shared.
+    order[len(order) - len(site.float_channels) :] = order[0]
     limits = site.range
-    split = tuple(np.searchsorted(kept, site.split_channels).tolist())
-    return Site(site.mode, (), split, Range(limits.low_k[kept], limits.high_k[kept], limits.mean_k[kept]))
+    split = tuple(
+        np.searchsorted(order[: len(order) - len(site.float_channels)], site.split_channels).tolist()
+    )
+    return Site(site.mode, (), split, Range(limits.low_k[order], limits.high_k[order], limits.mean_k[order]))
 
 
 def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
@@ -106,11 +116,11 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
 
     In: a packed graph. Out: the same function. A normalization's gamma and beta carry its output's
     step and offset, and the residual that reads it too has a `Mul`; the value projection's columns
-    carry the context's; after GELU there is a `Mul`. Float channels leave by a small product of
-    their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
+    carry the context's; after GELU there is a `Mul`. Float channels are sliced off for a small product
+    of their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
 
     Returns:
-        The sites as the graph now has them: without the float channels.
+        The sites as the graph now has them: float channels last, and of no weight.
 
     Raises:
         GraphError: the graph's sites are not the plan's.
@@ -125,10 +135,10 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
         if len(site.range.low_k) != nodes.width:
             raise GraphError(f"{nodes.name}: found {len(site.range.low_k)} channels, expected {nodes.width}")
         if site.float_channels and site.mode != "float":
-            _split(graph, nodes, site.float_channels)
-            site = _reduced(site)
+            _aside(graph, nodes, site.float_channels)
+            site = _ordered(site)
         reduced[nodes.name] = site
-    # Found again: a float side product is one more reader of its normalization.
+    # Found again: their weights are others.
     for nodes in sites.find(model):
         site = reduced[nodes.name]
         if site.mode == "float":

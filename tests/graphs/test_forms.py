@@ -113,7 +113,7 @@ class ByChannels:
         shared = [
             v.const_value.numpy() for k, v in model.graph.initializers.items() if k.endswith("down_step")
         ]
-        kept = any("up_float" in node.name for node in model.graph)
+        kept = any("down_float" in node.name for node in model.graph)
         rate = 0.01 + self.without_float * (not kept) + self.without_steps * bool(shared)
         # Of one form, the widest step is the best.
         return Judgement(rate, float(1 / max(shared)) if shared else 0.5)
