@@ -54,51 +54,49 @@ class Chain:
 def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     """Insert the nodes that compute a batch's layout from `attention_mask`, before a node.
 
-    Standard operators only: `NonZero` finds the tokens, `CumSum` of the rows' counts their starts.
+    Standard operators only: `NonZero` finds the tokens, `CumSum` of the rows' counts their starts,
+    and of the mask each token's place.
     """
     chain = Chain(graph, before, "layout")
     mask, ids = build.input_named(graph, ATTENTION_MASK), build.input_named(graph, INPUT_IDS)
     add, integers = chain.add, chain.integers
     zero, one, axis_1 = integers("zero", 0), integers("one", 1), integers("axis_1", [1])
-    present = add("Cast", [mask], "present", to=ir.DataType.BOOL)
-    ones = add("Cast", [present], "ones", to=ir.DataType.INT64)
-    count = add("ReduceSum", [ones, axis_1], "count", keepdims=0)
-    empty = add("Unsqueeze", [add("Equal", [count, zero], "empty"), axis_1], "empty_column")
-    shape = add("Shape", [mask], "shape")
-    length = add("Gather", [shape, one], "length", axis=0)
-    first = add("Equal", [add("Range", [zero, length, one], "columns"), zero], "first_column")
-    present = add("Or", [present, add("And", [empty, first], "substitute")], "tokens")
-    count = add("Max", [count, one], "tokens_of_row")
+    ones = add("Cast", [add("Cast", [mask], "mask", to=ir.DataType.BOOL)], "ones", to=ir.DataType.INT64)
+    # The first token of each row, or the first column of a row without one, counts in any case.
+    first = add("ArgMax", [ones], "first_column", axis=1, keepdims=0)
+    # At least 1: `OneHot` takes no depth of 0, which an empty batch may have.
+    length = add("Max", [add("Shape", [mask], "length", start=1, end=2), one], "depth")
+    present = add(
+        "Max", [ones, add("OneHot", [first, length, integers("no_yes", [0, 1])], "first")], "present"
+    )
+    counts = add("ReduceSum", [present, axis_1], "counts", keepdims=1)
 
     found = add("NonZero", [present], "coordinates")
-    row, positions = (
-        add("Gather", [found, index], name, axis=0) for index, name in ((zero, "row"), (one, "position"))
-    )
+    pairs = add("Transpose", [found], "coordinate_pairs")
+    positions = add("Gather", [found, one], "position", axis=0)
     # Joined to the mask, so that ids of another shape are an error, even of as many elements.
     axis_0 = integers("axis_0", [0])
     both = [add("Unsqueeze", [value, axis_0], f"{value.name}_alone") for value in (ids, mask)]
     same_ids = add("Gather", [add("Concat", both, "ids_and_mask", axis=0), zero], "ids", axis=0)
-    token_ids = add("GatherND", [same_ids, add("Transpose", [found], "coordinate_pairs")], "token_ids")
+    token_ids = add("GatherND", [same_ids, pairs], "token_ids")
 
-    starts = add("Sub", [add("CumSum", [count, zero], "ends"), count], "starts")
-    total = add("Gather", [add("Shape", [row], "total_shape"), zero], "total", axis=0)
-    longest = add("ReduceMax", [count], "longest", keepdims=0)
+    starts = add("CumSum", [counts, zero], "starts_column", exclusive=1)
+    longest = add("ReduceMax", [counts], "longest", keepdims=0)
     places = add("Range", [zero, longest, one], "places")
-    counts = add("Unsqueeze", [count, axis_1], "count_column")
     valid = add("Less", [places, counts], "valid")
-    last = add("Sub", [counts, one], "last_place")
-    within = add("Min", [places, last], "places_of_row")
-    tokens = add("Add", [add("Unsqueeze", [starts, axis_1], "starts_column"), within], "tokens_of_places")
+    within = add("Min", [places, add("Sub", [counts, one], "last_place")], "places_of_row")
+    tokens = add("Add", [starts, within], "tokens_of_places")
 
     floats = [build.constant(graph, "layout_keep", np.array(0, np.float32))]
     floats.append(build.constant(graph, "layout_masked", np.array(_MASKED)))
     bias = add("Where", [valid, *floats], "score_bias_rows")
     score_bias = add("Unsqueeze", [bias, integers("axes_1_2", [1, 2])], "score_bias")
 
-    rank = add("Range", [zero, total, one], "token")
-    place = add("Sub", [rank, add("Gather", [starts, row], "start_of_token", axis=0)], "place_of_token")
-    block = add("Mul", [add("Unsqueeze", [row, axis_1], "row_column"), integers("heads", heads)], "row_block")
+    place = add("GatherND", [add("CumSum", [present, one], "place", exclusive=1), pairs], "place_of_token")
+    row = add("Gather", [pairs, axis_0], "row_column", axis=1)
+    block = add("Mul", [row, integers("heads", heads)], "row_block")
     block = add("Add", [block, integers("head_row", np.arange(heads)[None])], "head_block")
     block = add("Mul", [block, longest], "block_start")
     rows = add("Add", [block, add("Unsqueeze", [place, axis_1], "place_column")], "rows_of_token")
+    starts = add("Squeeze", [starts, axis_1], "starts")
     return Layout(token_ids, positions, starts, tokens, valid, score_bias, rows)
