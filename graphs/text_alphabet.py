@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from export.contract import GraphError
-from graphs.text_characters import NEIGHBOUR, Part, blocks, meanings
+from graphs.text_characters import NEIGHBOUR, Part, blocks, meanings, moved_marks
 
 # Symbols that every alphabet has; 0 is none. START and END are the tokens put around a text.
 SPACE, START, END, UNKNOWN_SINGLE = 1, 2, 3, 4
@@ -118,7 +117,7 @@ class _Numbering:
 
 def _letters(tokenizer: Tokenizer, vocabulary: Iterable[str]) -> list[str]:
     letters = sorted({letter for token in vocabulary for letter in token.removeprefix(CONTINUES)} - {" "})
-    moved = [c for c in letters if unicodedata.combining(c) and meanings(tokenizer, c) != [()]]
+    moved = moved_marks(tokenizer, letters)
     if moved:
         raise GraphError(f"tokenizer.json: tokens with marks whose order may change: {moved}")
     return letters

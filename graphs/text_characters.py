@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 
 from tokenizers import Tokenizer
 
@@ -11,6 +12,8 @@ from tokenizers import Tokenizer
 Part = str | tuple[str]
 # Read around a character, to see what it does to its neighbours.
 NEIGHBOUR = "a"
+# Marks of the combining classes 216, 224, 226 (which stay where accents are stripped), 1, 220 and 230.
+_MARKS = ("\U0001d165", "\u302e", "\U0001d16d", "\u0334", "\u0323", "\u0301")
 _SURROGATES = range(0xD800, 0xE000)
 _BLOCK = 256
 
@@ -45,6 +48,25 @@ def meanings(tokenizer: Tokenizer, block: str) -> list[tuple[Part, ...]]:
         return [()] * len(block)
     around = (NEIGHBOUR + character + NEIGHBOUR for character in block)
     return [tuple(_parts(_pieces(tokenizer, text))) for text in around]
+
+
+def moved_marks(tokenizer: Tokenizer, letters: Iterable[str]) -> list[str]:
+    """Return the combining marks of `letters` that the normalizer moves past another mark."""
+
+    def normal(marks: str) -> str:
+        return str(tokenizer.normalizer.normalize_str(NEIGHBOUR + marks)[1:])
+
+    kept = [c for c in letters if unicodedata.combining(c) and normal(c)]
+    pairs = [(mark, other) for mark in kept for other in (*kept, *_MARKS)]
+    apart = {c: normal(c) for c in (*kept, *_MARKS)}
+    return sorted(
+        {
+            mark
+            for mark, other in pairs
+            if (normal(mark + other), normal(other + mark))
+            != (apart[mark] + apart[other], apart[other] + apart[mark])
+        }
+    )
 
 
 def blocks() -> Iterator[str]:
