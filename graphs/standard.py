@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from export.contract import GraphError
 from graphs import build
 
 
@@ -20,6 +21,9 @@ def standard(model: ir.Model) -> int:
 
     Returns:
         How many were replaced.
+
+    Raises:
+        GraphError: another operator of onnxruntime's own is left.
     """
     graph = model.graph
     gelus = build.nodes_of(graph, "Gelu")
@@ -37,6 +41,8 @@ def standard(model: ir.Model) -> int:
         graph.insert_before(gelu, [scaled, error, risen, product, half])
         gelu.outputs[0].replace_all_uses_with(half.outputs[0])
         graph.remove(gelu, safe=True)
-    if not any(node.domain == build.MICROSOFT for node in graph.all_nodes()):
-        model.opset_imports.pop(build.MICROSOFT, None)
+    left = sorted({node.op_type for node in graph.all_nodes() if node.domain == build.MICROSOFT})
+    if left:
+        raise GraphError(f"found {', '.join(left)} of onnxruntime's own, expected Gelu alone")
+    model.opset_imports.pop(build.MICROSOFT, None)
     return len(gelus)

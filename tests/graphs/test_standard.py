@@ -8,8 +8,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import onnxruntime
+import pytest
 from onnx.reference import ReferenceEvaluator
 
+from export.contract import GraphError
 from graphs import build, standard
 
 
@@ -42,6 +44,13 @@ def test_it_is_gelu_to_the_bit_in_onnxruntime_and_to_rounding_elsewhere(tmp_path
     assert used == {("com.microsoft", "Gelu"): 1, ("", "Neg"): 1}
     (alone,) = ReferenceEvaluator(proto).run(None, {"x": x})
     np.testing.assert_allclose(alone, expected, atol=1e-6, rtol=1e-6)
+
+
+def test_another_operator_of_onnxruntimes_own_is_an_error():
+    other = model()
+    other.graph.node("gelu").op_type = "QuickGelu"
+    with pytest.raises(GraphError, match="found QuickGelu of onnxruntime's own, expected Gelu alone"):
+        standard.standard(other)
 
 
 def test_a_graph_without_one_is_left_alone():
