@@ -14,6 +14,8 @@ TOOLCHAIN_VERSION = "0.1.0"
 
 # The standard operators' version in every graph of an artifact.
 OPSET = 18
+# The file format's version, of every graph.
+IR_VERSION = 10
 
 # Graph inputs and outputs.
 INPUT_IDS = "input_ids"
@@ -27,6 +29,8 @@ PROBABILITIES = "probabilities"
 PREDICTIONS = "predictions"
 BATCH_AXIS = "batch"
 SEQUENCE_AXIS = "sequence"
+# The input of a graph that tokenizes: strings `[batch]`.
+TEXT = "text"
 
 # The published head's input takes embeddings, whatever its name says.
 HEAD_INPUT = "logits"
@@ -49,6 +53,9 @@ PROBLEM_TYPE = "multi_label_classification"
 
 # Where a variant lies inside an artifact (the layout that transformers.js and optimum look for).
 VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
+# Where the graph lies that takes texts, and the build's own graph that only tokenizes.
+TEXT_FILE = "onnx/model_text.onnx"
+TEXT_TOKENIZER_FILE = "tokenizer.onnx"
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",

@@ -94,6 +94,12 @@ class VariantPart(_Part):
         return self
 
 
+class TextPart(_Part):
+    """`[text]`: the graph that takes texts, and the variant that its answers are those of."""
+
+    variant: Literal["fp32", "int8"]
+
+
 def _listed(given: object) -> object:
     return [given] if isinstance(given, dict) else given
 
@@ -109,12 +115,15 @@ class Recipe(_Part):
     head: HeadPart
     labels: LabelsPart
     variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
+    text: TextPart | None = None
 
     @model_validator(mode="after")
     def _knows_its_variants(self) -> Self:
         unknown = sorted(set(self.variants) - set(VARIANT_FILES))
         if unknown:
             raise ValueError(f"unknown variant {', '.join(unknown)}; known: {', '.join(VARIANT_FILES)}")
+        if self.text and self.text.variant not in self.variants:
+            raise ValueError(f"text.variant: the recipe has no variant {self.text.variant}")
         return self
 
     @model_validator(mode="after")

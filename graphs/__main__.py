@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from export import recipe
-from export.contract import GraphError, ToolchainError
+from export.contract import TEXT_TOKENIZER_FILE, GraphError, ToolchainError
 from export.files import replacing, sha256_file, write_text
 from export.info import EncoderInfo
 from graphs import head, pipeline, plan
@@ -38,6 +38,7 @@ def main(
             EncoderInfo.read(build_folder / "encoder.json"),
             head.read(build_folder),
             plan.read(plan_file) if plan_file else None,
+            pipeline.load(build_folder / TEXT_TOKENIZER_FILE) if stage == "text" else None,
         )
         for name, counts, rewritten in pipeline.run(pipeline.load(source), job, stage):
             done = ", ".join(f"{count} {what}" for what, count in counts.items())

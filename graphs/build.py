@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -11,6 +11,8 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from export.contract import GraphError
 
 MICROSOFT = "com.microsoft"
+MACHINE_LEARNING = "ai.onnx.ml"
+Attribute = int | float | str | Sequence[int] | Sequence[str] | ir.Graph
 
 
 def constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
@@ -30,7 +32,7 @@ def node(
     inputs: Sequence[ir.Value | None],
     name: str,
     *,
-    attributes: dict[str, int | float | str | Sequence[int]] | None = None,
+    attributes: Mapping[str, Attribute] | None = None,
     domain: str = "",
     outputs: int = 1,
 ) -> ir.Node:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import onnx_ir as ir
+
 from export.contract import GraphError, QuantizationForm
 from export.info import EncoderInfo
 from export.recipe import Recipe
@@ -21,6 +23,8 @@ class Job:
     encoder: EncoderInfo
     head: LinearHead | SubgraphHead
     plan: Plan | None = None
+    # The tokenizer as a graph, for `text`.
+    front: ir.Model | None = None
 
     @property
     def weight_bits(self) -> int:
@@ -51,6 +55,17 @@ def plan_of(job: Job) -> Plan:
         if found != expected:
             raise GraphError(f"the quantization plan has {name} {found}, expected {expected}; search again")
     return job.plan
+
+
+def front_of(job: Job) -> ir.Model:
+    """Return the job's tokenizer as a graph.
+
+    Raises:
+        GraphError: there is none.
+    """
+    if job.front is None:
+        raise GraphError("no graph of the tokenizer; `make text` makes one")
+    return job.front
 
 
 def each_layer(job: Job) -> Counts:

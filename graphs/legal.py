@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import onnx_ir as ir
 
-from export.contract import ATTENTION_MASK, INPUT_IDS, GraphError
+from export.contract import ATTENTION_MASK, INPUT_IDS, TEXT, GraphError
 from graphs.build import MICROSOFT
 
 _STANDARD = {"", "ai.onnx"}
@@ -21,9 +21,11 @@ MICROSOFT_OPERATORS = frozenset(
         "MatMulIntegerToFloat",
         "QAttention",
         "SkipLayerNormalization",
+        "Tokenizer",
     }
 )
-_INPUTS = {INPUT_IDS: ir.DataType.INT64, ATTENTION_MASK: ir.DataType.INT64}
+_TOKENS = {INPUT_IDS: ir.DataType.INT64, ATTENTION_MASK: ir.DataType.INT64}
+_TEXTS = {TEXT: ir.DataType.STRING}
 
 
 def _twice(names: Iterable[str | None]) -> list[str]:
@@ -40,18 +42,19 @@ def check(model: ir.Model) -> None:
     graph = model.graph
     if model.functions:
         raise GraphError(f"local functions are left: {[str(key) for key in model.functions]}")
-    for node in graph:
+    nodes = list(graph.all_nodes())
+    for node in nodes:
         standard = node.domain in _STANDARD or node.domain == _HEAD_DOMAIN
         if not standard and (node.domain != MICROSOFT or node.op_type not in MICROSOFT_OPERATORS):
             raise GraphError(f"node {node.name}: operator {node.domain}.{node.op_type} is not legal here")
     values = [*graph.inputs, *graph.initializers.values()]
-    values += [value for node in graph for value in node.outputs if value.name]
-    for kind, names in (("value", [v.name for v in values]), ("node", [n.name for n in graph])):
+    values += [value for node in nodes for value in node.outputs if value.name]
+    for kind, names in (("value", [v.name for v in values]), ("node", [n.name for n in nodes])):
         if _twice(names):
             raise GraphError(f"{kind} names used twice: {', '.join(_twice(names))}")
     found = {str(value.name): value.dtype for value in graph.inputs}
-    if found != _INPUTS:
-        raise GraphError(f"found inputs {found}, expected {_INPUTS}")
+    if found not in (_TOKENS, _TEXTS):
+        raise GraphError(f"found inputs {found}, expected {_TOKENS} or {_TEXTS}")
     for value in graph.outputs:
         if value.dtype is None or value.shape is None:
             raise GraphError(f"output {value.name} has no type or shape")

@@ -29,9 +29,8 @@ def head_rows(chain: Chain, tokens_bp: ir.Value, heads: int, parts: int) -> list
 
 def attend(chain: Chain, query: ir.Value, key: ir.Value, value: ir.Value, bias: ir.Value) -> ir.Value:
     """Append softmax(query keyᵀ + bias) value; `[b, n, q, d]`, `[b, n, p, d]` twice → `[b, n, q, d]`."""
-    turned = build.node("Transpose", [key], f"{chain.prefix}_key_t", attributes={"perm": [0, 1, 3, 2]})
-    chain.graph.insert_before(chain.before, turned)
-    scores = chain.add("MatMul", [query, turned.outputs[0]], "scores")
+    turned = chain.add("Transpose", [key], "key_t", perm=[0, 1, 3, 2])
+    scores = chain.add("MatMul", [query, turned], "scores")
     masked = chain.add("Add", [scores, bias], "masked_scores")
     weights = chain.add("Softmax", [masked], "weights", axis=-1)
     return chain.add("MatMul", [weights, value], "context")

@@ -24,10 +24,12 @@ from graphs import (
     quantize,
     simplify,
     stamp,
+    standard,
+    text,
     unfuse,
 )
 from graphs.head import LinearHead
-from graphs.job import Counts, Job, each_layer, int8_products, means, plan_of
+from graphs.job import Counts, Job, each_layer, front_of, int8_products, means, plan_of
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,14 @@ def _quantize(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"products in int8": quantize.quantize(model, plan_of(job))}
 
 
+def _standard(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"Gelu": standard.standard(model)}
+
+
+def _text(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"tokenizers": text.text(model, front_of(job))}
+
+
 def _stamp_float(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     values = stamp.metadata(job.recipe, job.encoder, job.head.info, "none")
     return model, {"properties": stamp.stamp(model, values)}
@@ -124,12 +134,24 @@ PACK = (
     Step("prune", _prune, lambda job: {"layers": int(job.encoder.last_is_cls)}),
 )
 SIMPLIFY = (Step("simplify", _simplify, None),)
-FP32 = (Step("stamp", _stamp_float, lambda job: {"properties": len(METADATA_KEYS)}),)
+FP32 = (
+    Step("standard", _standard, lambda job: {"Gelu": job.encoder.used_layers}),
+    Step("stamp", _stamp_float, lambda job: {"properties": len(METADATA_KEYS)}),
+)
 INT8 = (
     Step("quantize", _quantize, int8_products),
     Step("stamp", _stamp_int8, lambda job: {"properties": len(METADATA_KEYS)}),
 )
-STAGES = {"merge": MERGE, "pack": PACK, "simplify": SIMPLIFY, "fp32": FP32, "int8": INT8}
+# From a finished graph.
+TEXT = (Step("text", _text, lambda job: {"tokenizers": 1}),)
+STAGES = {
+    "merge": MERGE,
+    "pack": PACK,
+    "simplify": SIMPLIFY,
+    "fp32": FP32,
+    "int8": INT8,
+    "text": TEXT,
+}
 
 
 def load(path: Path) -> ir.Model:

@@ -6,11 +6,10 @@ import json
 
 import onnx_ir as ir
 
-from export.contract import METADATA_KEYS, PROBLEM_TYPE, TOOLCHAIN_VERSION
+from export.contract import IR_VERSION, METADATA_KEYS, PROBLEM_TYPE, TOOLCHAIN_VERSION
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import Recipe
 
-_IR_VERSION = 10
 _PRODUCER = "bge-go-emotions-export"
 
 
@@ -45,7 +44,7 @@ def stamp(model: ir.Model, values: dict[str, str]) -> int:
     model.metadata_props.clear()
     model.metadata_props.update(values)
     model.graph.name = values["recipe"]
-    model.ir_version = _IR_VERSION
+    model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = _PRODUCER, values["toolchain_version"]
     model.domain, model.model_version, model.doc_string = None, None, None
     return len(values)

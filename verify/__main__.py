@@ -31,6 +31,12 @@ def _gate(arguments: argparse.Namespace) -> None:
     command_gate.run(_build(arguments))
 
 
+def _text(arguments: argparse.Namespace) -> None:
+    from verify import command_text
+
+    command_text.run(_build(arguments))
+
+
 def _release(arguments: argparse.Namespace) -> None:
     from verify.release import release
 
@@ -64,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         command("compare", command_compare.run, "two artifacts side by side", "a", "b")
     )
     command("gate", _gate, "a build's graphs against its reference", "recipe", "build")
+    command("text", _text, "a build's graph that takes texts", "recipe", "build")
     command("evaluate", command_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
     tune = command("thresholds", command_thresholds.run, "choose thresholds on dev", "recipe", "build")
     command_thresholds.add_arguments(tune)

@@ -49,6 +49,29 @@ def variants(folder: Path) -> list[Variant]:
         raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
 
 
+class TextGraph(NamedTuple):
+    """The graph of an artifact that takes texts, and the variant whose answers are its own."""
+
+    file: Path
+    variant: Variant
+
+
+def text_graph(folder: Path) -> TextGraph | None:
+    """Read which graph of an artifact takes texts; None where it has none.
+
+    Raises:
+        ArtifactError: `manifest.json` is missing or not an artifact's.
+    """
+    path = folder / MANIFEST_FILE
+    listed = {variant.name: variant for variant in variants(folder)}
+    try:
+        # Those of before there was one don't mention it.
+        row = json.loads(path.read_text("utf-8")).get("text")
+        return TextGraph(folder / row["file"], listed[row["variant"]]) if row else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
+
+
 def files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return name → ``{sha256, size}`` of every file in a folder, sorted by path."""
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from export.contract import GateError
 from export.files import write_text
-from verify import artifact, junit, parity, reference, tokens
+from verify import artifact, junit, parity, reference, text_in, tokens
 from verify.junit import Check
 from verify.reference import Reference
 from verify.session import Graph
@@ -48,6 +48,17 @@ def _checks(
     return rows, checks
 
 
+def _text_checks(folder: Path, original: Reference) -> list[Check]:
+    """Check that the graph that takes texts answers as its variant does; nothing where there is none."""
+    found = artifact.text_graph(folder)
+    if found is None:
+        return []
+    ids = tokens.encode(folder / artifact.TOKENIZER_FILE, original.texts)
+    graphs = Graph(found.file), Graph(found.variant.file)
+    agreement = text_in.compare_answers(*graphs, original.texts, ids)
+    return [Check("text", "same_answers", agreement.failure(str(found.file), found.variant.name))]
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print, write; the files are written where a check fails, too.
 
@@ -59,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     variants = artifact.variants(folder)
     original = reference.read(artifact.reference_file(folder, arguments.reference))
     rows, checks = _checks(variants, original, folder / artifact.TOKENIZER_FILE)
+    checks += _text_checks(folder, original)
     failures = [check.failure for check in checks if check.failure is not None]
     print(table(rows))
     verdict = f"{len(failures)} FAILED" if failures else "all ok"

@@ -15,7 +15,7 @@ from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
-from verify import artifact, card, parity, report
+from verify import artifact, card, parity, report, text_record
 from verify.artifact import MANIFEST_FILE, REFERENCE_FILE
 
 PARITY_FILE = "parity.json"
@@ -121,6 +121,7 @@ def _describe(build: Build) -> dict[str, Any]:
         "encoder": asdict(encoder),
         "head": asdict(head),
         "variants": [_variant(build, name) for name in build.recipe.variants],
+        "text": text_record.described(build),
         "evaluations": _evaluations(build),
         "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
@@ -155,6 +156,7 @@ def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
         target = folder / VARIANT_FILES[name]
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(build.graph(name), target)
+    text_record.copy(build, folder)
     shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
     (folder / "README.md").write_text(_card(build, described), "utf-8")
     page = report.render(described, artifact.files(folder), build.folder)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -18,6 +19,7 @@ from export.contract import (
     METADATA_KEYS,
     PREDICTIONS,
     PROBABILITIES,
+    TEXT,
     ArtifactError,
 )
 
@@ -87,8 +89,15 @@ class Graph:
     def run(self, ids: TokenIds) -> Answers:
         """Run one batch of token ids, padded to its longest text."""
         input_ids, mask = pad(ids)
+        return self._run({INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+
+    def run_texts(self, texts: Sequence[str]) -> Answers:
+        """Run one batch of texts through a graph that takes them."""
+        return self._run({TEXT: np.array(texts, object)})
+
+    def _run(self, given: dict[str, NDArray[Any]]) -> Answers:
         names = [LOGITS, PROBABILITIES, PREDICTIONS] if self._stacked else self.labels
-        found = self.session.run(names, {INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+        found = self.session.run(names, given)
         if self._stacked:
             return Answers(*found)
         negative, positive = np.moveaxis(np.stack(found, axis=1), 2, 0)

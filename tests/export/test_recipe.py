@@ -31,7 +31,7 @@ max_flip_rate = 0.1
 
 def load(tmp_path, text, name="mine"):
     folder = tmp_path / name
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text(text, "utf-8")
     return recipe.load(folder)
 
@@ -51,6 +51,8 @@ def test_reads_what_is_written(tmp_path):
     assert loaded.variants["fp32"].max_probability_error == 1e-5
     assert loaded.variants["fp32"].max_flip_rate is None
     assert loaded.variants["int8"].max_flip_rate == 0.1
+    assert loaded.text is None
+    assert load(tmp_path / "more", GOOD + '[text]\nvariant = "int8"\n').text.variant == "int8"
 
 
 WRONG = [
@@ -77,6 +79,13 @@ WRONG = [
     ('["joy", "fear"]', '["joy", ""]', "labels.names.1: "),
     ("variants.int8", "variants.fp16", "unknown variant fp16; known: fp32, int8"),
     ("max_flip_rate = 0.1", "", "variants.int8: states no tolerance"),
+    ("[labels]", '[text]\nvariant = "int4"\n[labels]', "text.variant: .*'int4'"),
+    ("[labels]", "[text]\n[labels]", "text.variant: missing"),
+    (
+        "[variants.int8]\nmax_flip_rate = 0.1",
+        '[text]\nvariant = "int8"',
+        "the recipe: text.variant: the recipe has no variant int8",
+    ),
     ("max_flip_rate = 0.1", "max_flip_rate = 1.5", "variants.int8.max_flip_rate: .*1.5"),
     ("max_flip_rate = 0.1", "max_flip_rate = nan", "variants.int8.max_flip_rate: .*nan"),
     ("1e-5", "0.0", "variants.fp32.max_probability_error: .*0.0"),
@@ -126,3 +135,4 @@ def test_the_committed_recipes_load(name):
     assert (loaded.labels.names[0], loaded.labels.names[-1]) == ("admiration", "neutral")
     assert loaded.encoder.pooling == {"b": "cls", "m": "mean"}[name[0]]
     assert set(loaded.variants) == {"fp32", "int8"}
+    assert loaded.text.variant == "int8"

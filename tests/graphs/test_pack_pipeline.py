@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -132,8 +130,9 @@ def test_the_finished_graph_is_the_same_each_time(encoder, tmp_path):
 def test_the_finished_graph_refuses_ids_and_mask_of_different_shapes(encoder, tmp_path):
     model, _ = staged(job_of(encoder, linear, tmp_path, "stacked"), encoder)
     session = session_of(model)
-    assert {node.domain for node in model.graph} <= {"", "com.microsoft"}
-    assert Counter(n.op_type for n in model.graph if n.domain) == {"Gelu": encoder.info.layers}
+    # Any engine that knows ONNX can run it.
+    assert not [node for node in model.graph if node.domain]
+    assert set(model.opset_imports) == {""}
     for shape in ((4, 3), (2, 6), (3, 5), (3, 1), (1, 4)):
         with pytest.raises(Exception, match="ids_and_mask"):
             session.run(None, {"input_ids": np.ones(shape, np.int64), "attention_mask": np.ones((3, 4), int)})

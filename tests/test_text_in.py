@@ -1,0 +1,130 @@
+"""The default's graph that takes texts: its contract, and the same answers as from token ids."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from tokenizers import Tokenizer
+
+from tests import readme
+from tests.test_build import LABELS, SLOPPY, make, tiny
+from verify import text_in
+from verify.artifact import text_graph
+from verify.session import Graph
+
+
+@pytest.fixture(scope="module")
+def pair(artifact):
+    found = text_graph(artifact)
+    return Graph(found.file), Graph(found.variant.file)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(artifact):
+    return Tokenizer.from_file(str(artifact / "tokenizer.json"))
+
+
+def test_plain_onnxruntime_opens_it_and_its_contract_is_the_others(pair):
+    ours, theirs = (graph.session for graph in pair)
+    assert [(v.name, v.type, v.shape) for v in ours.get_inputs()] == [("text", "tensor(string)", ["batch"])]
+    described = [[(v.name, v.type, v.shape) for v in session.get_outputs()] for session in (ours, theirs)]
+    assert described[0] == described[1]
+    assert [name for name, _, _ in described[0]] == ["logits", "probabilities", "predictions"]
+    assert pair[0].metadata == pair[1].metadata
+    assert pair[0].path.name == "model_text.onnx"
+
+
+def test_versions_that_common_runtimes_read(artifact):
+    for path in sorted((artifact / "onnx").iterdir()):
+        model = onnx.load(path)
+        # ONNX 1.16 of March 2024, read by onnxruntime 1.18 and later.
+        assert model.ir_version == 10
+        versions = {entry.domain: entry.version for entry in model.opset_import}
+        assert versions.pop("") == 18
+        expected = {
+            "model.onnx": {},
+            "model_quantized.onnx": {"com.microsoft": 1},
+            "model_text.onnx": {"com.microsoft": 1, "ai.onnx.ml": 2},
+        }
+        assert versions == expected[path.name]
+        used = Counter(node.domain for node in model.graph.node)
+        assert {domain for domain in used if domain} == set(versions)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 32, 128])
+def test_batches_from_none_to_128(pair, size):
+    texts = [f"I love this, number {number}! {'really ' * (number % 40)}" for number in range(size)]
+    found = pair[0].run_texts(texts)
+    assert found.logits.shape == found.predictions.shape == (size, 28)
+    for row, text in list(enumerate(texts))[:: max(1, size // 8)]:
+        alone = pair[0].run_texts([text])
+        np.testing.assert_allclose(found.probabilities[row], alone.probabilities[0], rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(found.predictions[row], alone.predictions[0])
+
+
+def test_500_goemotions_texts_answer_as_their_ids(pair, tokenizer, go_emotions):
+    rows = (go_emotions / "test.tsv").read_text("utf-8").split("\n")[:500]
+    texts = [row.split("\t")[0] for row in rows]
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    agreement = text_in.compare_answers(*pair, texts, ids)
+    assert (agreement.texts, agreement.different_decisions) == (500, 0)
+    assert agreement.max_probability_difference <= 1e-6
+
+
+def test_the_manifest_and_the_card_say_what_was_compared(artifact):
+    manifest = json.loads((artifact / "manifest.json").read_text("utf-8"))
+    record, card = manifest["text"], (artifact / "README.md").read_text("utf-8")
+    assert (record["file"], record["variant"]) == ("onnx/model_text.onnx", "int8")
+    assert record["size"] == manifest["files"][record["file"]]["size"]
+    assert record["token_ids"]["hostile"] == {"texts": 353, "differ": 0, "first": None}
+    assert record["answers"]["different_decisions"] == 0
+    compared = record["token_ids"]["GoEmotions"]
+    if compared is None:
+        assert "GoEmotions was not at hand" in card
+    else:
+        assert compared == {"texts": 5427, "differ": 0, "first": None}
+        assert "5,427 GoEmotions texts (0 differ)" in card
+    assert "353 hostile texts (0 differ)" in card
+    program = card.split("### Text in")[1].split("```python\n")[1].split("```")[0]
+    scope = {"np": np, "onnxruntime": onnxruntime}
+    exec(program.replace("onnx/model_text.onnx", str(artifact / "onnx/model_text.onnx")), scope)
+    labels = json.loads(scope["session"].get_modelmeta().custom_metadata_map["labels"])
+    assert scope["outputs"][2][0][labels.index("love")]
+
+
+def test_the_readmes_program_runs_as_it_stands(artifact):
+    program, _ = readme.programs("### Text in, other engines")
+    assert "love" in readme.run(program, artifact)[0]
+
+
+TEXT = '[text]\nvariant = "fp32"\n'
+
+
+def test_a_build_of_the_per_label_contract_and_one_whose_tokenizer_is_another(tmp_path):
+    _, _, variables = tiny(tmp_path, contract="per-label", variants=SLOPPY + TEXT)
+    found = make("artifact", **variables)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "GoEmotions is not at hand" in found.stdout
+    session = onnxruntime.InferenceSession(tmp_path / "dist/onnx/model_text.onnx")
+    assert sorted(value.name for value in session.get_outputs()) == sorted(LABELS)
+    given = {"text": np.array(["the abc!", ""], object)}
+    assert [pair.shape for pair in session.run(None, given)] == [(2, 2)] * 3
+    card = (tmp_path / "dist/README.md").read_text("utf-8")
+    assert "GoEmotions was not at hand when this was built" in card
+
+    # Of two words changed places the graph, which make takes to be up to date, knows nothing.
+    vocabulary = tmp_path / "build/assets/tokenizer.json"
+    text = vocabulary.read_text("utf-8")
+    swapped = text.replace('"a": 5,', '"a": 6,').replace('"b": 6,', '"b": 5,')
+    assert swapped != text
+    vocabulary.write_text(swapped, "utf-8")
+    (tmp_path / "build/text.json").unlink()
+    refused = make("artifact", **variables)
+    assert refused.returncode != 0
+    assert "texts with other token ids than the tokenizer's: hostile: " in refused.stderr
+    assert not (tmp_path / "build/text.json").exists()
