@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,33 @@ def replacing(path: Path) -> Iterator[Path]:
             raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; on success it takes `path`'s place, else `path` stays as it was.
+
+    Raises:
+        ArtifactError: the folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+    fresh, old = beside / "new", beside / "old"
+    try:
+        fresh.mkdir()
+        yield fresh
+        if path.exists():
+            path.rename(old)
+        fresh.rename(path)
+    except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise ArtifactError(f"{path}: cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("export", "graphs", "score", "verify")
+PACKAGES = ("deliver", "export", "graphs", "score", "verify")
 FLOOR = {
     "export.contract",
     "export.dataset",
@@ -28,6 +28,9 @@ STDLIB_ONLY = (
 # Of verify, score/ needs what opens a finished graph.
 SCORE_NEEDS = {"verify.session"}
 SCORE_LIBRARIES = {"numpy", "onnxruntime", "pyarrow", "ray", "rich", "tokenizers"}
+# Of verify, deliver/ needs what reads a finished artifact; the hub's library where it publishes only.
+DELIVER_NEEDS = {"verify.artifact", "verify.session"}
+DELIVER_LIBRARIES = {"httpx2", "huggingface_hub", "jinja2"}
 # onnxruntime in graphs/: only to calibrate and to judge, and for the dynamic peer; onnxsim brings its own.
 ONNXRUNTIME_IN_GRAPHS = {"graphs/calibrate.py", "graphs/dynamic.py", "graphs/judge.py"}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
@@ -61,12 +64,15 @@ def test_imports_point_one_way(path):
             "graphs": {"export"},
             "verify": {"export", "graphs"},
             "score": {"export", "verify"},
+            "deliver": {"export", "verify"},
         }[package]
         assert top in allowed, f"{path.name} imports {name}"
         if top == "export":
             assert name in FLOOR, f"{path.name} imports {name}, which is above the floor"
         if package == "score" and top == "verify":
             assert name in SCORE_NEEDS, f"{path.name} imports {name}"
+        if package == "deliver" and top == "verify":
+            assert name in DELIVER_NEEDS, f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "score"], ids=relative)
@@ -75,6 +81,14 @@ def test_scoring_needs_little_and_ray_only_where_it_is_asked_for(path):
     assert tops <= SCORE_LIBRARIES
     if "ray" in tops:
         assert relative(path) in {"score/bench_ray.py", "score/ray_engine.py"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "deliver"], ids=relative)
+def test_delivering_needs_little_and_the_hub_only_to_publish(path):
+    tops = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - set(PACKAGES)
+    assert tops <= DELIVER_LIBRARIES
+    if tops & {"httpx2", "huggingface_hub"}:
+        assert relative(path) == "deliver/publish.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from export.contract import TOOLCHAIN_VERSION, VARIANT_FILES, ArtifactError, GateError
-from export.files import sha256_file
+from export.files import replacing_folder, sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
@@ -174,21 +173,5 @@ def release(build: Build, target: Path) -> None:
         ArtifactError: the folder cannot be written, or a file of the build is missing.
     """
     described = _describe(build)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise ArtifactError(f"{target}: cannot be written: {error.strerror}") from error
-    fresh, old = beside / "new", beside / "old"
-    try:
-        fresh.mkdir()
+    with replacing_folder(target) as fresh:
         _fill(build, described, fresh)
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-    except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise ArtifactError(f"{target}: cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""`python -m deliver`: packages for servers, and publishing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from deliver import tei, triton
+from deliver.source import open_source
+from export.contract import ArtifactError, ToolchainError
+from export.files import replacing_folder
+
+_FORMATS = {"tei": tei.fill, "triton": triton.fill}
+
+
+def _package(arguments: argparse.Namespace) -> None:
+    if arguments.format not in _FORMATS:
+        raise ArtifactError(f"FORMAT: found {arguments.format!r}; expected one of {', '.join(_FORMATS)}")
+    source = open_source(arguments.artifact, arguments.variant or None)
+    with replacing_folder(arguments.target) as folder:
+        _FORMATS[arguments.format](source, folder)
+    size = sum(path.stat().st_size for path in arguments.target.rglob("*") if path.is_file())
+    print(f"  package  {arguments.format:<10} {arguments.target} ({source.variant}, {size / 1e6:.1f} MB)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deliver", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True)
+    package = commands.add_parser("package", help="write an artifact in a server's layout")
+    package.set_defaults(run=_package)
+    package.add_argument("artifact", type=Path)
+    package.add_argument("target", type=Path)
+    package.add_argument("--format", required=True, help=" or ".join(_FORMATS))
+    package.add_argument("--variant", help="int8 where the artifact has it and none is named")
+    return parser
+
+
+def main() -> int:
+    """Run a command; 1 where it fails, with one line that says why."""
+    arguments = _parser().parse_args()
+    try:
+        arguments.run(arguments)
+    except ToolchainError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

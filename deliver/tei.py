@@ -1,0 +1,72 @@
+"""A folder for text-embeddings-inference: what its onnxruntime backend loads as a classifier.
+
+Read off its sources (router/src/lib.rs, backends/ort/src/lib.rs, core/src/download.rs): `onnx/model.onnx`, an
+architecture ending in `Classification`, `id2label` and `label2id`, `logits` in float32; the longest text is
+`max_seq_length` of `sentence_bert_config.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from deliver.pages import page
+from deliver.source import Source, Tensor, json_file
+from export.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES, ArtifactError
+
+CONFIG_FILE = "config.json"
+LENGTH_FILE = "sentence_bert_config.json"
+GRAPH_FILE = "onnx/model.onnx"
+
+
+def _check_config(path: Path, config: Any, source: Source) -> None:
+    """Compare `config.json` with the graph's own labels and limit.
+
+    Raises:
+        ArtifactError: the server would refuse it, or answer with other names.
+    """
+    wanted = {
+        "id2label": {str(index): label for index, label in enumerate(source.labels)},
+        "label2id": {label: index for index, label in enumerate(source.labels)},
+    }
+    for key, expected in wanted.items():
+        if config.get(key) != expected:
+            raise ArtifactError(f"{path}: {key}: found {config.get(key)}; expected the graph's labels")
+    architectures = config.get("architectures") or []
+    if not any(name.endswith("Classification") for name in architectures):
+        raise ArtifactError(
+            f"{path}: architectures: found {architectures}; expected one ending in Classification"
+        )
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < source.max_length:
+        raise ArtifactError(
+            f"{path}: max_position_embeddings: found {positions}; expected at least {source.max_length}"
+        )
+
+
+def fill(source: Source, folder: Path) -> None:
+    """Write the server's folder to an empty one.
+
+    Raises:
+        ArtifactError: the artifact is not what the server loads as a classifier of several labels.
+    """
+    columns = len(source.labels)
+    found = source.output(LOGITS)
+    if found != Tensor(LOGITS, "tensor(float)", (None, columns)):
+        stated = f"{found.type}{list(found.axes)}"
+        raise ArtifactError(f"{source.file}: {LOGITS}: found {stated}; expected float [batch, {columns}]")
+    if columns < 2:
+        raise ArtifactError(
+            f"{source.file}: one label: the server takes that for a reranker; expected several"
+        )
+    path = source.folder / CONFIG_FILE
+    _check_config(path, json_file(path), source)
+    for name in (CONFIG_FILE, THRESHOLDS_FILE, *TOKENIZER_FILES):
+        shutil.copyfile(source.folder / name, folder / name)
+    limit = {"max_seq_length": source.max_length, "do_lower_case": False}
+    (folder / LENGTH_FILE).write_text(json.dumps(limit, indent=2) + "\n", "utf-8")
+    (folder / GRAPH_FILE).parent.mkdir()
+    shutil.copyfile(source.file, folder / GRAPH_FILE)
+    (folder / "README.md").write_text(page("tei.md.j2", source), "utf-8")

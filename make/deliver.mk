@@ -1,0 +1,21 @@
+# Packages for servers, and publishing.
+.PHONY: package-format publish test-servers
+
+# make package FORMAT=triton|tei [VARIANT=int8|fp32]: dist/NAME-triton, dist/NAME-tei
+ifdef FORMAT
+package: package-format
+endif
+package-format: $(DIST)/manifest.json
+	@$(PY) -m deliver package $(DIST) '$(DIST)-$(FORMAT)' --format '$(FORMAT)' $(if $(VARIANT),--variant $(VARIANT))
+
+# make publish REPO=OWNER/NAME [DRY_RUN=1] [OPTIONS=--private]; the token is that of the hub's own login.
+publish: package
+	@$(PY) -m deliver publish $(DIST) '$(REPO)' $(if $(DRY_RUN),--dry-run) $(OPTIONS)
+
+# Triton's client has an environment of its own: it pins an older protobuf.
+.venv-triton/installed: requirements-triton.txt
+	$(PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+test-servers: package .venv-triton/installed
+	ARTIFACT=$(DIST) .venv-triton/bin/python -m pytest tests/servers -m consumers

@@ -1,0 +1,173 @@
+"""Packages for servers: what goes in, what is refused, and that a failure leaves the old one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from tokenizers import Tokenizer
+
+from deliver import tei, triton
+from deliver.source import Tensor, open_source
+from export.contract import TOKENIZER_FILES, VARIANT_FILES, ArtifactError
+from tests.conftest import ROOT
+from tests.snippets import snippet
+from verify.session import Graph
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "deliver", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANT_FILES)
+def test_tei_has_what_the_server_reads(artifact, tmp_path, variant):
+    tei.fill(open_source(artifact, variant), tmp_path)
+    graph = Graph(artifact / VARIANT_FILES[variant])
+    assert (tmp_path / "onnx/model.onnx").read_bytes() == graph.path.read_bytes()
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    assert config["architectures"][0].endswith("Classification")
+    assert list(config["id2label"].values()) == graph.labels
+    assert [config["label2id"][label] for label in graph.labels] == list(range(len(graph.labels)))
+    # Of its own Config, the onnxruntime backend wants these two, the router the third.
+    assert {"hidden_size", "num_hidden_layers", "max_position_embeddings"} <= set(config)
+    assert json.loads((tmp_path / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"] == 512
+    for name in TOKENIZER_FILES:
+        assert (tmp_path / name).read_bytes() == (artifact / name).read_bytes()
+    [logits] = [value for value in graph.session.get_outputs() if value.name == "logits"]
+    assert (logits.type, logits.shape) == ("tensor(float)", ["batch", len(graph.labels)])
+
+
+class Predict(BaseHTTPRequestHandler):
+    """`/predict` as its sources have it: raw scores, best first, a list a text."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.path == "/predict"
+        assert asked["raw_scores"] is True
+        folder = self.server.folder
+        graph, tokenizer = (
+            Graph(folder / "onnx/model.onnx"),
+            Tokenizer.from_file(str(folder / "tokenizer.json")),
+        )
+        rows = []
+        for [text] in asked["inputs"]:
+            logits = graph.run([tokenizer.encode(text).ids]).logits[0].tolist()
+            rows.append([{"score": s, "label": name} for name, s in zip(graph.labels, logits, strict=True)])
+            rows[-1].sort(key=lambda row: -row["score"])
+        body = json.dumps(rows).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_teis_readme_decides_from_raw_scores(artifact, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    source = open_source(artifact, None)
+    tei.fill(source, tmp_path)
+    program = snippet(f"# {source.name} for text-embeddings-inference", "python", str(tmp_path / "README.md"))
+    with HTTPServer(("127.0.0.1", 0), Predict) as server:
+        server.folder = tmp_path
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        program = program.replace("127.0.0.1:8080", f"127.0.0.1:{server.server_port}")
+        found = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        server.shutdown()
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == "['love']\n"
+
+
+@pytest.mark.parametrize("fill", [tei.fill, triton.fill])
+def test_no_page_claims_that_a_server_ran(artifact, tmp_path, fill):
+    fill(open_source(artifact, None), tmp_path)
+    assert "the server itself was not run" in (tmp_path / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"architectures": ["BertModel"]}, "architectures: found ['BertModel']"),
+        ({"id2label": None}, "id2label: found None"),
+        ({"label2id": {"joy": 0}}, "label2id: found {'joy': 0}"),
+        ({"max_position_embeddings": 128}, "max_position_embeddings: found 128; expected at least 512"),
+    ],
+)
+def test_tei_refuses_a_config_that_the_server_would(changeable, change, tmp_path, fields, said):
+    change("config.json", **fields)
+    with pytest.raises(ArtifactError) as error:
+        tei.fill(open_source(changeable, None), tmp_path / "out")
+    assert said in str(error.value)
+    assert "config.json" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ([Tensor("joy", "tensor(float)", (None, 2))], "found outputs joy; expected logits"),
+        ([Tensor("logits", "tensor(float16)", (None, 28))], "logits: found tensor(float16)"),
+        ([Tensor("logits", "tensor(float)", (None, 27))], "logits: found tensor(float)[None, 27]"),
+    ],
+)
+def test_tei_refuses_other_outputs(artifact, tmp_path, outputs, said):
+    source = dataclasses.replace(open_source(artifact, None), outputs=outputs)
+    with pytest.raises(ArtifactError) as error:
+        tei.fill(source, tmp_path)
+    assert said in str(error.value)
+
+
+def test_triton_refuses_what_its_files_cannot_say(artifact, tmp_path):
+    source = open_source(artifact, None)
+    with pytest.raises(ArtifactError, match=r"labels\.txt has one a line"):
+        triton.fill(dataclasses.replace(source, labels=["a\nb", *source.labels[1:]]), tmp_path)
+    half = [Tensor("logits", "tensor(float16)", (None, 28))]
+    with pytest.raises(ArtifactError, match=r"logits: found tensor\(float16\); expected one of"):
+        triton.config(dataclasses.replace(source, outputs=half))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "docker"], "FORMAT: found 'docker'; expected one of tei, triton"),
+        (["--format", "tei", "--variant", "int4"], "variant: found 'int4'; expected one of fp32, int8"),
+    ],
+)
+def test_the_command_says_what_is_wrong_in_one_line(artifact, tmp_path, options, said):
+    found = command("package", artifact, tmp_path / "out", *options)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert said in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_artifact(tmp_path):
+    found = command("package", tmp_path, tmp_path / "out", "--format", "tei")
+    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert "manifest.json: cannot be read" in found.stderr
+
+
+def test_a_failure_leaves_the_package_of_before(changeable, change, tmp_path):
+    target = tmp_path / "out"
+    assert command("package", changeable, target, "--format", "tei").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
+    (changeable / "vocab.txt").unlink()
+    found = command("package", changeable, target, "--format", "tei")
+    assert found.returncode == 1
+    assert "out: cannot be written" in found.stderr
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact", "out"]

@@ -1,0 +1,26 @@
+"""The programs that `make test-native` built."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.consumers import expected, texts, variant  # noqa: F401
+
+NATIVE = ROOT / "build" / "native"
+SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Run a program of `build/native` on bytes; its result, whatever its exit status."""
+
+    def call(name: str, *arguments: object, given: bytes = b"") -> subprocess.CompletedProcess:
+        program = NATIVE / name
+        assert program.is_file(), f"{program}: not built; run the tests with `make test-native`"
+        command = [program, *map(str, arguments)]
+        return subprocess.run(command, input=given, capture_output=True, check=False, timeout=SECONDS)
+
+    return call
