@@ -85,17 +85,6 @@ export async function read(cache, { name, url, size, sha256 }, told, signal) {
   return received;
 }
 
-/** The same by the HTTP cache alone: the bytes, whether it `keeps` them, and whether it had them. */
-export async function download({ name, url, size, sha256 }, told, signal) {
-  told.begin(size, true);
-  const response = await request(url, name, { signal });
-  const bytes = await receive(response, name, size, told.progress);
-  await check(bytes, name, sha256);
-  const timing = performance.getEntriesByName(url).at(-1);
-  const cached = timing !== undefined && timing.transferSize < timing.encodedBodySize;
-  return { bytes, keeps: !/no-store/.test(response.headers.get("Cache-Control") ?? ""), cached };
-}
-
 /** The manifest of the artifact at `base`, a URL that ends in a slash. */
 export async function manifestOf(base) {
   const response = await request(new URL("manifest.json", base), "manifest.json", { cache: "no-cache" });

@@ -2,7 +2,7 @@
 import * as ort from "onnxruntime-web/wasm";
 import { open } from "../decide.mjs";
 import { explain } from "./failure.js";
-import { download, entry, manifestOf, read, store } from "./files.js";
+import { entry, manifestOf, read, store } from "./files.js";
 
 const MODEL = new URL("model/", self.location.href);
 const FIRST = "int8";
@@ -25,7 +25,7 @@ let loading = new AbortController();
 /** Adds up the progress of a variant's files. */
 function progress(variant) {
   const sum = { loaded: 0, total: 0, cached: true };
-  let last = 0;
+  let told = 0;
   const tell = () => self.postMessage({ type: "progress", variant, ...sum });
   return {
     sum,
@@ -36,40 +36,25 @@ function progress(variant) {
     },
     progress(bytes) {
       sum.loaded += bytes;
-      if (sum.loaded < sum.total && performance.now() - last < 50) return;
-      last = performance.now();
+      if (sum.loaded < sum.total && sum.loaded - told < sum.total / 100) return;
+      told = sum.loaded;
       tell();
     },
   };
 }
 
-/**
- * Have the runtime's WebAssembly in the HTTP cache, from where the runtime takes it: the browser keeps the
- * compiled code beside it. Where the host forbids to keep it, the runtime gets the bytes.
- */
-async function prepare(told, signal) {
-  const { wasm } = ort.env;
-  if (wasm.wasmPaths.wasm || wasm.wasmBinary) return;
-  const { bytes, keeps, cached } = await download(runtime, told, signal);
-  told.sum.cached &&= cached;
-  if (keeps) wasm.wasmPaths.wasm = runtime.url;
-  else wasm.wasmBinary = bytes;
-}
-
 /** Open a variant; the one before it answers until the new one's bytes are here: never both in memory. */
 async function opened({ file }, told, signal) {
-  const prepared = prepare(told, signal);
-  const decide = await open(
-    ort,
-    async (name) => {
-      const bytes = await read(cache, entry(manifest, MODEL, name), told, signal);
-      if (name !== file) return bytes;
-      await prepared;
-      if (!signal.aborted) await release();
-      return bytes;
-    },
-    file,
-  );
+  const { wasm } = ort.env;
+  const program = wasm.wasmBinary ?? read(cache, runtime, told, signal);
+  const bytesOf = async (name) => {
+    const bytes = await read(cache, entry(manifest, MODEL, name), told, signal);
+    if (name !== file) return bytes;
+    wasm.wasmBinary = await program;
+    if (!signal.aborted) await release();
+    return bytes;
+  };
+  const [decide] = await Promise.all([open(ort, bytesOf, file), program]);
   // The first run compiles: now, and not when someone waits for it.
   await decide(["warm"]);
   return decide;
@@ -96,6 +81,7 @@ async function load(asked) {
     self.postMessage({ type: "ready", variant, ms, cached: told.sum.cached, limit: decide.limit });
   } catch (error) {
     if (signal.aborted) return;
+    loading.abort();
     // The server's files may have changed since the manifest was read.
     manifest = null;
     fail(error, asked ?? FIRST);
