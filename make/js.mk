@@ -4,7 +4,7 @@
 NODE ?= node
 WEB := $(DIST)-web
 MODULES := node_modules/.installed
-JS_TEST = ARTIFACT=$(DIST) EXPECTED=$(BUILD)/js/expected.json PAGE=$(WEB) $(NODE) --test
+JS_TEST = ARTIFACT=$(DIST) EXPECTED=$(BUILD)/js/expected.json PAGE=$(WEB) $(NODE) --test --test-concurrency=1
 
 $(MODULES): package.json package-lock.json .npmrc
 	npm ci --loglevel=error
@@ -15,7 +15,7 @@ $(BUILD)/js/expected.json: package FORCE
 
 # A page to try the artifact, static files in dist/NAME-web.
 web: $(WEB)/index.html
-$(WEB)/index.html: $(DIST)/manifest.json $(MODULES) web/build.mjs web/decide.mjs $(wildcard web/*.* web/src/*.js)
+$(WEB)/index.html: $(DIST)/manifest.json $(MODULES) $(wildcard web/*.* web/src/*.* web/src/style/*.css)
 	@$(NODE) web/build.mjs $(DIST) $(WEB)
 	@du -sh $(WEB)
 

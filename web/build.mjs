@@ -1,12 +1,12 @@
 /** Build the page: `node web/build.mjs ARTIFACT OUT` makes a folder of static files around an artifact. */
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const RUNTIME = path.join(ROOT, "node_modules/onnxruntime-web/dist");
-const PAGE = ["index.html", "page.css", "icon.svg"];
+const PAGE = ["index.html", "icon.svg"];
 const GLUE = "ort-wasm-simd-threaded.mjs";
 const PROGRAM = "ort-wasm-simd-threaded.wasm";
 const SMALL = ["manifest.json", "config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
@@ -44,6 +44,7 @@ async function make(artifact, folder) {
     await cp(from, path.join(folder, to));
   };
   await bundle("page.js", "iife", path.join(folder, "page.js"));
+  await bundle("page.css", undefined, path.join(folder, "page.css"));
   await bundle("worker.js", "esm", path.join(folder, "worker.js"));
   for (const name of PAGE) await copy(path.join(ROOT, "web", name), name);
   for (const name of [GLUE, PROGRAM]) await copy(path.join(RUNTIME, name), `ort/${name}`);
@@ -55,7 +56,7 @@ async function make(artifact, folder) {
 const [artifact, out] = process.argv.slice(2).map((name) => path.resolve(name));
 await mkdir(path.dirname(out), { recursive: true });
 // Beside, then moved into place: a build that fails leaves the folder as it was.
-const made = await mkdtemp(`${out}.`);
+const made = `${out}.${process.pid}`;
 try {
   await make(artifact, made);
   await rm(out, { recursive: true, force: true });

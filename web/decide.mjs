@@ -16,10 +16,11 @@ export async function open(ort, read, graph = "onnx/model_quantized.onnx", optio
   // Cut as the tokenizer in Python cuts: the last token, [SEP], stays.
   const cut = (ids) => (ids.length > limit ? [...ids.slice(0, limit - 1), ids.at(-1)] : ids);
 
-  /** Every label of every text, in the artifact's order, and the text's token ids. */
+  /** Every label of every text, in the artifact's order, its token ids, and whether it was cut. */
   async function decide(texts) {
     if (texts.length === 0) return [];
-    const rows = texts.map((text) => cut(tokenizer.encode(text).ids));
+    const whole = texts.map((text) => tokenizer.encode(text).ids);
+    const rows = whole.map(cut);
     const shape = [rows.length, Math.max(...rows.map((ids) => ids.length))];
     const padded = rows.map((ids) => [...ids, ...Array(shape[1] - ids.length).fill(0)]);
     const masks = rows.map((ids) =>
@@ -36,8 +37,9 @@ export async function open(ort, read, graph = "onnx/model_quantized.onnx", optio
     });
     return rows.map((ids, row) => ({
       ids,
+      truncated: ids.length < whole[row].length,
       labels: labels.map((label, column) => answer(label, row * labels.length + column)),
     }));
   }
-  return Object.assign(decide, { limit, close: () => session.release() });
+  return Object.assign(decide, { close: () => session.release() });
 }

@@ -11,6 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from export import dataset
 from export.files import write_text
 from verify import reference, tokens
@@ -53,6 +55,9 @@ def _json(folder: Path, cache: Path) -> str:
         groups["go_emotions"] = every[:: len(every) // GO_EMOTIONS_TEXTS][:GO_EMOTIONS_TEXTS]
     texts = [text for group in groups.values() for text in group]
     ids = tokens.encode(folder / "tokenizer.json", texts)
+    whole = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    whole.no_truncation()
+    lengths = [len(encoding) for encoding in whole.encode_batch(texts)]
     variants = {}
     for name, file in FILES.items():
         answers = Graph(folder / file).run_batches(ids, 1)
@@ -67,6 +72,7 @@ def _json(folder: Path, cache: Path) -> str:
             "thresholds": stored.thresholds,
             "texts": texts,
             "ids": ids,
+            "truncated": [len(row) < length for row, length in zip(ids, lengths, strict=True)],
             "variants": variants,
         }
     )

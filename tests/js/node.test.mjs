@@ -29,7 +29,8 @@ for (const [variant, { file }] of Object.entries(expected.variants)) {
     const decide = await open(ort, read, file);
     const answers = [];
     for (const [row, text] of expected.texts.entries()) {
-      const [{ ids, labels }] = await decide([text]);
+      const [{ ids, labels, truncated }] = await decide([text]);
+      assert.equal(truncated, expected.truncated[row], text.slice(0, 60));
       assert.deepEqual(ids, expected.ids[row], text.slice(0, 60));
       assert.deepEqual(
         labels.map(({ label, threshold }) => [label, threshold]),

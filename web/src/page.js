@@ -1,15 +1,11 @@
 /** The page: what is typed goes to the worker, what it answers is shown. */
 import { facts, megabytes, milliseconds } from "./about.js";
 import { bars, decidedOf } from "./bars.js";
+import { unfit } from "./unfit.js";
+import { announce, element, made, verdict } from "./view.js";
 
-const ANNOUNCE_AFTER_MS = 900;
-// The least module with a vector instruction: v128.const, then drop.
-const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12];
-
-const element = (id) => document.getElementById(id);
-const state = { variant: null, ready: null, manifest: null, show: null, asking: false, asked: null };
+const state = { variant: null, ready: null, manifest: null, show: null, asking: false };
 let worker;
-let announcing;
 
 function fail(text, runs = null) {
   element("failure-text").textContent = text;
@@ -22,51 +18,23 @@ function fail(text, runs = null) {
   if (!state.ready) verdict("The model is not running.");
 }
 
-function announce(text) {
-  clearTimeout(announcing);
-  announcing = setTimeout(() => {
-    if (element("announcer").textContent !== text) element("announcer").textContent = text;
-  }, ANNOUNCE_AFTER_MS);
-}
-
-function verdict(sentence, chips = []) {
-  const made = chips.map(({ label, probability }) => {
-    const chip = document.createElement("span");
-    chip.className = "chip";
-    chip.textContent = label;
-    const value = document.createElement("small");
-    value.textContent = ` ${probability.toFixed(2)}`;
-    chip.append(value);
-    return chip;
-  });
-  if (!chips.length) {
-    const none = document.createElement("span");
-    none.className = "none";
-    none.textContent = sentence;
-    made.push(none);
-  }
-  element("verdict").replaceChildren(...made);
-}
-
 /** Ask for what stands in the field; while an answer is on its way, only the latest text waits. */
 function ask() {
   const text = element("text").value;
   if (!state.ready || state.asking) return;
   if (!text.trim()) return clear();
   state.asking = true;
-  state.asked = text;
   worker.postMessage({ type: "ask", text });
 }
 
 function clear() {
-  state.asked = "";
   document.body.classList.add("idle");
   verdict("Write something, or take an example.");
   element("measure").textContent = "";
   announce("");
 }
 
-function answered({ text, ids, labels, ms, variant }) {
+function answered({ text, ids, truncated, labels, ms, variant }) {
   state.asking = false;
   const now = element("text").value;
   if (now.trim()) {
@@ -74,7 +42,7 @@ function answered({ text, ids, labels, ms, variant }) {
     state.show(labels);
     const decided = decidedOf(labels);
     verdict("No emotion reaches its threshold.", decided);
-    const cut = ids.length === state.ready.limit ? `, cut at ${state.ready.limit}` : "";
+    const cut = truncated ? ", cut there" : "";
     element("measure").textContent = `${ids.length} tokens${cut} · ${milliseconds(ms)} · ${variant}`;
     announce(decided.length ? decided.map(({ label }) => label).join(", ") : "no emotion");
   }
@@ -85,15 +53,10 @@ function choices(manifest) {
   const fieldset = element("choices");
   if (fieldset.children.length) return;
   for (const { name, file } of manifest.variants.toSorted((a, b) => (a.name > b.name ? -1 : 1))) {
-    const label = document.createElement("label");
-    const radio = Object.assign(document.createElement("input"), {
-      type: "radio",
-      name: "variant",
-      value: name,
-    });
-    const size = document.createElement("small");
-    size.textContent = megabytes(manifest.files[file].size);
-    label.append(radio, Object.assign(document.createElement("span"), { textContent: name }), size);
+    const radio = made("input", { type: "radio", name: "variant", value: name });
+    const size = made("small", { textContent: megabytes(manifest.files[file].size) });
+    const label = made("label", {});
+    label.append(radio, made("span", { textContent: name }), size);
     radio.addEventListener("change", () => load(name));
     fieldset.append(label);
   }
@@ -136,31 +99,16 @@ function progress({ variant, loaded, total, cached }) {
 function ready(message) {
   state.ready = message;
   element("loading").hidden = true;
-  const list = facts(state.manifest, message.variant, state).flatMap(([term, text]) => {
-    const [name, value] = [document.createElement("dt"), document.createElement("dd")];
-    name.textContent = term;
-    value.textContent = text;
-    return [name, value];
-  });
+  const list = facts(state.manifest, message.variant, state).flatMap(([term, text]) => [
+    made("dt", { textContent: term }),
+    made("dd", { textContent: text }),
+  ]);
   element("facts").replaceChildren(...list);
   element("about").hidden = false;
   announce(`${message.variant} is ready`);
   state.asking = false;
   if (element("text").value.trim()) ask();
   else clear();
-}
-
-function unfit() {
-  if (location.protocol === "file:") {
-    return "This page must come from a web server. In its folder, run: python3 -m http.server";
-  }
-  if (typeof WebAssembly !== "object" || !WebAssembly.validate) {
-    return "This browser has no WebAssembly, or it is turned off: the model cannot run here.";
-  }
-  if (!WebAssembly.validate(new Uint8Array([...SIMD, ...Array(16).fill(0), 26, 11]))) {
-    return "This browser's WebAssembly has no vector instructions: a newer browser is needed.";
-  }
-  return null;
 }
 
 function start() {

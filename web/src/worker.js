@@ -78,7 +78,7 @@ async function load(asked) {
     if (signal.aborted) return void decide.close();
     active = { variant, decide };
     const ms = performance.now() - started;
-    self.postMessage({ type: "ready", variant, ms, cached: told.sum.cached, limit: decide.limit });
+    self.postMessage({ type: "ready", variant, ms, cached: told.sum.cached });
   } catch (error) {
     if (signal.aborted) return;
     loading.abort();
@@ -99,8 +99,8 @@ async function answer(text) {
   const { variant, decide } = active;
   try {
     const started = performance.now();
-    const [{ ids, labels }] = await decide([text]);
-    self.postMessage({ type: "answer", variant, text, ids, labels, ms: performance.now() - started });
+    const [found] = await decide([text]);
+    self.postMessage({ type: "answer", variant, text, ...found, ms: performance.now() - started });
   } catch (error) {
     fail(error, variant);
   }
