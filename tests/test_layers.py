@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 import sys
 
 import pytest
@@ -34,6 +36,15 @@ DELIVER_LIBRARIES = {"httpx2", "huggingface_hub", "jinja2"}
 # onnxruntime in graphs/: only to calibrate and to judge, and for the dynamic peer; onnxsim brings its own.
 ONNXRUNTIME_IN_GRAPHS = {"graphs/calibrate.py", "graphs/dynamic.py", "graphs/judge.py"}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+
+# What JavaScript may import by name; the page's parts import each other only.
+SCRIPTS = sorted(path for pattern in ("*.*js", "src/*.js") for path in (ROOT / "web").glob(pattern))
+SCRIPTS_MAY_IMPORT = {
+    "web/build.mjs": {"esbuild"},
+    "web/decide.mjs": {"@huggingface/tokenizers"},
+    "web/src/worker.js": {"onnxruntime-web/wasm", "../decide.mjs"},
+}
+JAVASCRIPT = SCRIPTS + sorted((ROOT / "tests" / "js").rglob("*.mjs")) + sorted((ROOT / "web").rglob("*.css"))
 
 
 def imports(path):
@@ -116,3 +127,29 @@ def test_package_inits_import_nothing():
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_files_are_short(path):
     assert len(path.read_text("utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_scripts_import_little(path):
+    found = set(re.findall(r'(?:from|import) "([^"]+)"', path.read_text("utf-8")))
+    beside = {name for name in found if name.startswith("./") and (path.parent / name).is_file()}
+    assert {name for name in found - beside if not name.startswith("node:")} <= SCRIPTS_MAY_IMPORT.get(
+        relative(path), set()
+    )
+    if path.parent.name == "src":
+        assert not any(name.startswith("node:") for name in found)
+
+
+@pytest.mark.parametrize("path", JAVASCRIPT, ids=relative)
+def test_scripts_and_styles_are_short(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 200
+
+
+def test_javascript_names_no_other_host_and_pins_exactly():
+    for path in [*JAVASCRIPT, *(ROOT / "web").glob("*.html")]:
+        assert not re.findall(r"https?://(?!127\.0\.0\.1|localhost)", path.read_text("utf-8")), path
+    assert '"resolved"' not in (ROOT / "package-lock.json").read_text("utf-8")
+    project = json.loads((ROOT / "package.json").read_text("utf-8"))
+    versions = [*project["dependencies"].values(), *project["devDependencies"].values()]
+    assert len(versions) >= 8
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions)

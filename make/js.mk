@@ -1,0 +1,32 @@
+# JavaScript: decisions in Node, and the page. The tests install what they need from package-lock.json.
+.PHONY: test-js web test-web bench-web lint-js
+
+NODE ?= node
+WEB := $(DIST)-web
+MODULES := node_modules/.installed
+JS_TEST = ARTIFACT=$(DIST) EXPECTED=$(BUILD)/js/expected.json PAGE=$(WEB) $(NODE) --test --test-concurrency=1
+
+$(MODULES): package.json package-lock.json .npmrc
+	npm ci --loglevel=error
+	@touch $@
+# Always anew: the data set may have come since.
+$(BUILD)/js/expected.json: package FORCE
+	@$(PY) -m tests.js.expected $(DIST) $(BUILD)
+
+# A page to try the artifact, static files in dist/NAME-web.
+web: $(WEB)/index.html
+$(WEB)/index.html: $(DIST)/manifest.json $(MODULES) $(wildcard web/*.* web/src/*.* web/src/style/*.css)
+	@$(NODE) web/build.mjs $(DIST) $(WEB)
+	@du -sh $(WEB)
+
+lint-js: $(MODULES)
+	node_modules/.bin/biome check --error-on-warnings
+test-js: lint-js $(BUILD)/js/expected.json
+	$(JS_TEST) tests/js/*.test.mjs
+# Debian's Chromium, where it is missing and can be installed; CHROMIUM= names another.
+test-web: web $(BUILD)/js/expected.json
+	@tests/js/chromium.sh
+	$(JS_TEST) tests/js/browser/*.test.mjs
+bench-web: web
+	@tests/js/chromium.sh
+	@$(NODE) tests/js/browser/measure.mjs $(WEB)

@@ -1,0 +1,108 @@
+/** The page by use: type, read, switch, come back, with threads and without. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { assertShows, PAGE, ROW, ready, SHOTS, TEXT, type, visit } from "./visit.mjs";
+
+test("what is typed is answered as Python answers it, in both variants", () =>
+  visit(async ({ page, url }) => {
+    await page.goto(url);
+    await ready(page);
+    assert.match(await page.textContent("#verdict"), /Write something/);
+    await type(page, TEXT);
+    await assertShows(page, "int8", ROW);
+    assert.match(await page.textContent(".chip"), /^love \d\.\d\d$/);
+    assert.match(await page.textContent("#measure"), /^\d+ tokens · [\d.]+ ms · int8$/);
+    await page.check("[value=fp32]");
+    await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("fp32"));
+    await page.waitForTimeout(500);
+    await assertShows(page, "fp32", ROW);
+    await page.click("summary");
+    assert.match(await page.textContent("#facts"), /minilm-l6-go-emotions, fp32.*90\.7 MB/s);
+    await page.fill("#text", " ");
+    assert.match(await page.textContent("#verdict"), /Write something/);
+    assert.equal(await page.textContent("#measure"), "");
+  }));
+
+test("an example is one press away, and a text beyond the limit says that it was cut", () =>
+  visit(async ({ page, url }) => {
+    await page.goto(url);
+    await ready(page);
+    await page.click("text=I miss her so much.");
+    await page.waitForSelector(".chip >> text=sadness");
+    await page.fill("#text", "word ".repeat(700));
+    await page.waitForFunction(() =>
+      document.querySelector("#measure").textContent.includes("512 tokens, cut there"),
+    );
+  }));
+
+test("the second load takes the model from the cache", () =>
+  visit(async ({ page, context, server, url }) => {
+    await page.goto(url);
+    await ready(page);
+    assert.match(await page.textContent("#facts"), /from the server/);
+    const large = () =>
+      server.requests.filter(
+        ({ url: asked, status }) => status === 200 && /\.(onnx|wasm)$|tokenizer\.json$/.test(asked),
+      );
+    assert.equal(large().length, 3);
+    const again = await context.newPage();
+    await again.goto(url);
+    await ready(again);
+    await again.fill("#text", TEXT);
+    await again.waitForSelector(".chip >> text=love");
+    assert.match(await again.textContent("#facts"), /from this browser's cache/);
+    assert.equal(large().length, 3);
+  }));
+
+test("progress is shown in bytes while the model comes", async () => {
+  // Held back until the test has looked.
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  const slow = (asked, response) => {
+    if (!asked.endsWith("model_quantized.onnx")) return false;
+    readFile(path.join(PAGE, "model/onnx/model_quantized.onnx")).then(async (bytes) => {
+      response.writeHead(200, { "Content-Length": bytes.length });
+      response.write(bytes.subarray(0, bytes.length / 2));
+      await held;
+      response.end(bytes.subarray(bytes.length / 2));
+    });
+    return true;
+  };
+  await visit(
+    async ({ page, url }) => {
+      await page.goto(url);
+      await page.waitForFunction(() =>
+        /Downloading int8: \d+\.\d MB of \d+\.\d MB/.test(
+          document.querySelector("#loading-text").textContent,
+        ),
+      );
+      await page.waitForFunction(() => document.querySelector("#progress").position > 0.5);
+      assert.ok((await page.evaluate(() => document.querySelector("#progress").position)) < 1);
+      await page.screenshot({ path: path.join(SHOTS, "loading.png") });
+      release();
+      await ready(page);
+    },
+    { host: { intercept: slow } },
+  );
+});
+
+for (const isolated of [false, true]) {
+  test(`${isolated ? "with" : "without"} COOP and COEP it runs in ${isolated ? "threads" : "one thread"}`, () =>
+    visit(
+      async ({ page, url }) => {
+        await page.goto(url);
+        await ready(page);
+        assert.equal(await page.evaluate(() => crossOriginIsolated), isolated);
+        const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+        const threads = isolated ? Math.min(4, cores) : 1;
+        assert.match(await page.textContent("#facts"), new RegExp(`${threads} threads?`));
+        await type(page, TEXT);
+        await assertShows(page, "int8", ROW);
+      },
+      { host: { isolated } },
+    ));
+}

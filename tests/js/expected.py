@@ -1,0 +1,83 @@
+"""What onnxruntime in Python says of the texts that the JavaScript tests compare on.
+
+`python -m tests.js.expected ARTIFACT BUILD` writes `BUILD/js/expected.json`: the stored reference's
+texts, these hostile ones, and 500 of GoEmotions test where the data set is at hand. Each text alone;
+float32 as the shortest exact decimals.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from export import dataset
+from export.files import write_text
+from verify import reference, tokens
+from verify.session import Graph
+
+GO_EMOTIONS_TEXTS = 500
+FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
+# Written before any tokenizer was tried on them.
+HOSTILE = [
+    "\x00",
+    "nul\x00inside",
+    "tabs\tand\r\nlines\x0b\x0c\x85\u2028\u2029",
+    "bell\x07 escape\x1b[0m delete\x7f",
+    "zero\u200bwidth\u200djoiner\ufeff",
+    "cafe\u0301 café naïve nai\u0308ve Å \u212b",
+    "İstanbul ıssız ẞ ß ﬁne Ǆ ǅ",
+    "한국어 \u1112\u1161\u11ab 日本語 中文。",
+    "[SEP] typed [CLS] in [MASK] a [PAD] text [UNK]",
+    "[sep] [Mask]",
+    "phone🤣great 👩‍👩‍👧 🇳🇴 ✊🏽 ❤️",
+    "a≠b ½ ² ™ … “quotes” ‘single’ —dash",
+    "\u202cpop\u202e right to left עברית العربية",
+    "##ing ##",
+    "x" * 100,
+    "x" * 101,
+    "happy " * 2000,
+    "$%^&*`~|<>+=",
+    "\u0915\u094d\u0937 \u0e01\u0e33 \u0bcd",
+    "\U0001d5d4\U0001d5ef\U0001d5f6 \U00020000 \U000e0001",
+    "   ",
+    "\u00ad soft\u00adhyphen \u3000 wide",
+]
+
+
+def _json(folder: Path, cache: Path) -> str:
+    stored = reference.read(folder / "reference.npz")
+    groups = {"reference": stored.texts, "hostile": HOSTILE}
+    if dataset.present("test", cache):
+        every = dataset.read("test", cache).texts
+        groups["go_emotions"] = every[:: len(every) // GO_EMOTIONS_TEXTS][:GO_EMOTIONS_TEXTS]
+    texts = [text for group in groups.values() for text in group]
+    ids = tokens.encode(folder / "tokenizer.json", texts)
+    whole = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    whole.no_truncation()
+    lengths = [len(encoding) for encoding in whole.encode_batch(texts)]
+    variants = {}
+    for name, file in FILES.items():
+        answers = Graph(folder / file).run_batches(ids, 1)
+        # str() of a float32 is the shortest decimal that reads back as the same float32.
+        rows = [[float(str(value)) for value in row] for row in answers.probabilities]
+        decisions = answers.predictions.astype(int).tolist()
+        variants[name] = {"file": file, "probabilities": rows, "decisions": decisions}
+    return json.dumps(
+        {
+            "groups": {name: len(group) for name, group in groups.items()},
+            "labels": stored.labels,
+            "thresholds": stored.thresholds,
+            "texts": texts,
+            "ids": ids,
+            "truncated": [len(row) < length for row, length in zip(ids, lengths, strict=True)],
+            "variants": variants,
+        }
+    )
+
+
+if __name__ == "__main__":
+    artifact, build = Path(sys.argv[1]), Path(sys.argv[2])
+    write_text(build / "js" / "expected.json", _json(artifact, build / "go_emotions"))

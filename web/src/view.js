@@ -1,0 +1,28 @@
+/** The page's words: the verdict, and what a screen reader is told. */
+
+const ANNOUNCE_AFTER_MS = 900;
+let announcing;
+
+export const element = (id) => document.getElementById(id);
+
+/** A new element; `fields` are properties of it. */
+export const made = (tag, fields) => Object.assign(document.createElement(tag), fields);
+
+/** Tell a screen reader, once it stands for a moment. */
+export function announce(text) {
+  clearTimeout(announcing);
+  announcing = setTimeout(() => {
+    if (element("announcer").textContent !== text) element("announcer").textContent = text;
+  }, ANNOUNCE_AFTER_MS);
+}
+
+/** Show the decided labels, or `sentence` where there are none. */
+export function verdict(sentence, chips = []) {
+  const shown = chips.map(({ label, probability }) => {
+    const chip = made("span", { className: "chip", textContent: label });
+    chip.append(made("small", { textContent: ` ${probability.toFixed(2)}` }));
+    return chip;
+  });
+  const none = made("span", { className: "none", textContent: sentence });
+  element("verdict").replaceChildren(...(chips.length ? shown : [none]));
+}
