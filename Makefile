@@ -30,9 +30,24 @@ PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(
 VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
+# One make at a time in build/NAME: it starts again under a lock that it and its children hold.
+LOCK := $(BUILD)/.lock
+UNLOCKED := audit bitflips clean lint lock score sign
+GOALS := $(or $(MAKECMDGOALS),artifact)
+# Of -n and -q, which write nothing.
+DRY := $(foreach flag,n q,$(findstring $(flag),$(filter-out ---%,$(firstword -$(MAKEFLAGS)))))
+ifeq ($(strip $(DRY) $(filter $(LOCK),$(HELD)) $(if $(filter-out $(UNLOCKED),$(GOALS)),,unlocked)),)
+.PHONY: $(GOALS) locked
+$(GOALS): locked ; @:
+locked:
+	+@$(PYTHON) -m export.lock $(LOCK) $(MAKE) --no-print-directory HELD=$(LOCK) $(GOALS)
+else
+
 .PHONY: artifact export reference merge pack simplify quantize search verify package head evaluate \
         thresholds parity-test-split score clean FORCE
 .DELETE_ON_ERROR:
+# Stopped by a signal, make would delete it from a folder that is whole.
+.PRECIOUS: $(DIST)/manifest.json
 
 artifact: package
 	@$(PY) -m verify summary $(DIST)
@@ -45,9 +60,10 @@ verify: $(BUILD)/parity.json
 package: $(DIST)/manifest.json
 
 $(VENV): requirements.txt
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	$(PYTHON) -m export.environment .venv $<
+# Environments of their own: .venv-ray and others.
+.venv-%/installed: requirements-%.txt
+	$(PYTHON) -m export.environment $(@D) $<
 
 # Changes only when ENCODER= or HEAD= do.
 $(BUILD)/overrides: FORCE
@@ -115,3 +131,5 @@ clean:
 	rm -rf build dist
 
 include $(sort $(wildcard make/*.mk))
+
+endif

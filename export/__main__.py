@@ -34,7 +34,7 @@ def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
         with replacing(target) as temporary:
             torch_encoder.export(torch_encoder.load(source.folder), info, temporary)
             write_text(build_folder / "encoder.json", info.to_json())
-        dependencies(target, [source.folder / name for name in info.sha256])
+            dependencies(target, [source.folder / name for name in info.sha256])
         console.print(
             f"  export   encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; "
             f"from {info.source}"
@@ -51,9 +51,8 @@ def head(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
         info = EncoderInfo.read(build_folder / "encoder.json")
         source = source_of(recipe_folder, loaded.head.source, "HEAD")
         found = published_head.read(source, loaded.head, loaded.labels.names, info.features)
+        dependencies(build_folder / "head.json", [source.folder / name for name in found.info.sha256])
         published_head.write(found, build_folder)
-        target = build_folder / "head.json"
-        dependencies(target, [source.folder / name for name in found.info.sha256])
         error = found.info.fold_error
         proof = "" if error is None else f", largest probability error {error:.1e}"
         console.print(f"  export   head       {found.info.kind}: {found.info.reason}{proof}")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from export import checkpoint, recipe, sources
 from export.contract import ToolchainError
+from export.files import write_text
 from export.info import EncoderInfo
 
 RecipeFolder = Annotated[Path, typer.Argument(help="folder with recipe.toml")]
@@ -56,8 +57,11 @@ def open_encoder(folder: Path) -> tuple[recipe.Recipe, sources.Source, EncoderIn
 
 
 def dependencies(target: Path, files: list[Path]) -> None:
-    """Write a make rule: `target` is out of date when one of `files` changes."""
+    """Write a make rule: `target` is out of date when one of `files` changes.
+
+    Before `target` itself: one without its rule would not be built again when a source changes.
+    """
     escaped = [str(path.resolve()).replace("$", "$$").replace(" ", "\\ ") for path in files]
     # An empty rule for each file, so that one that vanished is no error (as cc -MP does).
     rules = [f"{target}: {' '.join(escaped)}", *(f"{path}:" for path in escaped)]
-    target.with_suffix(target.suffix + ".d").write_text("\n".join(rules) + "\n", "utf-8")
+    write_text(target.with_suffix(target.suffix + ".d"), "\n".join(rules) + "\n")

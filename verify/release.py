@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from export import lock, swap
 from export.contract import TOOLCHAIN_VERSION, VARIANT_FILES, ArtifactError, GateError
 from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
@@ -173,20 +173,7 @@ def release(build: Build, target: Path) -> None:
     """
     described = _describe(build)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        with lock.held(target.with_name(f".{target.name}.lock")), swap.replacing_folder(target) as fresh:
+            _fill(build, described, fresh)
     except OSError as error:
-        raise ArtifactError(f"{target}: cannot be written: {error.strerror}") from error
-    fresh, old = beside / "new", beside / "old"
-    try:
-        fresh.mkdir()
-        _fill(build, described, fresh)
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-    except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise ArtifactError(f"{target}: cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        raise ArtifactError(f"{target}: cannot be written: {error.strerror or error}") from error
