@@ -15,7 +15,7 @@ from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
-from verify import artifact, card, parity, report
+from verify import artifact, card, parity, report, sbom, seal
 from verify.artifact import MANIFEST_FILE, REFERENCE_FILE
 
 PARITY_FILE = "parity.json"
@@ -157,11 +157,11 @@ def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
         shutil.copyfile(build.graph(name), target)
     shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
     (folder / "README.md").write_text(_card(build, described), "utf-8")
+    (folder / sbom.SBOM_FILE).write_text(sbom.render(described, artifact.files(folder)), "utf-8")
     page = report.render(described, artifact.files(folder), build.folder)
     (folder / report.REPORT_FILE).write_text(page, "utf-8")
     manifest = {**described, "files": artifact.files(folder)}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / MANIFEST_FILE).write_text(text, "utf-8")
+    (folder / MANIFEST_FILE).write_text(seal.sealed(manifest), "utf-8")
 
 
 def release(build: Build, target: Path) -> None:
