@@ -100,11 +100,9 @@ def compared_with(path: Path, output: str) -> NDArray[np.float32]:
         ArtifactError: the file is not a graph, or has no such node or constant.
     """
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            data = memoryview(mapped)
-            try:
-                return _compared_with(data, output).copy()
-            finally:
-                data.release()
-    except (OSError, ValueError, IndexError, BufferError) as error:
+        with path.open("rb") as file:
+            # Not closed by hand: the views on it are, with the last of them.
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _compared_with(memoryview(mapped), output).copy()
+    except (OSError, ValueError, IndexError) as error:
         raise ArtifactError(f"{path}: its constants cannot be read: {error}") from error

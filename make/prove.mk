@@ -1,0 +1,18 @@
+# Proofs: of an artifact's every byte, of builds that are interrupted, of what is installed.
+.PHONY: verify-artifact bitflips sign test-kill lock audit
+
+ARTIFACT ?= $(DIST)
+N ?= 1000
+
+# make verify-artifact [PUBLIC_KEY=FILE]; a signature needs the environment that `make sign` makes.
+verify-artifact: package $(if $(PUBLIC_KEY),.venv-sign/installed)
+	@$(if $(PUBLIC_KEY),.venv-sign/bin/python,$(PY)) -m verify artifact $(ARTIFACT) \
+	  $(if $(PUBLIC_KEY),--public-key '$(PUBLIC_KEY)')
+bitflips: | $(VENV)
+	@$(PY) -m verify.bitflips $(ARTIFACT) -n $(N)
+# make sign KEY=FILE: an elliptic-curve private key, PEM.
+sign: .venv-sign/installed
+	@.venv-sign/bin/python -m verify sign $(ARTIFACT) --key '$(KEY)'
+# KILLS= and SEED= choose the random moments.
+test-kill: $(VENV)
+	$(PY) -m pytest tests/test_kill.py -m kill -s
