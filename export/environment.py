@@ -6,6 +6,7 @@ so an interrupted pip is known by its absence, and begun again from nothing. Sta
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -13,13 +14,37 @@ from pathlib import Path
 
 from export import lock
 from export.contract import ToolchainError
+from export.lockfiles import CUDA
 
 _STAMP = "installed"
-_PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r")
+_PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
 
 
 def _finished(stamp: Path, listed: Path) -> bool:
     return stamp.is_file() and stamp.stat().st_mtime >= listed.stat().st_mtime
+
+
+def attempts(listed: Path) -> list[list[Path]]:
+    """Return the lock files to install from, and where that fails, from what else.
+
+    Which build of torch pip takes is not known before: the CPU one where the user's pip finds it, else, on
+    Linux, PyPI's, which needs the CUDA packages.
+    """
+    cuda = listed.with_name(CUDA)
+    has_torch = re.search(r"^torch==", listed.read_text("utf-8"), re.MULTILINE)
+    return [[listed], [listed, cuda]] if has_torch and cuda.is_file() else [[listed]]
+
+
+def _install(python: Path, listed: Path) -> int:
+    code = 0
+    for files in attempts(listed):
+        command = [str(python), *_PIP, *(part for file in files for part in ("-r", str(file)))]
+        found = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+        code = found.returncode
+        if code == 0:
+            break
+        print(found.stderr, end="", file=sys.stderr)
+    return code
 
 
 def make(folder: Path, listed: Path) -> int:
@@ -35,8 +60,7 @@ def make(folder: Path, listed: Path) -> int:
             return 0
         venv.create(folder, clear=not stamp.is_file(), with_pip=True, symlinks=True)
         stamp.unlink(missing_ok=True)
-        command = [str(folder / "bin" / "python"), *_PIP, str(listed)]
-        code = subprocess.run(command, check=False).returncode
+        code = _install(folder / "bin" / "python", listed)
         if code == 0:
             stamp.touch()
     return code

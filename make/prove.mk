@@ -16,3 +16,9 @@ sign: .venv-sign/installed
 # KILLS= and SEED= choose the random moments.
 test-kill: $(VENV)
 	$(PY) -m pytest tests/test_kill.py -m kill -s
+# Pins all that is installed, by hash. --require-hashes refuses what is not listed.
+lock: .venv-lock/installed
+	@$(PYTHON) -m export.lockfiles .venv-lock/bin/uv
+audit: .venv-audit/installed
+	@for listed in requirements*.txt; do echo "  audit    $$listed"; \
+	  .venv-audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off -r $$listed || exit 1; done

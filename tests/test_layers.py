@@ -27,6 +27,7 @@ STDLIB_ONLY = (
     "export/files.py",
     "export/info.py",
     "export/lock.py",
+    "export/lockfiles.py",
     "export/protocol.py",
     "export/swap.py",
 )
