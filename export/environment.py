@@ -6,7 +6,6 @@ so an interrupted pip is known by its absence, and begun again from nothing. Sta
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import venv
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from export import lock
 from export.contract import ToolchainError
-from export.lockfiles import CUDA
+from export.lockfiles import NEEDS_TORCH, TORCH_CPU, TORCH_CUDA
 
 _STAMP = "installed"
 _PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
@@ -30,20 +29,20 @@ def attempts(listed: Path) -> list[list[Path]]:
     Which build of torch pip takes is not known before: the CPU one where the user's pip finds it, else, on
     Linux, PyPI's, which needs the CUDA packages.
     """
-    cuda = listed.with_name(CUDA)
-    has_torch = re.search(r"^torch==", listed.read_text("utf-8"), re.MULTILINE)
-    return [[listed], [listed, cuda]] if has_torch and cuda.is_file() else [[listed]]
+    if NEEDS_TORCH not in listed.read_text("utf-8"):
+        return [[listed]]
+    return [[listed, listed.with_name(name)] for name in (TORCH_CPU, TORCH_CUDA)]
 
 
 def _install(python: Path, listed: Path) -> int:
-    code = 0
+    code, said = 0, ""
     for files in attempts(listed):
         command = [str(python), *_PIP, *(part for file in files for part in ("-r", str(file)))]
         found = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
-        code = found.returncode
+        code, said = found.returncode, f"{said}{found.stderr}"
         if code == 0:
-            break
-        print(found.stderr, end="", file=sys.stderr)
+            return 0
+    print(said, end="", file=sys.stderr)
     return code
 
 

@@ -13,6 +13,7 @@ PACKAGES = ("export", "graphs", "score", "verify")
 FLOOR = {
     "export.contract",
     "export.dataset",
+    "export.environment",
     "export.files",
     "export.info",
     "export.lock",

@@ -35,8 +35,8 @@ def test_every_target_it_names_exists():
 
 
 def test_every_pin_of_the_build_is_in_the_lock():
-    entries = lockfiles.entries((ROOT / "requirements.txt").read_text("utf-8"))
-    locked = {re.split(r"[ ;]", entry)[0] for entry in entries}
+    files = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", lockfiles.TORCH_CPU)]
+    locked = {re.split(r"[ ;]", entry)[0] for text in files for entry in lockfiles.entries(text)}
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     pins = re.findall(r'"([A-Za-z0-9_-]+)(?:\[[a-z-]+\])?(==[0-9.]+)"', project)
     pins = {name.lower().replace("_", "-") + version for name, version in pins if name != "ray"}
