@@ -46,7 +46,7 @@ class Question:
         return self.revision is not None and not _COMMIT.fullmatch(self.revision)
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """A downloaded file that is not the hub's."""
 
 
@@ -61,7 +61,7 @@ def _busy(error: Exception) -> float | None:
         stated = error.response.headers.get("Retry-After", "0")
         return min(float(stated), _LONGEST_WAIT_SECONDS) if stated.isdigit() else 0.0
     # OSError: huggingface_hub's own word for a file of another length.
-    return 0.0 if isinstance(error, TransportError | OSError | _Damaged) else None
+    return 0.0 if isinstance(error, TransportError | OSError | _DamagedError) else None
 
 
 def _patiently(call: Callable[[], _T], gives_up_on: tuple[type[Exception], ...] = ()) -> _T:
@@ -133,7 +133,7 @@ def _download(question: Question) -> Path:
     """Download once, and compare with what the hub lists at that commit."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.hf_api import RepoFile
-    from huggingface_hub.utils import filter_repo_objects
+    from huggingface_hub.utils._paths import filter_repo_objects
 
     # By the revision's name, not its commit: the cache remembers it only so.
     folder = Path(snapshot_download(question.repository, revision=question.revision, allow_patterns=PATTERNS))
@@ -143,7 +143,7 @@ def _download(question: Question) -> Path:
     damaged = sorted(name for name in wanted if not _is_the_hubs(folder / name, files[name]))
     if damaged:
         discard(folder / name for name in damaged)
-        raise _Damaged(f"{damaged[0]}: not the file that the hub lists, by size or hash")
+        raise _DamagedError(f"{damaged[0]}: not the file that the hub lists, by size or hash")
     return folder
 
 
@@ -167,7 +167,7 @@ def fetch(question: Question, *, reachable: bool) -> Path:
             local_files_only=True,
         )
         return Path(found)
-    except _Damaged as error:
+    except _DamagedError as error:
         times = len(_WAITS_SECONDS) + 1
         raise SourceError(f"{question.spec}: {error}, {times} times; {question.hint}") from error
     except HfHubHTTPError as error:

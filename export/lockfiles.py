@@ -85,10 +85,11 @@ def _linux_builds(uv: str, pin: str) -> set[str]:
 
 
 def _resolve(uv: str, sources: Sequence[str], target: Path) -> list[str]:
-    # All of what is pinned, so that what was split off is preferred again, too.
-    kept = [path.read_text("utf-8") for path in (target, target.with_name(TORCH_CUDA)) if path.is_file()]
+    # uv keeps versions and hashes that are pinned; of torch all hashes are wanted, not those of one file.
+    pinned = [path.read_text("utf-8") for path in (target, target.with_name(TORCH_CUDA)) if path.is_file()]
+    kept = [entry for text in pinned for entry in entries(text) if not _TORCH.match(entry)]
     scratch = target.with_suffix(".lock.tmp")
-    scratch.write_text("".join(kept), "utf-8")
+    scratch.write_text(joined(kept), "utf-8")
     try:
         subprocess.run([uv, *_COMPILE, *_OPTIONS, *sources, "-o", str(scratch)], check=True)
         return list(entries(scratch.read_text("utf-8")))
@@ -124,9 +125,9 @@ def write(uv: str, folder: Path) -> list[Path]:
         cudas |= set(cuda)
     if len(torches) != 1:
         raise ValueError(f"torch: found {sorted(torches)}, expected one version in all lock files")
-    (torch,) = torches
-    pin = torch.split(" ")[0]
-    cpu, gpu = builds(torch, _linux_builds(uv, pin), tables["lockfiles"]["cpu-builds"].get(pin, []))
+    (entry,) = torches
+    pin = entry.split(" ")[0]
+    cpu, gpu = builds(entry, _linux_builds(uv, pin), tables["lockfiles"]["cpu-builds"].get(pin, []))
     (folder / TORCH_CPU).write_text(_HEAD + joined([cpu]), "utf-8")
     (folder / TORCH_CUDA).write_text(_HEAD + joined([gpu, *sorted(cudas)]), "utf-8")
     return [*jobs, folder / TORCH_CPU, folder / TORCH_CUDA]

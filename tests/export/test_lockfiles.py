@@ -69,5 +69,6 @@ def test_an_environment_with_torch_takes_its_cpu_build_or_else_cudas():
     assert environment.attempts(ray) == [[ray]]
     cpu, cuda = ((ROOT / name).read_text("utf-8") for name in (lockfiles.TORCH_CPU, lockfiles.TORCH_CUDA))
     hashes = [set(re.findall("[0-9a-f]{64}", next(lockfiles.entries(text)))) for text in (cpu, cuda)]
-    assert all(hashes)
+    # One CPU build that is on no index, macOS and Windows; Linux on two architectures.
+    assert len(hashes[0]) > len(hashes[1]) >= 8
     assert not hashes[0] & hashes[1]
