@@ -73,8 +73,8 @@ $(BUILD)/overrides: FORCE
 # Rules of `python -m export`: the files of the sources, which only it knows.
 -include $(BUILD)/encoder.onnx.d $(BUILD)/head.json.d
 
-$(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(BUILD)/overrides $(SHARED) \
-                       $(addprefix export/,checkpoint.py checkpoint_files.py encoder.py sources.py) | $(VENV)
+$(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml) $(BUILD)/overrides $(SHARED) \
+                       $(addprefix export/,checkpoint.py checkpoint_files.py encoder.py hub.py sources.py) | $(VENV)
 	@$(PY) -m export encoder $(RECIPE) $(BUILD)
 $(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py fold_value.py original.py)
 	@$(PY) -m export head $(RECIPE) $(BUILD)

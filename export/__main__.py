@@ -14,19 +14,23 @@ from export.command import (
     console,
     dependencies,
     errors,
+    lock_sources,
     open_encoder,
     source_of,
 )
 from export.files import replacing, write_text
 from export.info import EncoderInfo
+from export.recipe_lock import LOCK_FILE
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
 @app.command()
 def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
-    """Export the encoder: encoder.onnx and encoder.json."""
+    """Export the encoder: encoder.onnx and encoder.json; lock the sources that come from the hub."""
     with errors():
+        for part in lock_sources(recipe_folder, recipe.load(recipe_folder)):
+            console.print(f"  export   lock       {part} in {recipe_folder / LOCK_FILE}")
         _, source, info = open_encoder(recipe_folder)
         from export import encoder as torch_encoder
 

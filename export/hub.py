@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, TypeVar
 
 from export.contract import SourceError
@@ -74,7 +74,7 @@ def _patiently(call: Callable[[], _T], gives_up_on: tuple[type[Exception], ...] 
             least = _busy(error)
             if least is None:
                 raise
-            time.sleep(max(wait, least))
+            sleep(max(wait, least))
     return call()
 
 
@@ -173,10 +173,13 @@ def fetch(question: Question, *, reachable: bool) -> Path:
     except HfHubHTTPError as error:
         if error.response.status_code < 500:
             raise _refused(question, error) from error
-        raise SourceError(f"{question.spec}: the hub fails: {error}; {question.hint}") from error
+        status = error.response.status_code
+        raise SourceError(f"{question.spec}: the hub fails (HTTP {status}); {question.hint}") from error
     except LocalEntryNotFoundError as error:
+        state = "does not answer as it should" if reachable else "cannot be reached"
         raise SourceError(
-            f"{question.spec}: the hub cannot be reached and its cache holds no copy; {question.hint}"
+            f"{question.spec}: the hub {state} and its cache holds no copy; {question.hint}"
         ) from error
     except (TransportError, OSError) as error:
-        raise SourceError(f"{question.spec}: cannot be downloaded: {error}; {question.hint}") from error
+        reason = str(error).split("\n")[0]
+        raise SourceError(f"{question.spec}: cannot be downloaded: {reason}; {question.hint}") from error
