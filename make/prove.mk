@@ -1,5 +1,5 @@
 # Proofs: of an artifact's every byte, of builds that are interrupted, of what is installed.
-.PHONY: verify-artifact bitflips sign test-kill lock audit
+.PHONY: verify-artifact bitflips sign test-sign test-kill lock audit
 
 ARTIFACT ?= $(DIST)
 N ?= 1000
@@ -13,6 +13,8 @@ bitflips: | $(VENV)
 # make sign KEY=FILE: an elliptic-curve private key, PEM.
 sign: .venv-sign/installed
 	@.venv-sign/bin/python -m verify sign $(ARTIFACT) --key '$(KEY)'
+test-sign: package .venv-sign/installed
+	ARTIFACT=$(DIST) .venv-sign/bin/python -m pytest tests/sign -m sign
 # KILLS= and SEED= choose the random moments.
 test-kill: $(VENV)
 	$(PY) -m pytest tests/test_kill.py -m kill -s

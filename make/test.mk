@@ -6,7 +6,7 @@ lint: $(VENV)
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 test: lint package
-	ARTIFACT=$(DIST) $(PY) -m pytest tests -m "not slow and not ray and not kill"
+	ARTIFACT=$(DIST) $(PY) -m pytest tests -m "not slow and not ray and not kill and not sign"
 test-slow: package parity-test-split
 	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
 # Ray has an environment of its own; the other tests need none of it.

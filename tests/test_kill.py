@@ -20,6 +20,7 @@ from export import recipe as recipes
 from tests.conftest import ROOT
 from tests.killing import content, is_whole, killed_at
 from tests.test_build import SLOPPY, STAMP, make, tiny
+from verify import report
 from verify.release import Build, release
 
 pytestmark = pytest.mark.kill
@@ -86,12 +87,12 @@ def case(tmp_path_factory):
     """Both artifacts built without a disturbance; the second is in dist/."""
     made = Case(tmp_path_factory.mktemp("kill"))
     made.turn("A")
-    made.built["A"] = made.build()
+    made.build()
     # Found once, replayed from here on, as in a recipe.
     shutil.copyfile(made.folder / "build/quantization.json", made.folder / "tiny/quantization.json")
-    for letter in "AB":
-        made.turn(letter)
-        made.built[letter] = made.build()
+    made.built["A"] = made.build()
+    made.turn("B")
+    made.built["B"] = made.build()
     assert made.built["A"] != made.built["B"]
     return made
 
@@ -139,15 +140,18 @@ def test_killed_at_random_moments(case):
         if index % 8 == 7 or index == RANDOM_KILLS - 1:
             assert case.build() == case.built[letter], time.monotonic() - start
     print(f"\n{survived} kills survived of {RANDOM_KILLS}, at random moments")
-    assert survived == RANDOM_KILLS >= 20
+    assert survived == RANDOM_KILLS
 
 
-def test_a_release_killed_before_each_of_its_file_operations(case):
+def test_a_release_killed_before_each_of_its_file_operations(case, monkeypatch):
     case.turn("A")
     assert case.build() == case.built["A"]
     build = Build(recipes.load(case.folder / "tiny"), case.folder / "tiny", case.folder / "build")
     release(build, case.dist)
-    case.built["again"] = content(case.dist)
+    assert content(case.dist) == case.built["A"]
+    # The page takes a second to draw, and is a file like any other: once is enough.
+    page = (case.dist / "report.html").read_text("utf-8")
+    monkeypatch.setattr(report, "render", lambda *_: page)
     (case.dist / "marker").write_text("the old one")
     old = content(case.dist)
     survived = 0
@@ -155,11 +159,11 @@ def test_a_release_killed_before_each_of_its_file_operations(case):
         if not killed_at(operation, lambda: release(build, case.dist)):
             break
         found = content(case.dist)
-        assert found in (old, case.built["again"])
+        assert found in (old, case.built["A"])
         survived += 1
         (case.dist / "marker").write_text("the old one")
     release(build, case.dist)
-    assert content(case.dist) == case.built["again"] == case.built["A"]
+    assert content(case.dist) == case.built["A"]
     assert not list(case.folder.glob(".dist.*.tmp"))
     print(f"\na release killed before each of its {survived} file operations: always whole")
     assert 20 < survived < 499

@@ -12,7 +12,7 @@ from verify.proof import SIGNATURE_FILE, SIGNATURE_HASH_FILE, signature_hash
 def _library_missing(error: ImportError) -> ArtifactError:
     return ArtifactError(
         f"model-signing is not installed here ({error}); `make sign` has an environment with it, .venv-sign, "
-        "or: pip install model-signing"
+        "or: pip install model-signing pyOpenSSL"
     )
 
 
