@@ -21,6 +21,11 @@ test-kill: $(VENV)
 # Pins all that is installed, by hash. --require-hashes refuses what is not listed.
 lock: .venv-lock/installed
 	@$(PYTHON) -m export.lockfiles .venv-lock/bin/uv
+# --strict: what could not be looked up has not been audited. A finding that is accepted goes here by its ID,
+# with the reason in a comment.
+ACCEPTED :=
 audit: .venv-audit/installed
 	@for listed in requirements*.txt; do echo "  audit    $$listed"; \
-	  .venv-audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off -r $$listed || exit 1; done
+	  .venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+	    $(addprefix --ignore-vuln ,$(ACCEPTED)) -r $$listed \
+	  || { echo "error: $$listed: not audited clean" >&2; exit 1; }; done

@@ -263,3 +263,18 @@ def test_a_place_that_is_read_only(case, disk):
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     after = make("artifact", **line)
     assert after.returncode == 0, after.stdout + after.stderr
+
+
+def test_an_environment_killed_while_pip_installs(tmp_path):
+    folder = tmp_path / "env"
+    line = [sys.executable, "-m", "export.environment", folder, ROOT / "requirements-lock.txt"]
+    chosen = random.Random(0)
+    for _ in range(5):
+        process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        time.sleep(chosen.uniform(0.2, 6))
+        kill(process)
+    if subprocess.run(line, cwd=ROOT, check=False).returncode:
+        pytest.skip("no package index can be reached here")
+    assert (folder / "installed").is_file()
+    assert subprocess.run([folder / "bin" / "python", "-m", "pip", "check"], check=False).returncode == 0
+    assert subprocess.run([folder / "bin" / "uv", "--version"], check=False).returncode == 0
