@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -47,7 +48,9 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def _leftovers(target: Path) -> list[Path]:
-    return sorted(target.parent.glob(f".{target.name}.*{UNFINISHED}"))
+    # No dot in what mkdtemp made up: the folders of `a` are not those of `a.b`.
+    name = re.compile(rf"\.{re.escape(target.name)}\.[^.]+{re.escape(UNFINISHED)}")
+    return sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
 
 
 def recover(target: Path) -> None:

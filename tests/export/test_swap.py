@@ -78,6 +78,14 @@ def test_the_exchange_is_one_step_and_refuses_what_is_not_there(tmp_path):
         swap.exchange(tmp_path / "a", tmp_path / "none")
 
 
+def test_what_another_artifact_of_a_like_name_is_writing_is_left_alone(folders):
+    target, _, _ = folders
+    others = target.with_name(".target.small.abc.tmp")
+    others.mkdir()
+    replace(target, "n")
+    assert others.is_dir()
+
+
 def test_an_error_while_filling_leaves_the_old_and_nothing_else(folders):
     target, old, _ = folders
 
