@@ -116,7 +116,6 @@ def test_it_waits_as_long_as_the_hub_says(tmp_path, server, monkeypatch):
         ("file", "wrong bytes", r"model\.safetensors: not the file that the hub lists.* 5 times"),
         ("file", "wrong length", "cannot be downloaded: Consistency check failed"),
         ("file", "503", r"the hub fails \(HTTP 503\)"),
-        ("list", "429", "the hub does not answer as it should"),
         ("question", "503", "the hub cannot be reached and its cache holds no copy"),
     ],
 )
