@@ -5,6 +5,7 @@ Run by `make test-kill`: minutes, not seconds.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -19,7 +20,7 @@ import pytest
 from export import recipe as recipes
 from tests.conftest import ROOT
 from tests.killing import content, is_whole, killed_at
-from tests.test_build import SLOPPY, STAMP, make, tiny
+from tests.test_build import SLOPPY, STAMP, make, places, tiny
 from verify import report
 from verify.release import Build, release
 
@@ -48,7 +49,7 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.dist = folder, folder / "dist"
-        self.variables = tiny(folder, variants=SLOPPY)[2]
+        self.variables = {"RECIPE": folder / "tiny", **places(folder)}
         self.built: dict[str, dict[str, str]] = {}
 
     def turn(self, letter: str) -> None:
@@ -84,8 +85,14 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
-    """Both artifacts built without a disturbance; the second is in dist/."""
-    made = Case(tmp_path_factory.mktemp("kill"))
+    """Both artifacts built without a disturbance; KILL_CASE=FOLDER keeps them for the next run."""
+    kept = os.environ.get("KILL_CASE")
+    made = Case(Path(kept) if kept else tmp_path_factory.mktemp("kill"))
+    known = made.folder / "built.json"
+    if known.is_file():
+        made.built = json.loads(known.read_text("utf-8"))
+        return made
+    tiny(made.folder, variants=SLOPPY)
     made.turn("A")
     made.build()
     # Found once, replayed from here on, as in a recipe.
@@ -94,6 +101,7 @@ def case(tmp_path_factory):
     made.turn("B")
     made.built["B"] = made.build()
     assert made.built["A"] != made.built["B"]
+    known.write_text(json.dumps(made.built), "utf-8")
     return made
 
 
