@@ -30,9 +30,24 @@ PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(
 VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
             $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
 
+# One make at a time in build/NAME: it starts again under a lock that it and its children hold.
+LOCK := $(BUILD)/.lock
+UNLOCKED := audit bitflips clean lint lock score sign
+GOALS := $(or $(MAKECMDGOALS),artifact)
+# Of -n and -q, which write nothing.
+DRY := $(foreach flag,n q,$(findstring $(flag),$(filter-out ---%,$(firstword -$(MAKEFLAGS)))))
+ifeq ($(strip $(DRY) $(filter $(LOCK),$(HELD)) $(if $(filter-out $(UNLOCKED),$(GOALS)),,unlocked)),)
+.PHONY: $(GOALS) locked
+$(GOALS): locked ; @:
+locked:
+	+@$(PYTHON) -m export.lock $(LOCK) $(MAKE) --no-print-directory HELD=$(LOCK) $(GOALS)
+else
+
 .PHONY: artifact export reference merge pack simplify quantize search verify package head features evaluate \
         thresholds parity-test-split score clean FORCE
 .DELETE_ON_ERROR:
+# Stopped by a signal, make would delete it from a folder that is whole.
+.PRECIOUS: $(DIST)/manifest.json
 
 artifact: package
 	@$(PY) -m verify summary $(DIST)
@@ -45,9 +60,10 @@ verify: $(BUILD)/parity.json
 package: $(DIST)/manifest.json
 
 $(VENV): requirements.txt
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	$(PYTHON) -m export.environment .venv $<
+# Environments of their own: .venv-ray and others.
+.venv-%/installed: requirements-%.txt
+	$(PYTHON) -m export.environment $(@D) $<
 
 # Changes only when ENCODER= or HEAD= do.
 $(BUILD)/overrides: FORCE
@@ -57,8 +73,8 @@ $(BUILD)/overrides: FORCE
 # Rules of `python -m export`: the files of the sources, which only it knows.
 -include $(BUILD)/encoder.onnx.d $(BUILD)/head.json.d
 
-$(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(BUILD)/overrides $(SHARED) \
-                       $(addprefix export/,checkpoint.py checkpoint_files.py encoder.py sources.py) | $(VENV)
+$(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml) $(BUILD)/overrides $(SHARED) \
+                       $(addprefix export/,checkpoint.py checkpoint_files.py encoder.py hub.py sources.py) | $(VENV)
 	@$(PY) -m export encoder $(RECIPE) $(BUILD)
 $(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py fold_value.py original.py)
 	@$(PY) -m export head $(RECIPE) $(BUILD)
@@ -84,7 +100,7 @@ $(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz \
                       $(addprefix verify/,command_gate.py parity.py session.py tokens.py)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
 $(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) \
-                       $(wildcard verify/card* verify/report* verify/curves.py verify/release.py)
+                       $(wildcard verify/card* verify/report* $(addprefix verify/,curves.py release.py sbom.py seal.py))
 	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Makes the committed reference of a recipe, for parity without torch.
@@ -118,3 +134,5 @@ clean:
 	rm -rf build dist
 
 include $(sort $(wildcard make/*.mk))
+
+endif

@@ -9,7 +9,7 @@ from pathlib import Path
 from deliver import tei, triton
 from deliver.source import open_source
 from export.contract import ArtifactError, ToolchainError
-from export.files import replacing_folder
+from export.swap import replacing_folder
 
 _FORMATS = {"tei": tei.fill, "triton": triton.fill}
 

@@ -14,19 +14,23 @@ from export.command import (
     console,
     dependencies,
     errors,
+    lock_sources,
     open_encoder,
     source_of,
 )
 from export.files import replacing, write_text
 from export.info import EncoderInfo
+from export.recipe_lock import LOCK_FILE
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
 @app.command()
 def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
-    """Export the encoder: encoder.onnx and encoder.json."""
+    """Export the encoder: encoder.onnx and encoder.json; lock the sources that come from the hub."""
     with errors():
+        for part in lock_sources(recipe_folder, recipe.load(recipe_folder)):
+            console.print(f"  export   lock       {part} in {recipe_folder / LOCK_FILE}")
         _, source, info = open_encoder(recipe_folder)
         from export import encoder as torch_encoder
 
@@ -34,7 +38,7 @@ def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
         with replacing(target) as temporary:
             torch_encoder.export(torch_encoder.load(source.folder), info, temporary)
             write_text(build_folder / "encoder.json", info.to_json())
-        dependencies(target, [source.folder / name for name in info.sha256])
+            dependencies(target, [source.folder / name for name in info.sha256])
         console.print(
             f"  export   encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; "
             f"from {info.source}"
@@ -51,9 +55,8 @@ def head(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
         info = EncoderInfo.read(build_folder / "encoder.json")
         source = source_of(recipe_folder, loaded.head.source, "HEAD")
         found = published_head.read(source, loaded.head, loaded.labels.names, info.features)
+        dependencies(build_folder / "head.json", [source.folder / name for name in found.info.sha256])
         published_head.write(found, build_folder)
-        target = build_folder / "head.json"
-        dependencies(target, [source.folder / name for name in found.info.sha256])
         error = found.info.fold_error
         proof = "" if error is None else f", largest probability error {error:.1e}"
         console.print(f"  export   head       {found.info.kind}: {found.info.reason}{proof}")

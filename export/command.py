@@ -6,18 +6,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from export import checkpoint, recipe, sources
+from export import checkpoint, recipe, recipe_lock, sources
 from export.contract import ToolchainError
+from export.files import write_text
 from export.info import EncoderInfo
 
 RecipeFolder = Annotated[Path, typer.Argument(help="folder with recipe.toml")]
 BuildFolder = Annotated[Path, typer.Argument(help="where the files go: build/NAME")]
+Variable = Literal["ENCODER", "HEAD"]
 console = Console(highlight=False, soft_wrap=True)
+_PARTS: dict[Variable, recipe_lock.Part] = {"ENCODER": "encoder", "HEAD": "head"}
 
 
 @contextmanager
@@ -30,16 +33,42 @@ def errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def source_of(folder: Path, spec: str, variable: str) -> sources.Source:
+def source_of(folder: Path, spec: str, variable: Variable) -> sources.Source:
     """Resolve a source of a recipe, or what the environment variable puts in its place.
 
     Raises:
-        SourceError: it cannot be had.
+        SourceError: it cannot be had, or is not what the recipe's lock file has.
     """
     override = os.environ.get(variable)
-    # On the make line `path:` is relative to where make runs, in a recipe to the recipe.
-    base = Path.cwd() if override else folder
-    return sources.resolve(override or spec, base, variable)
+    if override:
+        # On the make line `path:` is relative to where make runs, in a recipe to the recipe.
+        return sources.resolve(override, Path.cwd(), variable)
+    locked = getattr(recipe_lock.read(folder), _PARTS[variable])
+    if locked is not None and locked.source != spec:
+        locked = None
+    return sources.resolve(spec, folder, variable, locked)
+
+
+def lock_sources(folder: Path, loaded: recipe.Recipe) -> list[recipe_lock.Part]:
+    """Write the recipe's lock file where a source from the hub is not in it yet; return those parts.
+
+    Raises:
+        SourceError: a source cannot be had.
+        ArtifactError: the recipe's folder cannot be written.
+    """
+    locked, added = recipe_lock.read(folder), []
+    specs: dict[Variable, str] = {"ENCODER": loaded.encoder.source, "HEAD": loaded.head.source}
+    for variable, spec in specs.items():
+        part = _PARTS[variable]
+        known = getattr(locked, part)
+        if not spec.startswith("hub:") or os.environ.get(variable) or (known and known.source == spec):
+            continue
+        found = source_of(folder, spec, variable)
+        locked = locked.model_copy(update={part: found.lock()})
+        added.append(part)
+    if added:
+        recipe_lock.write(folder, locked)
+    return added
 
 
 def open_encoder(folder: Path) -> tuple[recipe.Recipe, sources.Source, EncoderInfo]:
@@ -56,8 +85,11 @@ def open_encoder(folder: Path) -> tuple[recipe.Recipe, sources.Source, EncoderIn
 
 
 def dependencies(target: Path, files: list[Path]) -> None:
-    """Write a make rule: `target` is out of date when one of `files` changes."""
+    """Write a make rule: `target` is out of date when one of `files` changes.
+
+    Before `target` itself: one without its rule would not be built again when a source changes.
+    """
     escaped = [str(path.resolve()).replace("$", "$$").replace(" ", "\\ ") for path in files]
     # An empty rule for each file, so that one that vanished is no error (as cc -MP does).
     rules = [f"{target}: {' '.join(escaped)}", *(f"{path}:" for path in escaped)]
-    target.with_suffix(target.suffix + ".d").write_text("\n".join(rules) + "\n", "utf-8")
+    write_text(target.with_suffix(target.suffix + ".d"), "\n".join(rules) + "\n")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from export.contract import ArtifactError
+
+# Ends the name of what is not finished, so that the next build knows it from a file of the build.
+UNFINISHED = ".tmp"
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 def sha256_file(path: Path) -> str:
@@ -19,16 +23,27 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sync(path: Path) -> None:
+    """Have a file's content, or a folder's list of names, on the disk and not in memory alone."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes `path`'s place, else it vanishes.
 
+    Its content is on the disk before it has the name: a power cut leaves the old file or the new one.
+
     Raises:
-        ArtifactError: the folder cannot be made or written.
+        ArtifactError: the folder cannot be made or written, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
         os.close(handle)
         # mkstemp makes 0600; an artifact is for everyone the user's umask allows.
         umask = os.umask(0)
@@ -40,38 +55,28 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         try:
+            sync(temporary)
             temporary.replace(path)
         except OSError as error:
             raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+    except OSError as error:
+        # Any other error is of what the caller reads, not of this file.
+        if error.errno in _CANNOT_WRITE:
+            raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; on success it takes `path`'s place, else `path` stays as it was.
+def remove_unfinished(folder: Path) -> int:
+    """Remove what killed builds left half-written in a folder; return how many files.
 
-    Raises:
-        ArtifactError: the folder cannot be made or written.
+    Only for who holds the folder's lock: of a build at work it would remove what that is writing.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
-    fresh, old = beside / "new", beside / "old"
-    try:
-        fresh.mkdir()
-        yield fresh
-        if path.exists():
-            path.rename(old)
-        fresh.rename(path)
-    except OSError as error:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        raise ArtifactError(f"{path}: cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    found = [path for path in folder.rglob(f".*{UNFINISHED}") if path.is_file()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

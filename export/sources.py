@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from export import hub
 from export.contract import SourceError
 from export.files import sha256_file
-
-_HUB_TIMEOUT_SECONDS = 4.0
-_HUB_PATTERNS = ["*.json", "*/config.json", "*.safetensors", "vocab.txt", "model.onnx"]
+from export.recipe_lock import LOCK_FILE, LockedFile, LockedSource
 
 
 @dataclass(frozen=True)
@@ -53,39 +52,66 @@ class Source:
                 raise SourceError(f"{self.spec}: {name}: SHA-256 found {found[name]}, expected {wanted}")
         return found
 
+    def lock(self) -> LockedSource:
+        """Return what a lock file says of this source, which came from the hub."""
+        names = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file())
+        files = {
+            name: LockedFile(sha256=sha256_file(self.folder / name), size=(self.folder / name).stat().st_size)
+            for name in names
+        }
+        return LockedSource(source=self.spec, revision=str(self.revision), files=files)
 
-def _hub(spec: str, reference: str, override: str) -> Source:
-    from httpx2 import TransportError
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+def _damaged(folder: Path, locked: LockedSource) -> str | None:
+    """Return a sentence on the first locked file that is not in a folder as the lock has it."""
+    for name, file in sorted(locked.files.items()):
+        path = folder / name
+        if not path.is_file():
+            return f"{name}: missing, though {LOCK_FILE} lists it"
+        size = path.stat().st_size
+        if size != file.size:
+            return f"{name}: found {size} bytes, expected {file.size} as {LOCK_FILE} has it"
+        digest = sha256_file(path)
+        if digest != file.sha256:
+            return f"{name}: SHA-256 found {digest}, expected {file.sha256} as {LOCK_FILE} has it"
+    return None
+
+
+def _locked(question: hub.Question, locked: LockedSource) -> Source:
+    """Return the commit of the lock file, from the cache where it is there whole."""
+    commit = replace(question, revision=locked.revision)
+    if question.is_named:
+        now = hub.commit_of(question)
+        if now is not None and now != locked.revision:
+            raise SourceError(
+                f"{question.spec}: moved: the hub's {question.revision} is commit {now}, {LOCK_FILE} has "
+                f"{locked.revision}; remove that part there to take the new one, {question.hint}"
+            )
+    try:
+        folder = hub.fetch(commit, reachable=False)
+    except SourceError:
+        folder = None
+    if folder is None or _damaged(folder, locked):
+        folder = hub.fetch(commit, reachable=hub.commit_of(commit) is not None)
+    wrong = _damaged(folder, locked)
+    if wrong:
+        raise SourceError(f"{question.spec}: {wrong}; {question.hint}")
+    return Source(question.spec, folder, locked.revision)
+
+
+def _hub(spec: str, reference: str, override: str, locked: LockedSource | None) -> Source:
+    from huggingface_hub.errors import HFValidationError
 
     repository, _, revision = reference.partition("@")
     hint = f"or give a local folder: {override}=path:FOLDER"
+    question = hub.Question(spec, repository, revision or None, hint)
     try:
-        try:
-            # One short question first: where there is no network, that is known soon.
-            HfApi().model_info(repository, revision=revision or None, timeout=_HUB_TIMEOUT_SECONDS)
-            local_only = False
-        except (OSError, TransportError, HfHubHTTPError) as error:
-            if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
-                status = error.response.status_code
-                raise SourceError(
-                    f"{spec}: the hub refused it (HTTP {status}); check the name, the revision and "
-                    f"your login, {hint}"
-                ) from error
-            local_only = True
-        # By the revision's name, not its commit: the cache remembers it only so.
-        folder = snapshot_download(
-            repository,
-            revision=revision or None,
-            allow_patterns=_HUB_PATTERNS,
-            local_files_only=local_only,
-        )
+        if locked is not None:
+            return _locked(question, locked)
+        folder = hub.fetch(question, reachable=hub.commit_of(question) is not None)
     except HFValidationError as error:
         raise SourceError(f"{spec}: not a hub repository's name, {hint}") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, TransportError, OSError) as error:
-        raise SourceError(f"{spec}: the hub cannot be reached and its cache holds no copy; {hint}") from error
-    return Source(spec, Path(folder), Path(folder).name)
+    return Source(spec, folder, folder.name)
 
 
 def _path(spec: str, reference: str, base: Path) -> Source:
@@ -110,20 +136,22 @@ def _package(spec: str, reference: str) -> Source:
     return Source(spec, folder)
 
 
-def resolve(spec: str, base: Path, override: str) -> Source:
+def resolve(spec: str, base: Path, override: str, locked: LockedSource | None = None) -> Source:
     """Return the local folder of a source, downloading it from the hub where needed.
 
     Args:
         spec: what the recipe says, or the make line.
         base: the folder that `path:` is relative to.
         override: the make variable that replaces this source, for error messages.
+        locked: what the recipe's lock file has of this source, which then counts.
 
     Raises:
-        SourceError: it cannot be reached; the message names the source and the override.
+        SourceError: it cannot be reached, or is not what is locked; the message names the source and the
+            override.
     """
     kind, _, reference = spec.partition(":")
     if kind == "hub":
-        return _hub(spec, reference, override)
+        return _hub(spec, reference, override, locked)
     if kind == "path":
         return _path(spec, reference, base)
     if kind == "package":

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from export import environment
 from export.contract import GraphError, ToolchainError
 from export.files import replacing, write_text
 
@@ -56,6 +57,18 @@ def _run(command: list[str | Path], seconds: int) -> str:
     return found.stdout
 
 
+def _install(python: Path, requirements: Path) -> None:
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    failures = []
+    for files in environment.attempts(requirements):
+        try:
+            _run([*pip, "--require-hashes", *(f"--requirement={file}" for file in files)], _INSTALL_SECONDS)
+            return
+        except GraphError as error:
+            failures.append(error)
+    raise failures[-1]
+
+
 def install(folder: Path, requirements: Path) -> Path:
     """Make the virtual environment unless it is there already; return its Python.
 
@@ -67,8 +80,7 @@ def install(folder: Path, requirements: Path) -> Path:
     if stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return python
     _run([sys.executable, "-m", "venv", "--clear", folder], _INSTALL_SECONDS)
-    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "-r", requirements], _INSTALL_SECONDS)
+    _install(python, requirements)
     write_text(stamp, wanted)
     return python
 

@@ -13,9 +13,5 @@ publish: package
 	@$(PY) -m deliver publish $(DIST) '$(REPO)' $(if $(DRY_RUN),--dry-run) $(OPTIONS)
 
 # Triton's client has an environment of its own: it pins an older protobuf.
-.venv-triton/installed: requirements-triton.txt
-	$(PYTHON) -m venv .venv-triton
-	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
 test-servers: package .venv-triton/installed
 	ARTIFACT=$(DIST) .venv-triton/bin/python -m pytest tests/servers -m consumers

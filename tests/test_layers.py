@@ -15,17 +15,24 @@ PACKAGES = ("deliver", "export", "graphs", "score", "verify")
 FLOOR = {
     "export.contract",
     "export.dataset",
+    "export.environment",
     "export.files",
     "export.info",
+    "export.lock",
     "export.protocol",
     "export.recipe",
+    "export.swap",
 }
 STDLIB_ONLY = (
     "export/contract.py",
     "export/dataset.py",
+    "export/environment.py",
     "export/files.py",
     "export/info.py",
+    "export/lock.py",
+    "export/lockfiles.py",
     "export/protocol.py",
+    "export/swap.py",
 )
 # Of verify, score/ needs what opens a finished graph.
 SCORE_NEEDS = {"verify.session"}

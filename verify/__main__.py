@@ -1,7 +1,7 @@
 """`python -m verify`: measure finished graphs, and release them.
 
-`parity` and `compare` need numpy, onnxruntime and tokenizers alone, so that they run in anybody's CI;
-hence argparse, and the imports inside the other commands.
+`artifact`, `parity` and `compare` need numpy, onnxruntime and tokenizers alone, so that they run in
+anybody's CI; hence argparse, and the imports inside the other commands.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.contract import ToolchainError
-from verify import artifact, command_compare, command_evaluate, command_parity, command_thresholds
+from verify import (
+    artifact,
+    command_artifact,
+    command_compare,
+    command_evaluate,
+    command_parity,
+    command_thresholds,
+)
 
 if TYPE_CHECKING:
     from verify.release import Build
@@ -63,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(positional, type=Path)
         return added
 
+    command_artifact.add_options(command("artifact", command_artifact.run, "prove an artifact", "artifact"))
+    command_artifact.add_sign_options(command("sign", command_artifact.sign, "sign an artifact", "artifact"))
     command_parity.add_options(
         command("parity", command_parity.run, "an artifact against a reference", "artifact")
     )

@@ -29,7 +29,7 @@ def table(rows: list[_Row]) -> str:
     return parity.table([(*row, not parity.violations(*row)) for row in rows])
 
 
-def _checks(
+def measure(
     variants: list[artifact.Variant], original: Reference, tokenizer: Path
 ) -> tuple[list[_Row], list[Check]]:
     """Measure; a variant of another original has a failed check, and no figures."""
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.artifact
     variants = artifact.variants(folder)
     original = reference.read(artifact.reference_file(folder, arguments.reference))
-    rows, checks = _checks(variants, original, folder / artifact.TOKENIZER_FILE)
+    rows, checks = measure(variants, original, folder / artifact.TOKENIZER_FILE)
     checks += _text_checks(folder, original)
     failures = [check.failure for check in checks if check.failure is not None]
     print(table(rows))

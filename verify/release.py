@@ -9,12 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from export import lock, swap
 from export.contract import TOOLCHAIN_VERSION, VARIANT_FILES, ArtifactError, GateError
-from export.files import replacing_folder, sha256_file
+from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
-from verify import artifact, card, parity, report, text_record
+from verify import artifact, card, parity, report, sbom, seal, text_record
 from verify.artifact import MANIFEST_FILE, REFERENCE_FILE
 
 PARITY_FILE = "parity.json"
@@ -158,11 +159,11 @@ def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
     text_record.copy(build, folder)
     shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
     (folder / "README.md").write_text(_card(build, described), "utf-8")
+    (folder / sbom.SBOM_FILE).write_text(sbom.render(described, artifact.files(folder)), "utf-8")
     page = report.render(described, artifact.files(folder), build.folder)
     (folder / report.REPORT_FILE).write_text(page, "utf-8")
     manifest = {**described, "files": artifact.files(folder)}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / MANIFEST_FILE).write_text(text, "utf-8")
+    (folder / MANIFEST_FILE).write_text(seal.sealed(manifest), "utf-8")
 
 
 def release(build: Build, target: Path) -> None:
@@ -173,5 +174,8 @@ def release(build: Build, target: Path) -> None:
         ArtifactError: the folder cannot be written, or a file of the build is missing.
     """
     described = _describe(build)
-    with replacing_folder(target) as fresh:
-        _fill(build, described, fresh)
+    try:
+        with lock.held(target.with_name(f".{target.name}.lock")), swap.replacing_folder(target) as fresh:
+            _fill(build, described, fresh)
+    except OSError as error:
+        raise ArtifactError(f"{target}: cannot be written: {error.strerror or error}") from error

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from http.server import BaseHTTPRequestHandler
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"a pickle"}
+
+
+def listed(name, content):
+    """A row of the hub's list of files: git's hash, and for what lies in LFS its SHA-256."""
+    oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    row = {"type": "file", "path": name, "size": len(content), "oid": oid}
+    if name.endswith((".safetensors", ".bin")):
+        digest = hashlib.sha256(content).hexdigest()
+        row["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 130}
+    return row
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -23,8 +34,7 @@ class Hub(BaseHTTPRequestHandler):
             self.end_headers()
             return
         if "/tree/" in self.path:
-            rows = [{"type": "file", "path": n, "size": len(c), "oid": n} for n, c in FILES.items()]
-            body = json.dumps(rows).encode()
+            body = json.dumps([listed(name, content) for name, content in FILES.items()]).encode()
         elif self.path.startswith("/api/"):
             body = json.dumps({"id": "some/encoder", "sha": REVISION, "siblings": []}).encode()
         else:
