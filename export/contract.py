@@ -8,12 +8,15 @@ batch, ``h`` hidden, ``l`` labels. ``weight_hl`` is ``[hidden, labels]``.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 TOOLCHAIN_VERSION = "0.1.0"
 
 # The standard operators' version in every graph of an artifact.
 OPSET = 18
+
+_LONGEST_MESSAGE = 8_000
 
 # Graph inputs and outputs.
 INPUT_IDS = "input_ids"
@@ -66,7 +69,16 @@ QuantizationForm = Literal["bare", "shared", "full"]
 
 
 class ToolchainError(Exception):
-    """Something the user can mend; the message names the place, what was found and expected."""
+    """Something the user can mend; the message names the place, what was found and expected.
+
+    It is one line of printable characters, whatever a stranger's file or a library puts into it.
+    """
+
+    def __str__(self) -> str:
+        text = re.sub(r"\s*\n\s*", " ", super().__str__().strip())
+        if len(text) > _LONGEST_MESSAGE:
+            text = text[:_LONGEST_MESSAGE] + " …"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class RecipeError(ToolchainError):
