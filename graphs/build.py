@@ -9,8 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from export.contract import GraphError
-
-MICROSOFT = "com.microsoft"
+from export.onnx_operators import MICROSOFT as MICROSOFT
 
 
 def constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
