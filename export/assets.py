@@ -63,10 +63,11 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
         SourceError, CheckpointError: a file of the checkpoint is missing or unusable.
     """
     tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
-    if tokenizer.get_vocab_size() > info.vocabulary:
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= info.vocabulary:
         raise CheckpointError(
-            f"{source.file('tokenizer.json')}: found {tokenizer.get_vocab_size()} tokens, expected at "
-            f"most the encoder's {info.vocabulary}"
+            f"{source.file('tokenizer.json')}: found token {highest}, expected at most the encoder's "
+            f"{info.vocabulary - 1}"
         )
     tokenizer_config = checkpoint_files.read_object(source.file("tokenizer_config.json"))
     encoder_config = checkpoint_files.read_object(source.file("config.json"))

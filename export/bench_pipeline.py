@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import onnx
 import torch
 from transformers import (
     AutoTokenizer,
@@ -16,7 +15,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from export import encoder, original
+from export import encoder, head_files, original
 from export.contract import HEAD_FILE
 from export.info import EncoderInfo, HeadInfo
 from export.sources import Source
@@ -56,7 +55,7 @@ def load(
     """
     path = head_source.file(HEAD_FILE)
     outputs = head.labels if head.output is None else [head.output]
-    classify = original.OriginalHead(str(path), onnx.load(path), head.layout, outputs)
+    classify = original.OriginalHead(str(path), head_files.load(path), head.layout, outputs)
     config = BertConfig.from_pretrained(encoder_source.folder)
     config.id2label = dict(enumerate(head.labels))
     config.label2id = {label: index for index, label in enumerate(head.labels)}

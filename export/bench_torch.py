@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
-from export import encoder, original
+from export import encoder, head_files, original
 from export.contract import HEAD_FILE, WEIGHTS_FILE
 from export.info import EncoderInfo, HeadInfo
 from export.protocol import Contender, TokenIds
@@ -28,7 +27,7 @@ def load(
     bert = encoder.load(encoder_source.folder)
     path = head_source.file(HEAD_FILE)
     outputs = head.labels if head.output is None else [head.output]
-    classify = original.OriginalHead(str(path), onnx.load(path), head.layout, outputs, threads)
+    classify = original.OriginalHead(str(path), head_files.load(path), head.layout, outputs, threads)
     limits = np.array([head.thresholds[label] for label in head.labels])
 
     @torch.inference_mode()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from export import dataset, reference, tokens
+from export import dataset, reference, safe_json, tokens
+from export.contract import ArtifactError
 
 TEXTS_FILE = "calibration_texts.json"
 _TRAIN_TEXTS = 3000
@@ -19,7 +19,8 @@ _JOINED_TEXTS = 16
 
 def texts() -> list[str]:
     """Return the fixed list, for where GoEmotions is not at hand."""
-    listed: list[str] = json.loads(resources.files("export").joinpath(TEXTS_FILE).read_text("utf-8"))
+    content = resources.files("export").joinpath(TEXTS_FILE).read_bytes()
+    listed: list[str] = safe_json.loads(content, TEXTS_FILE, ArtifactError)
     return listed
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
+from export import limits, safe_weights
 from export.checkpoint_files import own_limit, read_json, read_object, size
 from export.contract import TOKENIZER_FILES, WEIGHTS_FILE, CheckpointError, FeaturePooling, Pooling
 from export.info import EncoderInfo
@@ -16,7 +15,17 @@ from export.recipe import EncoderPart, FeaturesPart
 from export.sources import Source
 
 _MODULES_FILE = "modules.json"
+_ADAPTER_FILE = "adapter_config.json"
 _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
+_SIZES = {
+    "hidden_size": limits.HIDDEN,
+    "intermediate_size": 8 * limits.HIDDEN,
+    "max_position_embeddings": limits.TOKENS,
+    "num_attention_heads": limits.HIDDEN,
+    "num_hidden_layers": limits.LAYERS,
+    "type_vocab_size": limits.TOKENS,
+    "vocab_size": limits.VOCABULARY,
+}
 # Keys of 1_Pooling/config.json before and since sentence-transformers 6.
 _LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
@@ -56,6 +65,10 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
             "embeddings are normalized, Normalize"
         )
     file = folder / modules["Pooling"] / "config.json"
+    if Path(modules["Pooling"]).is_absolute() or ".." in Path(modules["Pooling"]).parts:
+        raise CheckpointError(
+            f"{path}: Pooling: found path {modules['Pooling']!r}, expected one in its folder"
+        )
     config = read_object(file)
     stated = config.get("pooling_mode")
     if stated is None:
@@ -81,7 +94,7 @@ def _check_pooling(folder: Path, pooling: Pooling, normalize: bool) -> None:
         )
 
 
-def _check_weights(source: Source) -> None:
+def _check_weights(source: Source, sizes: dict[str, int]) -> None:
     path = source.folder / WEIGHTS_FILE
     if not path.is_file() and (source.folder / "pytorch_model.bin").is_file():
         raise CheckpointError(
@@ -89,11 +102,11 @@ def _check_weights(source: Source) -> None:
             "where you trust it: BertModel.from_pretrained(FOLDER)"
             ".save_pretrained(FOLDER, safe_serialization=True)"
         )
-    try:
-        with safe_open(source.file(WEIGHTS_FILE), framework="np") as weights:
-            weights.keys()
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: truncated or not safetensors: {error}") from error
+    # transformers would load the base model that it names, wherever that is.
+    adapter = source.folder / _ADAPTER_FILE
+    if adapter.exists():
+        raise CheckpointError(f"{adapter}: an adapter, which is not supported; merge it into its base model")
+    safe_weights.check(source.file(WEIGHTS_FILE), sizes)
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:
@@ -108,6 +121,8 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
         found = config.get(key, defaults.get(key))
         if found != expected:
             raise CheckpointError(f"{path}: {key}: found {found!r}, expected {expected!r}")
+    if "quantization_config" in config:
+        raise CheckpointError(f"{path}: quantization_config: a quantized checkpoint is not supported")
 
 
 def _max_length(source: Source, stated: int | None, positions: int) -> int:
@@ -137,23 +152,25 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
         SourceError: a file is missing, or its hash is not the recipe's.
         CheckpointError: damaged or unsupported, or it contradicts the recipe.
     """
-    _check_weights(source)
     path = source.file("config.json")
     config = read_object(path)
     _check_config(path, config)
     _check_pooling(source.folder, part.pooling, part.normalize)
-    positions = size(path, config, "max_position_embeddings")
-    layers = size(path, config, "num_hidden_layers")
+    # BertConfig's own default, where older checkpoints leave it out.
+    config.setdefault("type_vocab_size", 2)
+    sizes = {key: size(path, config, key, limit) for key, limit in _SIZES.items()}
+    _check_weights(source, sizes)
+    positions, layers = sizes["max_position_embeddings"], sizes["num_hidden_layers"]
     hashed = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
     return EncoderInfo(
         source=source.origin,
         revision=source.revision,
         sha256=source.hashes(hashed, part.sha256),
         layers=layers,
-        heads=size(path, config, "num_attention_heads"),
-        hidden=size(path, config, "hidden_size"),
+        heads=sizes["num_attention_heads"],
+        hidden=sizes["hidden_size"],
         positions=positions,
-        vocabulary=size(path, config, "vocab_size"),
+        vocabulary=sizes["vocab_size"],
         pooling=part.pooling,
         normalize=part.normalize,
         max_length=_max_length(source, part.max_length, positions),

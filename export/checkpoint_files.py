@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from export import safe_json
 from export.contract import CheckpointError
 
 
@@ -15,10 +15,7 @@ def read_json(path: Path) -> Any:
     Raises:
         CheckpointError: it cannot be read, or is not JSON.
     """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read as JSON: {error}") from error
+    return safe_json.read(path, CheckpointError)
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -33,15 +30,17 @@ def read_object(path: Path) -> dict[str, Any]:
     return found
 
 
-def size(path: Path, config: dict[str, Any], key: str) -> int:
+def size(path: Path, config: dict[str, Any], key: str, limit: int) -> int:
     """Return a positive whole number of a config.
 
     Raises:
-        CheckpointError: it is missing, or something else.
+        CheckpointError: it is missing, something else, or over the limit.
     """
     found = config.get(key)
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise CheckpointError(f"{path}: {key}: found {found!r}, expected a positive whole number")
+    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= limit:
+        raise CheckpointError(
+            f"{path}: {key}: found {found!r}, expected a positive whole number, at most {limit:,}"
+        )
     return found
 
 

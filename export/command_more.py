@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from export import recipe
+from export import limits, recipe, safe_files
 from export.command import BuildFolder, RecipeFolder, console, errors, open_encoder, source_of
 from export.contract import HEAD_FILE, FeaturePooling, HeadError, RecipeError
 from export.files import write_bytes
@@ -77,7 +77,7 @@ def published_head(recipe_folder: RecipeFolder, target: Path) -> None:
     with errors():
         loaded = recipe.load(recipe_folder)
         source = source_of(recipe_folder, loaded.head.source, "HEAD")
-        write_bytes(target, source.file(HEAD_FILE).read_bytes())
+        write_bytes(target, safe_files.read(source.file(HEAD_FILE), limits.HEAD_BYTES, HeadError))
 
 
 def random_bge(folder: Path) -> None:

@@ -8,6 +8,7 @@ batch, ``h`` hidden, ``l`` labels. ``weight_hl`` is ``[hidden, labels]``.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 TOOLCHAIN_VERSION = "0.1.0"
@@ -16,6 +17,8 @@ TOOLCHAIN_VERSION = "0.1.0"
 OPSET = 18
 # The file format's version, of every graph.
 IR_VERSION = 10
+
+_LONGEST_MESSAGE = 8_000
 
 # Graph inputs and outputs.
 INPUT_IDS = "input_ids"
@@ -73,7 +76,16 @@ QuantizationForm = Literal["bare", "shared", "full"]
 
 
 class ToolchainError(Exception):
-    """Something the user can mend; the message names the place, what was found and expected."""
+    """Something the user can mend; the message names the place, what was found and expected.
+
+    It is one line of printable characters, whatever a stranger's file or a library puts into it.
+    """
+
+    def __str__(self) -> str:
+        text = re.sub(r"\s*\n\s*", " ", super().__str__().strip())
+        if len(text) > _LONGEST_MESSAGE:
+            text = text[:_LONGEST_MESSAGE] + " …"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class RecipeError(ToolchainError):

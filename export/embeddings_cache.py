@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from export import dataset, encoder, tokens
+from export import dataset, encoder, safe_npz, tokens
+from export.contract import ArtifactError
 from export.files import replacing
 from export.info import EncoderInfo
 
@@ -42,8 +43,7 @@ def embeddings(
     )
     path = cache / f"{split}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     if path.is_file():
-        stored: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        return stored
+        return safe_npz.read_one(path, ArtifactError)
     bert = encoder.load(folder)
     ids = tokens.encode(tokens.load(folder / "tokenizer.json", info.max_length), texts)
     with bar(console) as progress:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
-from export import original
+from export import limits, original, trial
 from export.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE, HeadError
 from export.files import replacing, write_bytes, write_text
 from export.fold import fold
 from export.fold_value import NotLinearError
+from export.head_files import compare, load, read_thresholds
 from export.info import HeadInfo
 from export.recipe import HeadPart
 from export.sources import Source
@@ -37,49 +35,11 @@ class Head:
     subgraph: onnx.ModelProto | None
 
 
-def _compare(path: Path, found: Sequence[str], labels: Sequence[str]) -> None:
-    for label in found:
-        if found.count(label) > 1:
-            raise HeadError(f"{path}: label {label!r} is there twice")
-        if label not in labels:
-            raise HeadError(f"{path}: label {label!r} is unknown to the recipe")
-    for label in labels:
-        if label not in found:
-            raise HeadError(f"{path}: label {label!r} of the recipe is missing")
-
-
-def read_thresholds(path: Path, labels: Sequence[str]) -> dict[str, float]:
-    """Read `thresholds.json`; return label → threshold in the order of `labels`.
-
-    Raises:
-        HeadError: not JSON; a label missing, unknown or twice; a threshold that is not a number
-            between 0 and 1.
-    """
-    try:
-        pairs: Any = json.loads(path.read_text("utf-8"), object_pairs_hook=list)
-    except (OSError, ValueError) as error:
-        raise HeadError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
-        raise HeadError(f"{path}: expected one object, label to threshold")
-    _compare(path, [label for label, _ in pairs], labels)
-    for label, value in pairs:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 < value < 1:
-            raise HeadError(
-                f"{path}: threshold of {label!r}: found {value!r}, expected a number between 0 and 1"
-            )
-    found = dict(pairs)
-    return {label: float(found[label]) for label in labels}
-
-
-def _load(path: Path) -> onnx.ModelProto:
-    try:
-        return onnx.load(path, load_external_data=False)
-    except (OSError, DecodeError) as error:
-        raise HeadError(f"{path}: not an ONNX file: {error}") from error
-
-
 def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
+    if features > limits.FEATURES:
+        raise HeadError(
+            f"{path}: the recipe's features are {features:,}, expected at most {limits.FEATURES:,}"
+        )
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type not in _FLOATS:
@@ -106,7 +66,7 @@ def _layout(path: Path, graph: onnx.GraphProto, labels: Sequence[str]) -> tuple[
         if len(answers) == 1:
             sequence = answers[0].type.HasField("sequence_type")
             return "sequence" if sequence else "columns", [answers[0].name]
-    _compare(path, names, labels)
+    compare(path, names, labels)
     return "named", names
 
 
@@ -160,8 +120,9 @@ def read(source: Source, part: HeadPart, labels: Sequence[str], features: int) -
     hashes = source.hashes((HEAD_FILE, THRESHOLDS_FILE), part.sha256)
     path = source.file(HEAD_FILE)
     thresholds = read_thresholds(source.file(THRESHOLDS_FILE), labels)
-    model = _load(path)
+    model = load(path)
     _check_input(path, model.graph, features)
+    trial.check(path, HeadError, (original.probe_count(features), features))
     layout, outputs = _layout(path, model.graph, labels)
     ordered = list(labels) if layout == "named" else outputs
     run = original.OriginalHead(str(path), model, layout, ordered)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from export import safe_json
 from export.contract import (
     HEAD_FILE,
     HIDDEN_STATE,
@@ -31,15 +32,15 @@ class _JsonFile:
         Raises:
             ArtifactError: the file is missing or holds other fields.
         """
-        try:
-            data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArtifactError(f"{path}: cannot be read as JSON: {error}") from error
+        data: dict[str, Any] = safe_json.read(path, ArtifactError)
         expected = {field.name for field in fields(cls)}
         if not isinstance(data, dict) or set(data) != expected:
             found = sorted(data) if isinstance(data, dict) else type(data).__name__
             raise ArtifactError(f"{path}: found fields {found}, expected {sorted(expected)}")
-        return cls(**data)
+        try:
+            return cls(**data)
+        except (TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: not a file of this toolchain's: {error}") from error
 
 
 @dataclass(frozen=True)

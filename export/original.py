@@ -97,6 +97,11 @@ def logits(negative: NDArray[np.float64], positive: NDArray[np.float64]) -> NDAr
     return np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
 
 
+def probe_count(features: int) -> int:
+    """Return how many embeddings `probes` has."""
+    return _PROBES + 2 * features + 3
+
+
 def probes(features: int) -> NDArray[np.float32]:
     """Return embeddings to try a head on, `[n, features]`: random ones of norm 1, the axes, zeros."""
     random = np.random.default_rng(0).standard_normal((_PROBES, features))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from export import safe_toml
 from export.contract import VARIANT_FILES, FeaturePooling, Pooling, QuantizationForm, RecipeError
 
 RECIPE_FILE = "recipe.toml"
@@ -157,12 +157,9 @@ def load(folder: Path) -> Recipe:
             or a name that is not the folder's.
     """
     path = folder / RECIPE_FILE
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}") from error
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
+    if not path.exists():
+        raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}")
+    data = safe_toml.read(path, RecipeError)
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:

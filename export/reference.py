@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from export import encoder, original, tokens
+from export import encoder, original, safe_json, tokens
+from export.contract import ArtifactError
 from export.files import replacing
 from export.head import Head
 from export.info import EncoderInfo
@@ -23,7 +24,8 @@ TEXTS_FILE = "reference_texts.json"
 
 def texts() -> list[str]:
     """Return the fixed list: lengths 1 to over 512 tokens, scripts, emoji, punctuation, nothing."""
-    listed: list[str] = json.loads(resources.files("export").joinpath(TEXTS_FILE).read_text("utf-8"))
+    content = resources.files("export").joinpath(TEXTS_FILE).read_bytes()
+    listed: list[str] = safe_json.loads(content, TEXTS_FILE, ArtifactError)
     return listed
 
 

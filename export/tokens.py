@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from export import safe_tokenizer
 from export.contract import CheckpointError
 
 
@@ -16,10 +17,7 @@ def load(path: Path, max_length: int) -> Tokenizer:
     Raises:
         CheckpointError: not a tokenizer.
     """
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises the bare Exception
-        raise CheckpointError(f"{path}: not a tokenizer: {error}") from error
+    tokenizer = safe_tokenizer.load(path, CheckpointError)
     # Published tokenizers carry the padding and truncation of whoever saved them last.
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)

@@ -9,9 +9,10 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from export.contract import GraphError
+from export.onnx_operators import HEAD_DOMAIN
+from export.onnx_operators import MICROSOFT as MICROSOFT
 
-MICROSOFT = "com.microsoft"
-MACHINE_LEARNING = "ai.onnx.ml"
+MACHINE_LEARNING = HEAD_DOMAIN
 Attribute = int | float | str | Sequence[int] | Sequence[str] | ir.Graph
 
 

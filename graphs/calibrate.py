@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import onnx_ir as ir
 import onnxruntime
 from numpy.typing import NDArray
 
+from export import safe_npz
 from export.contract import ATTENTION_MASK, INPUT_IDS, ArtifactError
 from graphs import sites
 from graphs.plan import Range
@@ -42,17 +42,17 @@ def read(path: Path) -> Texts:
     Raises:
         ArtifactError: it is missing or damaged.
     """
+    arrays = safe_npz.read(path, ArtifactError)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            calibration, held_out, reference = (
-                np.split(file[name], np.cumsum(file[f"{name}_lengths"])[:-1])
-                for name in ("calibration", "held_out", "reference")
-            )
-            source, held_out_source = (
-                file[name].tobytes().decode("utf-8") for name in ("source", "held_out_source")
-            )
-            return Texts(calibration, held_out, reference, source, held_out_source)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        calibration, held_out, reference = (
+            np.split(arrays[name], np.cumsum(arrays[f"{name}_lengths"])[:-1])
+            for name in ("calibration", "held_out", "reference")
+        )
+        source, held_out_source = (
+            arrays[name].tobytes().decode("utf-8") for name in ("source", "held_out_source")
+        )
+        return Texts(calibration, held_out, reference, source, held_out_source)
+    except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
 
 

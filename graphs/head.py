@@ -9,8 +9,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from export import limits, onnx_operators, safe_npz, safe_onnx
 from export.contract import ArtifactError
 from export.info import HeadInfo
+
+_AGAIN = "; run `make export` again"
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ def read(folder: Path) -> LinearHead | SubgraphHead:
     """
     info = HeadInfo.read(folder / "head.json")
     path = folder / ("head.npz" if info.kind == "linear" else "head.onnx")
+    if info.kind == "subgraph":
+        safe_onnx.check(path, onnx_operators.HEAD, limits.HEAD_BYTES, ArtifactError)
+        return SubgraphHead(info, ir.load(path))
+    arrays = safe_npz.read(path, ArtifactError, hint=_AGAIN)
     try:
-        if info.kind == "subgraph":
-            return SubgraphHead(info, ir.load(path))
-        with np.load(path, allow_pickle=False) as arrays:
-            return LinearHead(info, arrays["weight_hl"], arrays["bias_l"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(f"{path}: cannot be read: {error}; run `make export` again") from error
+        return LinearHead(info, arrays["weight_hl"], arrays["bias_l"])
+    except KeyError as error:
+        raise ArtifactError(f"{path}: has no {error}{_AGAIN}") from error

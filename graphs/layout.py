@@ -14,6 +14,9 @@ from graphs import build
 # Added to the score of a padding key: its weight is exactly 0 in float32, whatever the scores.
 _MASKED = np.float32(-1e9)
 
+# Beyond every vocabulary.
+_NO_ID = 1 << 62
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -92,7 +95,10 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     axis_0 = integers("axis_0", [0])
     both = [add("Unsqueeze", [value, axis_0], f"{value.name}_alone") for value in (ids, mask)]
     same_ids = add("Gather", [add("Concat", both, "ids_and_mask", axis=0), zero], "ids", axis=0)
-    token_ids = add("GatherND", [same_ids, pairs], "token_ids")
+    given_ids = add("GatherND", [same_ids, pairs], "given_ids")
+    # A look-up counts negative ids from its end: a wrong answer, where there must be an error.
+    negative = add("Less", [given_ids, zero], "negative_ids")
+    token_ids = add("Where", [negative, integers("no_id", _NO_ID), given_ids], "token_ids")
 
     starts = add("CumSum", [counts, zero], "starts_column", exclusive=1)
     longest = add("ReduceMax", [counts], "longest", keepdims=0)

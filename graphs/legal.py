@@ -8,22 +8,8 @@ from collections.abc import Iterable
 import onnx_ir as ir
 
 from export.contract import ATTENTION_MASK, INPUT_IDS, TEXT, GraphError
-from graphs.build import MICROSOFT
+from export.onnx_operators import HEAD_DOMAIN, MICROSOFT, MICROSOFT_OPERATORS, STANDARD
 
-_STANDARD = {"", "ai.onnx"}
-_HEAD_DOMAIN = "ai.onnx.ml"
-MICROSOFT_OPERATORS = frozenset(
-    {
-        "Attention",
-        "BiasGelu",
-        "DynamicQuantizeMatMul",
-        "Gelu",
-        "MatMulIntegerToFloat",
-        "QAttention",
-        "SkipLayerNormalization",
-        "Tokenizer",
-    }
-)
 _TOKENS = {INPUT_IDS: ir.DataType.INT64, ATTENTION_MASK: ir.DataType.INT64}
 _TEXTS = {TEXT: ir.DataType.STRING}
 
@@ -44,7 +30,7 @@ def check(model: ir.Model) -> None:
         raise GraphError(f"local functions are left: {[str(key) for key in model.functions]}")
     nodes = list(graph.all_nodes())
     for node in nodes:
-        standard = node.domain in _STANDARD or node.domain == _HEAD_DOMAIN
+        standard = node.domain in STANDARD or node.domain == HEAD_DOMAIN
         if not standard and (node.domain != MICROSOFT or node.op_type not in MICROSOFT_OPERATORS):
             raise GraphError(f"node {node.name}: operator {node.domain}.{node.op_type} is not legal here")
     values = [*graph.inputs, *graph.initializers.values()]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from export import onnx_operators, safe_onnx
 from export.contract import METADATA_KEYS, GraphError
 from graphs import (
     embeddings,
@@ -160,6 +161,7 @@ def load(path: Path) -> ir.Model:
     Raises:
         GraphError: it is missing or not ONNX.
     """
+    safe_onnx.check_graph(path, onnx_operators.GRAPH, GraphError)
     try:
         # Through the protobuf: initializers in memory, so that a step may rewrite the file it read.
         return ir.from_proto(ir.to_proto(ir.load(path)))

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from export import safe_json
 from export.contract import ArtifactError
 
 Mode = Literal["int8", "int8x2", "float"]
@@ -128,8 +129,8 @@ def read(path: Path) -> Plan:
     Raises:
         ArtifactError: the file is missing, damaged, or says what no plan can.
     """
+    content = safe_json.read(path, ArtifactError)
     try:
-        content = json.loads(path.read_text("utf-8"))
         sites = {name: _site(path, name, site) for name, site in content["sites"].items()}
         plan = Plan(
             content["encoder_sha256"],
@@ -138,7 +139,7 @@ def read(path: Path) -> Plan:
             sites,
             content["record"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: cannot be read as a quantization plan: {error!r}") from error
     if plan.weight_bits not in (7, 8):
         raise ArtifactError(f"{path}: weight_bits: found {plan.weight_bits!r}, expected 7 or 8")

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from export.contract import ScoreError
+from export.contract import VARIANT_FILES, ScoreError
 from export.files import sha256_file
 from score import local
 from score.answers import LABELS_COLUMN, TRUNCATED_COLUMN, Columns
@@ -20,6 +20,7 @@ from score.options import MANIFEST_FILE, Options
 from score.parts import Parts
 from score.scorer import BATCH_TOKENS, Scorer
 from score.windows import WINDOW_BYTES, WINDOW_ROWS
+from verify.session import try_out
 
 # Told of the rows that are done and of all rows, None where nobody knows.
 Advance = Callable[[int, int | None], object]
@@ -78,6 +79,7 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     output_kind = kind(options.output)
     source = survey(options.input, options.text_column)
     _check_apart(options, source)
+    try_out(options.artifact / VARIANT_FILES[options.variant])
     scorer = Scorer(options.artifact, options.variant)
     columns = Columns(scorer.labels, options.probabilities)
     parts = Parts(

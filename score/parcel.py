@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
+from export import limits, safe_files, safe_json
 from export.contract import VARIANT_FILES, ArtifactError
 from score.options import MANIFEST_FILE, TOKENIZER_FILE
 
@@ -16,9 +16,10 @@ Parcel = dict[str, bytes]
 
 
 def _expected(manifest: bytes, place: Path) -> dict[str, str]:
+    content = safe_json.loads(manifest, place / MANIFEST_FILE, ArtifactError)
     try:
-        return {name: entry["sha256"] for name, entry in json.loads(manifest)["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return {name: entry["sha256"] for name, entry in content["files"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{place / MANIFEST_FILE}: not an artifact's manifest: {error}") from error
 
 
@@ -26,10 +27,7 @@ def _read(folder: Path, names: tuple[str, ...]) -> Parcel:
     """Read files of an artifact, each as its manifest has it."""
     found: Parcel = {}
     for name in (MANIFEST_FILE, *names):
-        try:
-            found[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise ArtifactError(f"{folder / name}: cannot be read: {error.strerror}") from error
+        found[name] = safe_files.read(folder / name, limits.GRAPH_BYTES, ArtifactError)
     expected = _expected(found[MANIFEST_FILE], folder)
     for name in names:
         sha256 = hashlib.sha256(found[name]).hexdigest()

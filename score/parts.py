@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from export import safe_json
 from export.contract import ScoreError
 from export.files import write_text
 from score import formats
@@ -75,10 +76,10 @@ class Parts:
 
     def _read(self, progress: Path, resume: bool) -> None:
         try:
-            found = json.loads(progress.read_text("utf-8"))
+            found = safe_json.read(progress, ScoreError)
             job, listed = found["job"], found["parts"]
             rows = sum(part["rows"] for part in listed)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise ScoreError(f"{progress}: not the progress of a run: {error}; remove the folder") from error
         if not listed:
             return

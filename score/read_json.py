@@ -33,7 +33,7 @@ def _mended(path: Path, before: int, block: bytes) -> bytes:
             continue
         try:
             found = plain_json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ScoreError(f"{path}, line {number}: found {line[:60]!r}, expected JSON: {error}") from error
         if not isinstance(found, dict):
             raise ScoreError(f"{path}, line {number}: found {line[:60]!r}, expected an object")

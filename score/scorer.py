@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from export import safe_tokenizer
 from export.contract import VARIANT_FILES, ArtifactError
 from score.options import TOKENIZER_FILE
 from verify.session import Answers, Graph
@@ -61,10 +61,7 @@ class Scorer:
         if not found.isdecimal() or int(found) < 1:
             raise ArtifactError(f"{self.graph.path}: metadata max_length found {found!r}, expected a length")
         path = artifact / TOKENIZER_FILE
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the Rust side raises the bare Exception
-            raise ArtifactError(f"{path}: not a tokenizer: {error}") from error
+        self._tokenizer = safe_tokenizer.load(path, ArtifactError)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(int(found))
 

@@ -8,7 +8,6 @@ dev and test, in the data set's order of texts and the order of `labels`; `VARIA
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from export import dataset
+from export import dataset, safe_npz
 from export.contract import ArtifactError, DatasetError
 from export.files import replacing, sha256_file
 from verify import evaluate, tokens
@@ -136,17 +135,17 @@ def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
     if not path.is_file():
         return None
     found = []
+    arrays = safe_npz.read(path, ArtifactError, "not what `make evaluate` writes", "; run it again")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if file["labels"].tolist() != build.recipe.labels.names:
+        if arrays["labels"].tolist() != build.recipe.labels.names:
+            return None
+        for variant in variants:
+            one = _read_one(arrays, variant, build.recipe.labels.names)
+            graph = build.graph(variant)
+            if one is None or not graph.is_file() or one.sha256 != sha256_file(graph):
                 return None
-            for variant in variants:
-                one = _read_one(file, variant, build.recipe.labels.names)
-                graph = build.graph(variant)
-                if one is None or not graph.is_file() or one.sha256 != sha256_file(graph):
-                    return None
-                found.append(one)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            found.append(one)
+    except (ValueError, KeyError) as error:
         raise ArtifactError(f"{path}: not what `make evaluate` writes: {error}; run it again") from error
     return found
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from export import safe_json
 from export.contract import ArtifactError
 from export.files import sha256_file
 from verify.parity import Tolerance
@@ -26,6 +26,35 @@ class Variant(NamedTuple):
     flip_rate: float
 
 
+def _inside(path: Path, name: Any) -> Path:
+    """Return the path of an artifact's file; only one inside its folder will do."""
+    inside = PurePosixPath(name) if isinstance(name, str) else PurePosixPath()
+    if inside.is_absolute() or not inside.parts or ".." in inside.parts or set(str(inside)) & set("\\\0:"):
+        raise ArtifactError(f"{path}: file: found {name!r}, expected one inside the folder")
+    return path.parent / inside
+
+
+def _number(path: Path, place: str, found: Any) -> float:
+    if not isinstance(found, int | float) or isinstance(found, bool) or found < 0:
+        raise ArtifactError(f"{path}: {place}: found {found!r}, expected a number from 0 up")
+    return found
+
+
+def _variant(path: Path, row: dict[str, Any]) -> Variant:
+    if not isinstance(row["name"], str):
+        raise ArtifactError(f"{path}: name: found {row['name']!r}, expected a variant's")
+    stated = row["tolerance"]
+    limits = {key: None if value is None else _number(path, key, value) for key, value in stated.items()}
+    parity = {key: _number(path, key, row["parity"][key]) for key in ("max_probability_error", "flip_rate")}
+    return Variant(
+        row["name"],
+        _inside(path, row["file"]),
+        int(_number(path, "size", row["size"])),
+        Tolerance(**limits),
+        **parity,
+    )
+
+
 def variants(folder: Path) -> list[Variant]:
     """Read the variants of an artifact.
 
@@ -33,19 +62,14 @@ def variants(folder: Path) -> list[Variant]:
         ArtifactError: `manifest.json` is missing or not an artifact's.
     """
     path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise ArtifactError(f"{path}: not an artifact's manifest: no such file")
+    rows = safe_json.read_object(path, ArtifactError).get("variants")
+    if not isinstance(rows, list):
+        raise ArtifactError(f"{path}: not an artifact's manifest: variants: expected a list")
     try:
-        return [
-            Variant(
-                row["name"],
-                folder / row["file"],
-                row["size"],
-                Tolerance(**row["tolerance"]),
-                row["parity"]["max_probability_error"],
-                row["parity"]["flip_rate"],
-            )
-            for row in json.loads(path.read_text("utf-8"))["variants"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [_variant(path, row) for row in rows]
+    except (KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
 
 
@@ -66,10 +90,10 @@ def text_graph(folder: Path) -> TextGraph | None:
     listed = {variant.name: variant for variant in variants(folder)}
     try:
         # Those of before there was one don't mention it.
-        row = json.loads(path.read_text("utf-8")).get("text")
-        return TextGraph(folder / row["file"], listed[row["variant"]]) if row else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
+        row = safe_json.read_object(path, ArtifactError).get("text")
+        return TextGraph(_inside(path, row["file"]), listed[row["variant"]]) if row else None
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not an artifact's manifest: text: {error}") from error
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -11,12 +11,12 @@ good (they are under 1 % at 19 tokens).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export import safe_json
 from export.contract import ArtifactError, Pooling
 from export.info import EncoderInfo
 
@@ -40,8 +40,8 @@ def read_shape(build: Path) -> Shape:
     info = EncoderInfo.read(build / "encoder.json")
     path = build / "assets" / "config.json"
     try:
-        intermediate = int(json.loads(path.read_text("utf-8"))["intermediate_size"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        intermediate = int(safe_json.read_object(path, ArtifactError)["intermediate_size"])
+    except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: has no intermediate_size: {error}") from error
     return Shape(info.used_layers, info.hidden, intermediate, "cls" if info.last_is_cls else "mean")
 
@@ -72,13 +72,13 @@ def read_products(folder: Path) -> list[Product]:
         ArtifactError: it is missing or holds something else.
     """
     path = folder / "products.json"
+    rows: list[dict[str, Any]] = safe_json.read(path, ArtifactError)
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
         return [
             Product(row["kind"], row["rows"] * row["inner"] * row["columns"], folder / row["file"])
             for row in rows
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not a list of products: {error}") from error
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from export import dataset
+from export import dataset, safe_json
 from export.contract import BenchmarkError, ToolchainError
 from export.files import write_text
 from export.info import EncoderInfo
@@ -23,10 +23,7 @@ from verify.bench_run import Encoder, Plan, run
 
 def _peer(path: Path) -> Any:
     """Return what `python -m graphs.peer` wrote of who made the contender `optimum`."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchmarkError(f"{path}: cannot be read as JSON: {error}") from error
+    return safe_json.read(path, BenchmarkError)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from export.files import write_text
 from verify import artifact, junit, parity, reference, text_in, tokens
 from verify.junit import Check
 from verify.reference import Reference
-from verify.session import Graph
+from verify.session import Graph, try_out
 
 _Row = tuple[str, parity.Parity, parity.Tolerance]
 
@@ -36,6 +36,7 @@ def measure(
     rows: list[_Row] = []
     checks = [Check("tokenizer", "token_ids", tokens.difference(tokenizer, original))]
     for variant in variants:
+        try_out(variant.file)
         graph = Graph(variant.file)
         try:
             row = (variant.name, parity.measure(graph, original), variant.tolerance)

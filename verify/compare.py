@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from export.contract import ArtifactError
 from export.dataset import GO_EMOTIONS_LABELS
 from verify import artifact, evaluate, tokens
-from verify.session import Answers, Graph
+from verify.session import Answers, Graph, try_out
 
 _WORST = 5
 
@@ -38,6 +38,7 @@ class Side:
             ArtifactError: the graph cannot be read.
         """
         self.variant = variant
+        try_out(variant.file)
         self.graph = Graph(variant.file, threads)
         self.size_bytes = variant.file.stat().st_size
         self._tokenizer = folder / artifact.TOKENIZER_FILE

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from typing import Any
+
+from export import safe_json
+from export.contract import ArtifactError
 
 TABLE_FILE = "published_table.json"
 _ENCODER = "bge-small-en"
@@ -17,7 +19,8 @@ def table() -> dict[str, Any]:
     Its keys are `source`, `encoder`, `split`, `note`, `averages` (protocol → macro and weighted, or null)
     and `labels`, rows like those of `evaluation.json` whose precision, recall and F1 may be null.
     """
-    found: dict[str, Any] = json.loads(resources.files("verify").joinpath(TABLE_FILE).read_text("utf-8"))
+    content = resources.files("verify").joinpath(TABLE_FILE).read_bytes()
+    found: dict[str, Any] = safe_json.loads(content, TABLE_FILE, ArtifactError)
     return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export import safe_json, safe_npz
 from export.contract import ArtifactError
 
 
@@ -38,38 +38,55 @@ def _text(array: NDArray[np.uint8]) -> str:
     return array.tobytes().decode("utf-8")
 
 
+def _names(path: Path, array: NDArray[Any]) -> list[str]:
+    found = safe_json.loads(_text(array), path, ArtifactError)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("expected a list of texts")
+    # JSON can spell lone surrogates, which no tokenizer and no file takes.
+    "".join(found).encode("utf-8")
+    return found
+
+
+def _ids(arrays: safe_npz.Arrays) -> list[list[int]]:
+    lengths, joined = arrays["lengths"], arrays["input_ids"]
+    if lengths.ndim != 1 or joined.ndim != 1 or {lengths.dtype.kind, joined.dtype.kind} != {"i"}:
+        raise ValueError("input_ids and lengths: expected whole numbers")
+    if (lengths < 0).any() or int(lengths.sum(dtype=np.int64)) != len(joined):
+        raise ValueError(f"lengths: expected numbers that add up to {len(joined)}")
+    return [part.tolist() for part in np.split(joined, np.cumsum(lengths)[:-1])] if len(lengths) else []
+
+
+def _read(path: Path, arrays: safe_npz.Arrays) -> Reference:
+    labels = _names(path, arrays["labels"])
+    return Reference(
+        texts=_names(path, arrays["texts"]),
+        labels=labels,
+        ids=_ids(arrays),
+        logits=arrays["logits"],
+        probabilities=arrays["probabilities"],
+        thresholds=dict(zip(labels, arrays["thresholds"].tolist(), strict=True)),
+        encoder_sha256=_text(arrays["encoder_sha256"]),
+        head_sha256=_text(arrays["head_sha256"]),
+    )
+
+
 def read(path: Path) -> Reference:
     """Read a reference file.
 
     Raises:
-        ArtifactError: it is missing, damaged, or its arrays don't fit each other.
+        ArtifactError: it is missing, too large, damaged, or its arrays don't fit each other.
     """
+    arrays = safe_npz.read(path, ArtifactError, "not a reference file")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        labels = json.loads(_text(arrays["labels"]))
-        lengths = arrays["lengths"]
-        ends = np.cumsum(lengths)
-        ids = [
-            arrays["input_ids"][end - length : end].tolist()
-            for end, length in zip(ends, lengths, strict=True)
-        ]
-        reference = Reference(
-            texts=json.loads(_text(arrays["texts"])),
-            labels=labels,
-            ids=ids,
-            logits=arrays["logits"],
-            probabilities=arrays["probabilities"],
-            thresholds=dict(zip(labels, arrays["thresholds"].tolist(), strict=True)),
-            encoder_sha256=_text(arrays["encoder_sha256"]),
-            head_sha256=_text(arrays["head_sha256"]),
-        )
-        # JSON can spell lone surrogates, which no tokenizer and no file takes.
-        "".join([*reference.texts, *labels]).encode("utf-8")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reference = _read(path, arrays)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ArtifactError(f"{path}: not a reference file: {error}") from error
-    expected = (len(ids), len(labels))
+    expected = (len(reference.ids), len(reference.labels))
+    if not expected[0] or not expected[1]:
+        raise ArtifactError(f"{path}: found {expected[0]} texts and {expected[1]} labels, expected some")
     for name, found in (("logits", reference.logits), ("probabilities", reference.probabilities)):
-        if found.shape != expected or len(reference.texts) != len(ids):
+        if found.shape != expected or len(reference.texts) != expected[0]:
             raise ArtifactError(f"{path}: {name}: found shape {found.shape}, expected {expected}")
+        if found.dtype != np.float32 or not np.isfinite(found).all():
+            raise ArtifactError(f"{path}: {name}: expected float32 numbers, all finite")
     return reference

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from export import lock, swap
+from export import lock, safe_json, swap
 from export.contract import TOOLCHAIN_VERSION, VARIANT_FILES, ArtifactError, GateError
 from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
@@ -59,10 +58,9 @@ class Build:
             ArtifactError: it is missing or damaged.
         """
         path = self.folder / name
-        try:
-            return json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArtifactError(f"{path}: cannot be read: {error}; run `make verify`") from error
+        if not path.is_file():
+            raise ArtifactError(f"{path}: cannot be read: no such file; run `make verify`")
+        return safe_json.read(path, ArtifactError)
 
 
 def _measured(build: Build, variant: str) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export import safe_json, safe_npz
 from export.contract import ArtifactError
 
 EVALUATION_FILES = ("evaluation.json", "evaluation.npz")
 BENCH_FILE = "bench/bench.json"
 _TRUTH = "truth/test"
+_AGAIN = "; run `make evaluate`"
 # The variants that are contenders of the benchmark, under their own names.
 _BENCHED = ("fp32", "int8")
 
@@ -34,19 +34,12 @@ class Evaluation:
     truth: NDArray[np.bool_]
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read as JSON: {error}") from error
-
-
 def _arrays(path: Path, names: list[str]) -> dict[str, NDArray[Any]]:
+    found = safe_npz.read(path, ArtifactError, hint=_AGAIN)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{path}: cannot be read: {error}; run `make evaluate`") from error
+        return {name: found[name] for name in names}
+    except KeyError as error:
+        raise ArtifactError(f"{path}: cannot be read: has no {error}{_AGAIN}") from error
 
 
 def evaluation(build: Path, hashes: dict[str, str], labels: list[str]) -> Evaluation | None:
@@ -61,7 +54,7 @@ def evaluation(build: Path, hashes: dict[str, str], labels: list[str]) -> Evalua
     listing, arrays_file = (build / name for name in EVALUATION_FILES)
     if not listing.is_file() or not arrays_file.is_file():
         return None
-    content = _json(listing)
+    content = safe_json.read(listing, ArtifactError)
     if not isinstance(content, dict) or "variants" not in content:
         return None
     rows = [row for row in content["variants"] if row["sha256"] == hashes.get(row["variant"])]
@@ -90,7 +83,7 @@ def benchmark(build: Path, sizes: dict[str, int]) -> dict[str, Any] | None:
     path = build / BENCH_FILE
     if not path.is_file():
         return None
-    found: dict[str, Any] = _json(path)
+    found: dict[str, Any] = safe_json.read(path, ArtifactError)
     try:
         measured = {row["contender"]: row["size_bytes"] for row in found["processes"]}
     except (KeyError, TypeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,17 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from export import onnx_operators, safe_onnx, trial
 from export.contract import (
     ATTENTION_MASK,
     INPUT_IDS,
     LOGITS,
-    METADATA_KEYS,
     PREDICTIONS,
     PROBABILITIES,
     TEXT,
     ArtifactError,
 )
+from verify import contract_check
 
 TokenIds = Sequence[Sequence[int]]
 Advance = Callable[[int], object]
@@ -59,6 +59,16 @@ def pad(ids: TokenIds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return input_ids, mask
 
 
+def try_out(path: Path) -> None:
+    """Check a stranger's graph, and run it once in a process of its own; then `Graph` may open it.
+
+    Raises:
+        ArtifactError: it is not accepted, or does not load or run within the limits.
+    """
+    safe_onnx.check_graph(path, onnx_operators.GRAPH, ArtifactError)
+    trial.check(path, ArtifactError)
+
+
 class Graph:
     """A finished graph in onnxruntime, of either contract."""
 
@@ -66,8 +76,10 @@ class Graph:
         """Open a graph on the CPU; `threads` 0 leaves their number to onnxruntime.
 
         Raises:
-            ArtifactError: it is missing, does not load, or lacks metadata of the contract.
+            ArtifactError: it is missing, not accepted by `safe_onnx`, does not load, or is not of the
+                contract.
         """
+        safe_onnx.check_graph(path, onnx_operators.GRAPH, ArtifactError)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -77,17 +89,19 @@ class Graph:
             raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
         self.path = path
         self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
-        missing = [key for key in METADATA_KEYS if key not in self.metadata]
-        if missing:
-            raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
-        self.labels: list[str] = json.loads(self.metadata["labels"])
-        self.thresholds: dict[str, float] = json.loads(self.metadata["thresholds"])
+        self.labels = contract_check.labels(path, self.metadata)
+        self.thresholds = contract_check.thresholds(path, self.metadata, self.labels)
+        contract_check.check_ends(path, self.session, self.labels)
         self._outputs = [value.name for value in self.session.get_outputs()]
         self._stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= set(self._outputs)
         self._limits = np.array([self.thresholds[label] for label in self.labels], np.float32)
 
     def run(self, ids: TokenIds) -> Answers:
-        """Run one batch of token ids, padded to its longest text."""
+        """Run one batch of token ids, padded to its longest text.
+
+        Raises:
+            ArtifactError: the graph fails, or its answers have another shape.
+        """
         input_ids, mask = pad(ids)
         return self._run({INPUT_IDS: input_ids, ATTENTION_MASK: mask})
 
@@ -97,7 +111,17 @@ class Graph:
 
     def _run(self, given: dict[str, NDArray[Any]]) -> Answers:
         names = [LOGITS, PROBABILITIES, PREDICTIONS] if self._stacked else self.labels
-        found = self.session.run(names, given)
+        rows = len(next(iter(given.values())))
+        try:
+            found = self.session.run(names, given)
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise ArtifactError(f"{self.path}: fails on a batch of {rows}: {error}") from error
+        shape = (rows, len(self.labels) if self._stacked else 2)
+        for name, answer in zip(names, found, strict=True):
+            if answer.shape != shape:
+                raise ArtifactError(
+                    f"{self.path}: output {name}: found shape {answer.shape}, expected {shape}"
+                )
         if self._stacked:
             return Answers(*found)
         negative, positive = np.moveaxis(np.stack(found, axis=1), 2, 0)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
+from export import safe_tokenizer
 from export.contract import ArtifactError
 from verify.reference import Reference
 
@@ -17,11 +16,7 @@ def encode(path: Path, texts: Sequence[str]) -> list[list[int]]:
     Raises:
         ArtifactError: `path` is not a tokenizer.
     """
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises the bare Exception
-        raise ArtifactError(f"{path}: not a tokenizer: {error}") from error
-    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+    return safe_tokenizer.encode(safe_tokenizer.load(path, ArtifactError), texts, path, ArtifactError)
 
 
 def difference(path: Path, reference: Reference) -> str | None:

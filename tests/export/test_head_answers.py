@@ -28,20 +28,20 @@ CLASSES = {"w": np.ones((WIDTH, 3), np.float32), "one": np.array([1]), "nan": np
 
 
 @pytest.mark.parametrize(
-    ("nodes", "said"),
+    ("nodes", "rank", "said"),
     [
-        ([node("MatMul", "x w", "p")], "are not probabilities"),
-        ([node("MatMul", "x w", "z"), node("Mul", "z nan", "p")], "are not probabilities"),
-        ([node("Sigmoid", "x", "p")], "found 8 columns, expected 3"),
-        ([node("Sigmoid", "x", "s"), node("ReduceMean", "s one", "p", keepdims=0)], "found shape"),
-        ([node("Sigmoid", "x", "s"), node("ReduceMean", "s", "p", keepdims=0)], "found shape"),
-        ([node("Sigmoid", "x", "s"), node("Unsqueeze", "s one", "p")], "found (shape|1 columns)"),
-        ([node("Nonsense", "x", "p")], "onnxruntime does not load it"),
+        ([node("MatMul", "x w", "p")], 2, "are not probabilities"),
+        ([node("MatMul", "x w", "z"), node("Mul", "z nan", "p")], 2, "are not probabilities"),
+        ([node("Sigmoid", "x", "p")], 2, "found 8 columns, expected 3"),
+        ([node("Sigmoid", "x", "s"), node("ReduceMean", "s one", "p", keepdims=0)], 1, "found shape"),
+        ([node("Sigmoid", "x", "s"), node("ReduceMean", "s", "p", keepdims=0)], 0, "found shape"),
+        ([node("Sigmoid", "x", "s"), node("Unsqueeze", "s one", "p")], 3, "found (shape|1 columns)"),
+        ([node("Nonsense", "x", "p")], 2, "operator 'Nonsense' is not one of those accepted"),
     ],
     ids=["logits", "nan", "too many columns", "one axis", "no axis", "three axes", "unknown operator"],
 )
-def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, said):
-    write_head(tmp_path, graph(nodes, WIDTH, {"p": None}, CLASSES), LABELS)
+def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, rank, said):
+    write_head(tmp_path, graph(nodes, WIDTH, {"p": [None] * rank}, CLASSES), LABELS)
     refused(tmp_path, said)
 
 
@@ -57,7 +57,7 @@ def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, said)
 )
 def test_a_named_output_that_is_no_pair(tmp_path, nodes, said):
     constants = CLASSES | {"zero": np.array([0]), "two": np.array([2])}
-    write_head(tmp_path, graph(nodes, WIDTH, {"joy": None}, constants), ["joy"])
+    write_head(tmp_path, graph(nodes, WIDTH, {"joy": [None, None]}, constants), ["joy"])
     refused(tmp_path, said, ["joy"])
 
 

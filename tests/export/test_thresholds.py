@@ -30,12 +30,10 @@ def test_thresholds_come_in_the_recipes_order(path):
 
 
 def test_there_are_none(path):
-    refused(path, "cannot be read as JSON")
+    refused(path, "cannot be read: No such file")
 
 
-@pytest.mark.parametrize(
-    "value", ["1.5", "1", "0", "0.0", "-0.1", "NaN", "Infinity", '"0.5"', "true", "null", "[0.5]", "{}"]
-)
+@pytest.mark.parametrize("value", ["1.5", "1", "0", "0.0", "-0.1", '"0.5"', "true", "null", "[0.5]", "{}"])
 def test_a_threshold_that_is_none(path, value):
     path.write_text(f'{{"joy": 0.5, "fear": {value}, "neutral": 0.5}}')
     refused(path, "threshold of 'fear': found .*, expected a number between 0 and 1")
@@ -44,6 +42,9 @@ def test_a_threshold_that_is_none(path, value):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        ('{"joy": 0.5, "fear": NaN, "neutral": 0.5}', "NaN is not a number of JSON"),
+        ('{"joy": 0.5, "fear": -Infinity, "neutral": 0.5}', "-Infinity is not a number of JSON"),
+        ('{"joy": 0.5, "fear": 1e999, "neutral": 0.5}', "1e999 is beyond what a number can be"),
         ('{"joy": 0.5, "fear": 0.5}', "label 'neutral' of the recipe is missing"),
         ("{}", "label 'joy' of the recipe is missing"),
         ('{"joy": 0.5, "fear": 0.5, "neutral": 0.5, "envy": 0.5}', "label 'envy' is unknown"),

@@ -50,5 +50,7 @@ def test_no_texts(tiny):
 def test_a_file_that_is_no_tokenizer(tmp_path, content):
     if content is not None:
         (tmp_path / "tokenizer.json").write_bytes(content)
-    with pytest.raises(CheckpointError, match=rf"^{tmp_path}/tokenizer\.json: not a tokenizer: "):
+    with pytest.raises(
+        CheckpointError, match=rf"^{tmp_path}/tokenizer\.json: (not a tokenizer: |cannot be read)"
+    ):
         tokens.load(tmp_path / "tokenizer.json", 16)

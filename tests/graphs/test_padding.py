@@ -105,10 +105,21 @@ def test_an_id_outside_the_vocabulary_is_an_error(encoder, session, kind):
     ids, attention_mask = batch_of(encoder, kind, 3, 8, seed=17)
     vocabulary = encoder.info.vocabulary
     row, column = np.argwhere(attention_mask)[-1]
-    for wrong in (vocabulary, 10**6, -vocabulary - 1):
+    for wrong in (vocabulary, 10**6, 2**63 - 1):
         ids[row, column] = wrong
         with pytest.raises(InvalidArgument, match=f"word_embedding.*idx={wrong} must be within"):
             answer(session, ids, attention_mask)
+    # A look-up itself would count them from its end.
+    for wrong in (-1, -vocabulary, -vocabulary - 1, -(2**63)):
+        ids[row, column] = wrong
+        with pytest.raises(InvalidArgument, match=f"word_embedding.*idx={1 << 62} must be within"):
+            answer(session, ids, attention_mask)
+
+
+@pytest.mark.parametrize("length", [0, 1, 9])
+def test_a_batch_of_no_texts_has_no_answers(encoder, session, length):
+    none = np.ones((0, length), np.int64)
+    assert answer(session, none, none).shape == (0, encoder.info.hidden)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

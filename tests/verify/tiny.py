@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from export import dataset
 from export import recipe as recipes
@@ -82,8 +82,8 @@ def write_build(folder: Path, labels: list[str] = LABELS) -> Build:
     recipe = write_recipe(folder / "tiny", labels, "path:encoder", "path:head", variants=VARIANTS)
     build = folder / "build"
     (build / "assets").mkdir(parents=True)
-    tokenizer = Tokenizer(WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[PAD]"))
-    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer = Tokenizer(WordPiece({word: index for index, word in enumerate(WORDS)}, unk_token="[PAD]"))
+    tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.save(str(build / "assets/tokenizer.json"))
     info = EncoderInfo("path:encoder", None, {}, 1, 1, 3, 64, len(WORDS), "mean", False, 64, [])
     (build / "encoder.json").write_text(info.to_json())

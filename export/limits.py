@@ -1,0 +1,52 @@
+"""How large and how deep a stranger's file may be. Standard library only.
+
+Each limit is far above what the largest BERT needs, and low enough that a refusal takes seconds and
+less than 1 GB of memory.
+"""
+
+from __future__ import annotations
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+RECIPE_BYTES = 64 * KIB
+THRESHOLDS_BYTES = MIB
+JSON_BYTES = 8 * MIB
+NPZ_BYTES = 128 * MIB  # of the file, and of all its arrays unpacked
+NPZ_DIRECTORY_BYTES = 64 * KIB
+HEAD_BYTES = 256 * MIB
+GRAPH_BYTES = 2 * GIB - 1  # protobuf's own limit
+WEIGHTS_HEADER_BYTES = 16 * MIB
+
+# Objects and lists inside each other, in JSON and TOML, and the parts of a dotted TOML key.
+DEPTH = 32
+JSON_OBJECTS = 200_000
+# An absurd length such as 1e30 is written out by tokenizers without one.
+INTEGER_DIGITS = 40
+
+# Messages inside each other in an ONNX file, and fields of all its messages: a field takes a few µs, a
+# message counts as several.
+MESSAGE_DEPTH = 40
+MESSAGE_FIELDS = 1_000_000
+MESSAGE_COST = 8
+# Nodes of a graph, its subgraphs and its functions, each call of a function counted in full.
+NODES = 20_000
+# Elements of one tensor that a graph states; the largest word table of a BERT has 123 million.
+ELEMENTS = 1 << 28
+# Elements of a tensor that a graph makes out of constants alone.
+MADE_ELEMENTS = 1 << 24
+
+# A first run of a stranger's graph, in a process of its own: beyond what the libraries take, and
+# beside so many times the file's size.
+TRIAL_BYTES = 512 * MIB
+TRIAL_FILE_FACTOR = 4
+TRIAL_CPU_SECONDS = 4
+TRIAL_CPU_BYTES_PER_SECOND = 100 * MIB
+TRIAL_WALL_SECONDS = 60
+
+# Of an encoder.
+HIDDEN = 8192
+LAYERS = 128
+TOKENS = 65_536
+VOCABULARY = 1_000_000
+WORD_CHARACTERS = 1_000
+FEATURES = 16_384
