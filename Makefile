@@ -84,7 +84,7 @@ $(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz \
                       $(addprefix verify/,command_gate.py parity.py session.py tokens.py)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
 $(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) \
-                       $(wildcard verify/card* verify/report* verify/curves.py verify/release.py)
+                       $(wildcard verify/card* verify/front_matter.py verify/report* verify/curves.py verify/release.py)
 	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Makes the committed reference of a recipe, for parity without torch.
