@@ -100,7 +100,8 @@ $(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz \
                       $(addprefix verify/,command_gate.py parity.py session.py tokens.py)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
 $(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) \
-                       $(wildcard verify/card* verify/report* $(addprefix verify/,curves.py release.py sbom.py seal.py))
+                       $(wildcard verify/card* verify/report* \
+                         $(addprefix verify/,curves.py front_matter.py release.py sbom.py seal.py))
 	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Makes the committed reference of a recipe, for parity without torch.

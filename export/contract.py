@@ -130,3 +130,7 @@ class BenchmarkError(ToolchainError):
 
 class ScoreError(ToolchainError):
     """A corpus that cannot be scored, an output that cannot be written, or a run that may not go on."""
+
+
+class PublishError(ToolchainError):
+    """An artifact that the hub does not take, or that cannot be brought there."""

@@ -24,6 +24,10 @@ RECIPE_FILE = "recipe.toml"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 SourceSpec = Annotated[str, StringConstraints(pattern=r"^(hub|path|package):.+$")]
+HubId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")
+]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -100,6 +104,17 @@ class TextPart(_Part):
     variant: Literal["fp32", "int8"]
 
 
+class CardPart(_Part):
+    """`[card]`: what the model card's front matter says that nothing else of the recipe does."""
+
+    license: Word | None = None
+    # The encoder's own repository on the hub where this is left out and it comes from there.
+    base_model: HubId | None = None
+    datasets: list[HubId] = []
+    language: list[Word] = []
+    tags: list[Word] = []
+
+
 def _listed(given: object) -> object:
     return [given] if isinstance(given, dict) else given
 
@@ -116,6 +131,7 @@ class Recipe(_Part):
     labels: LabelsPart
     variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
     text: TextPart | None = None
+    card: CardPart = CardPart()
 
     @model_validator(mode="after")
     def _knows_its_variants(self) -> Self:

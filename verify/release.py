@@ -14,7 +14,7 @@ from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
 from graphs.plan import USED_FILE
-from verify import artifact, card, parity, report, sbom, seal, text_record
+from verify import artifact, card, front_matter, parity, report, sbom, seal, text_record
 from verify.artifact import MANIFEST_FILE, REFERENCE_FILE
 
 PARITY_FILE = "parity.json"
@@ -134,6 +134,7 @@ def _card(build: Build, described: dict[str, Any]) -> str:
     return card.render(
         {
             **described,
+            "front_matter": front_matter.front_matter(build.recipe, described["evaluations"]),
             "contract": build.recipe.contract,
             "labels": head["labels"],
             "thresholds": head["thresholds"],
