@@ -122,7 +122,8 @@ def read(source: Source, part: HeadPart, labels: Sequence[str], features: int) -
     thresholds = read_thresholds(source.file(THRESHOLDS_FILE), labels)
     model = load(path)
     _check_input(path, model.graph, features)
-    trial.check(path, HeadError, (original.probe_count(features), features))
+    rows = min(original.probe_count(features), limits.TRIAL_ELEMENTS // features)
+    trial.check(path, HeadError, (rows, features))
     layout, outputs = _layout(path, model.graph, labels)
     ordered = list(labels) if layout == "named" else outputs
     run = original.OriginalHead(str(path), model, layout, ordered)

@@ -66,7 +66,7 @@ def _inputs(session: Any, open_axes: Axes) -> dict[str, np.ndarray]:
         ]
         if value.type not in _TYPES:
             raise ValueError(f"input {value.name} is a {value.type}")
-        if np.prod(shape, dtype=float) > limits.MADE_ELEMENTS:
+        if np.prod(shape, dtype=float) > limits.TRIAL_ELEMENTS:
             raise ValueError(f"input {value.name} has shape {shape}")
         made[value.name] = np.zeros(shape, _TYPES[value.type])
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from random import Random
@@ -50,9 +51,14 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
     return found
 
 
+def _strange(random: Random) -> Any:
+    # A copy: a later change of it must not reach the next input.
+    return copy.deepcopy(random.choice(_STRANGE))
+
+
 def _numbers(value: Any, random: Random) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return random.choice(_STRANGE)
+        return _strange(random)
     return random.choice((value + 1, -value, value * 1000, float(value), str(value), value / 3, 0))
 
 
@@ -70,7 +76,7 @@ def change(tree: Any, random: Random) -> None:
         name = random.choice((key + "x", key.upper(), "", random.choice(list(node))))
         node[name] = node.pop(key)
     elif way == 2:
-        node[key] = random.choice(_STRANGE)
+        node[key] = _strange(random)
     elif way == 3:
         node[key] = _numbers(node[key], random)
     elif way == 4:
@@ -80,9 +86,9 @@ def change(tree: Any, random: Random) -> None:
     elif way == 5:
         node[key] = [node[key]] if random.random() < 0.5 else {"x": node[key]}
     elif isinstance(node, list):
-        node.insert(key, random.choice(node))
+        node.insert(key, copy.deepcopy(random.choice(node)))
     else:
-        node[f"{key}2"] = node[key]
+        node[f"{key}2"] = copy.deepcopy(node[key])
 
 
 def mutated_json(content: bytes, random: Random) -> bytes:
