@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
     wrong = seal.broken(content)
     if wrong:
-        raise ArtifactError(f"{path}: changed since it was written: {wrong}")
+        raise ArtifactError(f"{path}: changed since it was written, or of an older toolchain: {wrong}")
     found = json.loads(content)
     if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
         raise ArtifactError(f"{path}: not an artifact's manifest: lists no files")
