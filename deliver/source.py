@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export import safe_json
 from export.contract import ATTENTION_MASK, INPUT_IDS, ArtifactError
 from verify.artifact import MANIFEST_FILE
 from verify.session import Graph
@@ -56,10 +56,7 @@ def json_file(path: Path) -> Any:
     Raises:
         ArtifactError: it is missing or damaged.
     """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read: {error}") from error
+    return safe_json.read(path, ArtifactError)
 
 
 def _tensors(values: Any) -> list[Tensor]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from export import safe_toml
 from export.contract import RecipeError
 from export.files import write_text
 from export.recipe import Sha256, SourceSpec
@@ -55,16 +55,14 @@ def read(folder: Path) -> RecipeLock:
         RecipeError: it cannot be read, or is not one.
     """
     path = folder / LOCK_FILE
-    try:
-        return RecipeLock.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
+    if not path.exists():
         return RecipeLock()
+    try:
+        return RecipeLock.model_validate(safe_toml.read(path, RecipeError))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the lock"
         raise RecipeError(f"{path}: {place}: {first['msg']}, found {first['input']!r}") from error
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
 
 
 def _quoted(text: str) -> str:

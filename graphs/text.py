@@ -10,6 +10,7 @@ from typing import Any
 import onnx_ir as ir
 from tokenizers import Tokenizer
 
+from export import safe_tokenizer
 from export.contract import (
     ATTENTION_MASK,
     BATCH_AXIS,
@@ -32,10 +33,7 @@ def read(path: Path) -> Tokenizer:
     Raises:
         GraphError: it is missing, or not a tokenizer.
     """
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises the bare Exception
-        raise GraphError(f"{path}: not a tokenizer: {error}") from error
+    return safe_tokenizer.load(path, GraphError)
 
 
 def _vocabulary(model: dict[str, Any], alphabet: text_alphabet.Alphabet) -> text_trie.Trie:

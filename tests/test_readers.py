@@ -18,9 +18,14 @@ RAW = {
         "graphs/peer.py": "what a process of its own prints",
         "score/bench_process.py": "what a process of its own prints",
         "score/parts.py": "the round trip of its own job",
+        "graphs/text_alphabet.py": "what the tokenizer's library says of it",
+        "verify/sbom.py": "what its library wrote",
     },
     "plain_json.loads": {"score/read_json.py": "a corpus, line by line"},
-    "tomllib.loads": {"export/safe_toml.py": "the reader"},
+    "tomllib.loads": {
+        "export/lockfiles.py": "the project's own files",
+        "export/safe_toml.py": "the reader",
+    },
     "np.load": {},
     "onnx.load": {"export/head_files.py": "behind safe_onnx"},
     "ir.load": {
@@ -32,6 +37,7 @@ RAW = {
         "export/trial.py": "the first run, in a process of its own",
         "graphs/calibrate.py": "a graph in memory",
         "verify/session.py": "behind safe_onnx",
+        "verify/text_in.py": "behind safe_onnx",
         "verify/bench_worker.py": "graphs that this build made; opening them is timed",
     },
     "safe_open": {"export/safe_weights.py": "the reader"},

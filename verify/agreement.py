@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
+from export import safe_json, safe_tokenizer
 from export.contract import (
     ATTENTION_MASK,
     BATCH_AXIS,
@@ -42,10 +42,7 @@ def _hold(place: Path, claims: Iterable[_Claim]) -> int:
 
 
 def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read as JSON: {error}") from error
+    return safe_json.read(path, ArtifactError)
 
 
 def _config_claims(config: dict[str, Any], labels: list[str], max_length: int) -> Iterator[_Claim]:
@@ -74,7 +71,7 @@ def check_files(folder: Path, manifest: dict[str, Any]) -> int:
     head, max_length = manifest["head"], manifest["encoder"]["max_length"]
     labels = manifest["recipe"]["labels"]["names"]
     thresholds = _read(folder / THRESHOLDS_FILE)
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    tokenizer = safe_tokenizer.load(folder / TOKENIZER_FILE, ArtifactError)
     ordered = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     vocabulary = "".join(f"{token}\n" for token, _ in ordered)
     count = _hold(folder / "manifest.json", [("head.labels", head["labels"], labels)])

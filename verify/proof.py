@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from export import safe_json
 from export.contract import ArtifactError
 from export.files import sha256_file
 from verify import seal
@@ -40,7 +40,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     wrong = seal.broken(content)
     if wrong:
         raise ArtifactError(f"{path}: changed since it was written, or of an older toolchain: {wrong}")
-    found = json.loads(content)
+    found = safe_json.loads(content, path, ArtifactError)
     if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
         raise ArtifactError(f"{path}: not an artifact's manifest: lists no files")
     return found

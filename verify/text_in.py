@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from export import onnx_operators, safe_json, safe_onnx
 from export.contract import ATTENTION_MASK, INPUT_IDS, TEXT, ArtifactError
 from verify.session import Graph, TokenIds
 
@@ -51,7 +51,9 @@ class Agreement:
 
 def hostile() -> list[str]:
     """Return the texts that were listed before there was a graph to read them."""
-    kinds = json.loads(resources.files("verify").joinpath(_HOSTILE_FILE).read_text("utf-8"))
+    kinds = safe_json.loads(
+        resources.files("verify").joinpath(_HOSTILE_FILE).read_bytes(), _HOSTILE_FILE, ArtifactError
+    )
     listed = [entry for entries in kinds.values() for entry in entries]
     return [one if isinstance(one, str) else one["text"] * one["repeat"] for one in listed]
 
@@ -65,6 +67,7 @@ class GraphTokenizer:
         Raises:
             ArtifactError: it is missing, or does not load.
         """
+        safe_onnx.check_graph(path, onnx_operators.GRAPH, ArtifactError)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         try:

@@ -9,10 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from export import dataset
-from export.contract import TEXT_TOKENIZER_FILE, ToolchainError
+from export import dataset, safe_tokenizer
+from export.contract import TEXT_TOKENIZER_FILE, ArtifactError, ToolchainError
 from verify.bench_statistics import spread
 from verify.text_in import GraphTokenizer
 
@@ -68,7 +66,7 @@ def main() -> int:
     except ToolchainError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    rust = Tokenizer.from_file(str(arguments.build / "assets" / "tokenizer.json"))
+    rust = safe_tokenizer.load(arguments.build / "assets" / "tokenizer.json", ArtifactError)
     rust.enable_padding()
     contenders: dict[str, Encode] = {
         "graph": graph.run,
