@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 import numpy as np
@@ -11,9 +12,10 @@ import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
+from export.contract import ArtifactError
 from tests import readme
 from tests.test_build import LABELS, make, tiny
-from verify import text_in
+from verify import command_parity, reference, text_in
 from verify.artifact import text_graph
 from verify.session import Graph
 
@@ -95,6 +97,26 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
     exec(program.replace("onnx/model_text.onnx", str(artifact / "onnx/model_text.onnx")), scope)
     labels = json.loads(scope["session"].get_modelmeta().custom_metadata_map["labels"])
     assert scope["outputs"][2][0][labels.index("love")]
+
+
+def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
+    original = reference.read(artifact / "reference.npz")
+    (check,) = command_parity.text_checks(artifact, original)
+    assert (check.subject, check.name, check.failure) == ("text", "same_answers", None)
+    for path in artifact.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    file = tmp_path / "manifest.json"
+    file.unlink()
+    manifest = json.loads((artifact / "manifest.json").read_text("utf-8"))
+    # As if it were another variant's.
+    file.write_text(json.dumps({**manifest, "text": {**manifest["text"], "variant": "fp32"}}))
+    (check,) = command_parity.text_checks(tmp_path, original)
+    assert re.search("answers 0.1.* from fp32's and .* texts with other decisions", check.failure)
+    file.write_text(json.dumps({**manifest, "text": None}))
+    assert command_parity.text_checks(tmp_path, original) == []
+    file.write_text(json.dumps({**manifest, "text": {"file": "x", "variant": "int4"}}))
+    with pytest.raises(ArtifactError, match="not an artifact's manifest: 'int4'"):
+        command_parity.text_checks(tmp_path, original)
 
 
 def test_the_readmes_program_runs_as_it_stands(artifact):

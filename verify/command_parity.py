@@ -49,7 +49,7 @@ def measure(
     return rows, checks
 
 
-def _text_checks(folder: Path, original: Reference) -> list[Check]:
+def text_checks(folder: Path, original: Reference) -> list[Check]:
     """Check that the graph that takes texts answers as its variant does; nothing where there is none."""
     found = artifact.text_graph(folder)
     if found is None:
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     variants = artifact.variants(folder)
     original = reference.read(artifact.reference_file(folder, arguments.reference))
     rows, checks = measure(variants, original, folder / artifact.TOKENIZER_FILE)
-    checks += _text_checks(folder, original)
+    checks += text_checks(folder, original)
     failures = [check.failure for check in checks if check.failure is not None]
     print(table(rows))
     verdict = f"{len(failures)} FAILED" if failures else "all ok"
