@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from export import safe_json
@@ -69,7 +70,10 @@ def _answers(graph: Graph, feeds: odd_inputs.Feeds) -> tuple[NDArray[np.float32]
     """Return all float answers side by side, and the predictions of the stacked contract."""
     stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= {value.name for value in graph.session.get_outputs()}
     names = [LOGITS, PROBABILITIES, PREDICTIONS] if stacked else graph.labels
-    found = graph.session.run(names, feeds)
+    quiet = onnxruntime.RunOptions()
+    # Refusals are what is looked for; the runtime would log each.
+    quiet.log_severity_level = 4
+    found = graph.session.run(names, feeds, quiet)
     return np.stack(found[:2] if stacked else found), found[2] if stacked else None
 
 
