@@ -150,7 +150,8 @@ def _card(build: Build, described: dict[str, Any]) -> str:
 
 
 def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
-    shutil.copytree(build.folder / "assets", folder, dirs_exist_ok=True)
+    for path in sorted((build.folder / "assets").iterdir()):
+        shutil.copyfile(path, folder / path.name)
     for name in build.recipe.variants:
         target = folder / VARIANT_FILES[name]
         target.parent.mkdir(exist_ok=True)
