@@ -18,8 +18,11 @@ def _package(arguments: argparse.Namespace) -> None:
     if arguments.format not in _FORMATS:
         raise ArtifactError(f"FORMAT: found {arguments.format!r}; expected one of {', '.join(_FORMATS)}")
     source = open_source(arguments.artifact, arguments.variant or None)
-    with replacing_folder(arguments.target) as folder:
-        _FORMATS[arguments.format](source, folder)
+    try:
+        with replacing_folder(arguments.target) as folder:
+            _FORMATS[arguments.format](source, folder)
+    except OSError as error:
+        raise ArtifactError(f"{arguments.target}: cannot be written: {error}") from error
     size = sum(path.stat().st_size for path in arguments.target.rglob("*") if path.is_file())
     print(f"  package  {arguments.format:<10} {arguments.target} ({source.variant}, {size / 1e6:.1f} MB)")
 
