@@ -126,7 +126,10 @@ def _path(spec: str, reference: str, base: Path) -> Source:
 
 def _package(spec: str, reference: str) -> Source:
     module, _, inside = reference.partition("/")
-    found = importlib.util.find_spec(module) if module.isidentifier() else None
+    try:
+        found = importlib.util.find_spec(module) if module.isidentifier() else None
+    except ValueError:  # of a module without a spec, as `__main__` may be
+        found = None
     if found is None or not found.submodule_search_locations:
         raise SourceError(f"{spec}: the package {module} is not installed")
     home = Path(found.submodule_search_locations[0])

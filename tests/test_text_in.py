@@ -115,7 +115,7 @@ def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
     file.write_text(json.dumps({**manifest, "text": None}))
     assert command_parity.text_checks(tmp_path, original) == []
     file.write_text(json.dumps({**manifest, "text": {"file": "x", "variant": "int4"}}))
-    with pytest.raises(ArtifactError, match="not an artifact's manifest: 'int4'"):
+    with pytest.raises(ArtifactError, match="not an artifact's manifest: text: 'int4'"):
         command_parity.text_checks(tmp_path, original)
 
 

@@ -172,5 +172,5 @@ def test_legal_refuses_other_inputs(mean):
 
 def test_load_names_a_file_that_is_not_onnx(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"not a graph")
-    with pytest.raises(GraphError, match=r"x\.onnx: cannot be read as ONNX"):
+    with pytest.raises(GraphError, match=r"x\.onnx: not an ONNX file"):
         pipeline.load(tmp_path / "x.onnx")

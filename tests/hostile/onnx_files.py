@@ -60,10 +60,10 @@ def nested(depth):
 def refused(content, said):
     """A model is refused within five seconds, and the message says why."""
     data = content if isinstance(content, bytes) else content.SerializeToString()
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ArtifactError, match=rf"^here: .*({said})"):
         safe_onnx.check_bytes(data, "here", onnx_operators.GRAPH, ArtifactError)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def outer_products():
