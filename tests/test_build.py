@@ -67,7 +67,8 @@ def bge(tmp_path_factory):
     assert text.count("max_flip_rate = 0.05 ") == 1
     recipe = folder / "recipe" / BGE.name
     recipe.mkdir(parents=True)
-    (recipe / "recipe.toml").write_text(text.replace("max_flip_rate = 0.05 ", "max_flip_rate = 0.5 "))
+    quick = text.replace("max_flip_rate = 0.05 ", 'cheapest_form = "full"\nmax_flip_rate = 0.5 ')
+    (recipe / "recipe.toml").write_text(quick)
     labels = tomllib.loads(text)["labels"]
     bert = write_checkpoint(folder / "encoder", BGE_SMALL, "cls")
     classifiers = write_head(folder / "head", labels["names"], BGE_SMALL.hidden, shuffled=True, lowest=0.05)
