@@ -8,7 +8,8 @@ from pathlib import Path
 
 from deliver import tei, triton
 from deliver.source import open_source
-from export.contract import ArtifactError, ToolchainError
+from export.contract import ArtifactError
+from export.exit_code import exit_code
 from export.swap import replacing_folder
 
 _FORMATS = {"tei": tei.fill, "triton": triton.fill}
@@ -65,12 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     arguments = _parser().parse_args()
-    try:
-        arguments.run(arguments)
-    except ToolchainError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(arguments.run, arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.contract import ToolchainError
+from export.exit_code import exit_code
 from verify import (
     artifact,
     command_artifact,
@@ -91,12 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     arguments = _parser().parse_args()
-    try:
-        arguments.run(arguments)
-    except ToolchainError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(arguments.run, arguments)
 
 
 if __name__ == "__main__":

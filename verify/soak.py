@@ -18,7 +18,8 @@ from random import Random
 
 import numpy as np
 
-from export.contract import ArtifactError, GateError, ToolchainError
+from export.contract import ArtifactError, GateError
+from export.exit_code import exit_code
 from verify import artifact, load_batches, odd_inputs
 from verify.session import Graph, try_out
 from verify.stress import sizes
@@ -139,12 +140,7 @@ def main() -> int:
     parser.add_argument("artifact", type=Path)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--variant", default="int8")
-    try:
-        run(parser.parse_args())
-    except ToolchainError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(run, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ from export.contract import (
     PROBABILITIES,
     ArtifactError,
     GateError,
-    ToolchainError,
 )
+from export.exit_code import exit_code
 from verify import artifact, load_batches, odd_inputs
 from verify.session import Graph, try_out
 
@@ -163,12 +163,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--variant", action="append", help="such as int8; else all")
-    try:
-        run(parser.parse_args())
-    except ToolchainError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(run, parser.parse_args())
 
 
 if __name__ == "__main__":
