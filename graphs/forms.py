@@ -3,7 +3,7 @@
 - ``full``: a step for each channel after GELU, the worst channels there in float32, and channels whose
   weights are large in several summands.
 - ``shared``: one step for all channels after GELU, which saves a multiplication of them all; no summands.
-- ``bare``: no channel in float32 either.
+- ``parts``: no channel in float32 either; large ones are sums of clipped parts (`graphs.parts`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from export.contract import QuantizationForm
 
 @dataclass(frozen=True)
 class Form:
-    """One form; `gelu_share` is the shared step's range, of the largest channel's (None: a step a channel).
+    """One form; `gelu_share` is what the shared step reaches, of the largest channel (None: a step each).
 
     `cost` is the time of a run, of the full form's: measured on the embedded default, batches of 32, two
     threads.
@@ -30,12 +30,17 @@ class Form:
         """What the frontier calls it."""
         if self.gelu_share is None:
             return "one int8 term everywhere"
-        return f"{self.form}, one step of {self.gelu_share:g} after GELU"
+        return f"{self.form}, {self.gelu_share:g} of the largest channel after GELU"
 
     @property
     def float_channels(self) -> bool:
         """Whether the worst channels after GELU are multiplied in float32."""
-        return self.form != "bare"
+        return self.form != "parts"
+
+    @property
+    def parts(self) -> bool:
+        """Whether large channels after GELU are sums of clipped parts."""
+        return self.form == "parts"
 
     @property
     def splits(self) -> bool:
@@ -44,12 +49,10 @@ class Form:
 
 
 FULL = Form("full", None, 1.0)
-# A large channel that is cut off disturbs less than a coarse step of all others, up to a point: on the
-# default, 1 and 0.45 flipped more.
-_SHARES = (0.8, 0.6)
-_BARE = tuple(Form("bare", share, 0.94) for share in _SHARES)
-_SHARED = tuple(Form("shared", share, 0.96) for share in _SHARES)
-_FROM: dict[QuantizationForm, tuple[Form, ...]] = {"bare": _BARE + _SHARED, "shared": _SHARED, "full": ()}
+# A large channel that is cut off disturbs less than a coarse step of all others, up to a point.
+_PARTS = tuple(Form("parts", share, 0.95) for share in (1.0, 0.9))
+_SHARED = tuple(Form("shared", share, 0.96) for share in (0.8, 0.6))
+_FROM: dict[QuantizationForm, tuple[Form, ...]] = {"parts": _PARTS + _SHARED, "shared": _SHARED, "full": ()}
 
 
 def cheaper(cheapest: QuantizationForm) -> tuple[Form, ...]:

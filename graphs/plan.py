@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -29,6 +29,18 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Channels after GELU that hold what others are cut off at (`graphs.parts`), one an entry.
+
+    Part p is GELU(gain (x - start)) / gain of channel `channels[p]`'s x; float32 `[p]` both.
+    """
+
+    channels: tuple[int, ...] = ()
+    start_p: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    gain_p: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True)
 class Site:
     """One quantized activation.
 
@@ -41,6 +53,7 @@ class Site:
     float_channels: tuple[int, ...]
     split_channels: tuple[int, ...]
     range: Range
+    parts: Parts = field(default_factory=Parts)
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,11 @@ def dump(plan: Plan) -> str:
             "mode": site.mode,
             "float_channels": list(site.float_channels),
             "split_channels": list(site.split_channels),
+            "parts": {
+                "channels": list(site.parts.channels),
+                "start": _packed(site.parts.start_p),
+                "gain": _packed(site.parts.gain_p),
+            },
             "low": _packed(site.range.low_k),
             "high": _packed(site.range.high_k),
             "mean": _packed(site.range.mean_k),
@@ -106,6 +124,16 @@ def summary(plan: Plan, sha256: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def _parts(path: Path, name: str, content: dict[str, Any], width: int) -> Parts:
+    parts = Parts(tuple(content["channels"]), *(_unpacked(content[key]) for key in ("start", "gain")))
+    counts = {len(parts.channels), len(parts.start_p), len(parts.gain_p)}
+    if len(counts) > 1 or not all(0 <= index < width for index in parts.channels):
+        raise ArtifactError(f"{path}: {name}: parts: expected as many start and gain as channels, of {width}")
+    if not (np.all(parts.start_p > 0) and np.all(parts.gain_p >= 1)):
+        raise ArtifactError(f"{path}: {name}: parts: expected starts above 0 and gains from 1 on")
+    return parts
+
+
 def _site(path: Path, name: str, content: dict[str, Any]) -> Site:
     limits = Range(*(_unpacked(content[key]) for key in ("low", "high", "mean")))
     mode = content["mode"]
@@ -120,7 +148,8 @@ def _site(path: Path, name: str, content: dict[str, Any]) -> Site:
         raise ArtifactError(
             f"{path}: {name}: float_channels, split_channels: expected different ones of {width}"
         )
-    return Site(mode, chosen[0], chosen[1], limits)
+    parts = _parts(path, name, content["parts"], width)
+    return Site(mode, chosen[0], chosen[1], limits, parts)
 
 
 def read(path: Path) -> Plan:

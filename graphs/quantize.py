@@ -6,12 +6,12 @@ import numpy as np
 import onnx_ir as ir
 
 from export.contract import GraphError
-from graphs import build, sites
+from graphs import build, parts, sites
 from graphs.layout import Chain
 from graphs.plan import Plan, Site
 from graphs.rounding import copies_of, round_columns
 from graphs.sites import SiteNodes
-from graphs.smooth import GELU_ZERO_POINT, mean_of, shared_step, smooth
+from graphs.smooth import gelu_zero_point, mean_of, shared_step, smooth
 
 _WORDS = "word_embedding"
 # The second term holds what the first rounded off, half a step to either side, and cut off: up to
@@ -73,7 +73,7 @@ def _product(
     packed = build.constant(chain.graph, f"{node.name}_weight_s8", integers)
     scales = build.constant(chain.graph, f"{node.name}_weight_scale", scale)
     offset = build.constant(chain.graph, f"{node.name}_bias_corrected", (bias + lost).astype(np.float32))
-    parts = []
+    products = []
     for number, (quantized, step, zero) in enumerate(terms):
         made = build.node(
             "MatMulIntegerToFloat",
@@ -82,8 +82,8 @@ def _product(
             domain=build.MICROSOFT,
         )
         chain.graph.insert_before(node, made)
-        parts.append(made.outputs[0])
-    result = parts[0] if len(parts) == 1 else chain.add("Add", parts, f"{node.name}_terms")
+        products.append(made.outputs[0])
+    result = products[0] if len(products) == 1 else chain.add("Add", products, f"{node.name}_terms")
     node.outputs[0].replace_all_uses_with(result)
     chain.graph.remove(node, safe=True)
 
@@ -118,13 +118,13 @@ def quantize(model: ir.Model, plan: Plan) -> int:
         GraphError: the graph's sites are not the plan's.
     """
     graph = model.graph
-    smoothed = smooth(model, plan)
+    smoothed = parts.widen(model, smooth(model, plan))
     count = 0
     for nodes in sites.find(model):
         site = smoothed[nodes.name]
         if site.mode == "float":
             continue
-        zero = GELU_ZERO_POINT if nodes.kind == sites.GELU else _ZERO_POINT
+        zero = gelu_zero_point(site) if nodes.kind == sites.GELU else _ZERO_POINT
         inputs = dict.fromkeys(node.inputs[0] for node in nodes.linears if node.inputs[0] is not None)
         for number, value in enumerate(inputs):
             readers = [node for node in nodes.linears if node.inputs[0] is value]

@@ -14,10 +14,22 @@ from graphs.plan import Plan, Range, Site
 from graphs.sites import SiteNodes
 from graphs.smooth_readers import JOINED, array, feature, replace, residual, take_up
 
-# Steps to either side of the centre; after GELU, steps below zero (its least value is -0.17).
-HALF_STEPS = 127
-GELU_ZERO_POINT = 20
+# Steps to either side of the centre, and the highest one.
+HALF_STEPS, LAST_STEP = 127, 255
+# After GELU: its least value is -0.17; steps below zero where each channel has its own.
 GELU_LEAST = 0.17
+GELU_ZERO_POINT = 20
+
+
+def _one_range(site: Site) -> bool:
+    return bool((site.range.high_k == site.range.high_k[0]).all())
+
+
+def gelu_zero_point(site: Site) -> int:
+    """Return how many steps after GELU are below zero: no more than its least value needs."""
+    if not _one_range(site):
+        return GELU_ZERO_POINT
+    return int(np.ceil(GELU_LEAST * LAST_STEP / (float(site.range.high_k[0]) + GELU_LEAST)))
 
 
 def steps_of(site: Site, kind: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -26,7 +38,8 @@ def steps_of(site: Site, kind: str) -> tuple[NDArray[np.float32], NDArray[np.flo
     if kind != sites.GELU:
         half = (limits.high_k - limits.low_k) / np.float32(2)
         return (limits.high_k + limits.low_k) / np.float32(2), half / np.float32(HALF_STEPS)
-    step = np.maximum(limits.high_k / np.float32(255 - GELU_ZERO_POINT), GELU_LEAST / GELU_ZERO_POINT)
+    zero = gelu_zero_point(site)
+    step = np.maximum(limits.high_k / np.float32(LAST_STEP - zero), GELU_LEAST / zero)
     return np.zeros_like(step), step.astype(np.float32)
 
 

@@ -6,15 +6,17 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from graphs import build, sites
+from graphs import build, parts, sites
 from graphs.calibrate import Observed
 from graphs.forms import FULL, Form
-from graphs.plan import Plan, Range, Site
+from graphs.plan import Parts, Plan, Range, Site
 from graphs.rounding import COPIES
 from graphs.sites import SiteNodes
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
 _FLOAT_SHARE = 96
+# One part for 32 channels after GELU: 48 for 1536.
+_PARTS_SHARE = 32
 # So many channels are split where each step takes a quarter off the error; at most one in 24. A copy
 # is multiplied and stored like any channel: more of them cost more than they give.
 _SPLITS = (2, 4)
@@ -71,10 +73,14 @@ def _balanced(
     return best[0], Range(low.astype(np.float32), high.astype(np.float32), limits.mean_k)
 
 
-def _shared(limits: Range, keep: list[int], share: float) -> Range:
-    """Return one range for all channels after GELU, a share of the largest channel's."""
-    high_k = np.full_like(limits.high_k, share * limits.high_k[keep].max())
-    return Range(np.minimum(limits.low_k, 0), high_k, limits.mean_k)
+def _shared(limits: Range, keep: list[int], form: Form) -> tuple[Range, Parts]:
+    """Return one range for all channels after GELU, in a share of the largest one's, and its parts."""
+    share = np.float32(form.gelu_share or 1)
+    if form.parts:
+        high, made = parts.choose(share * limits.high_k, len(limits.high_k) // _PARTS_SHARE)
+    else:
+        high, made = share * limits.high_k[keep].max(), Parts()
+    return Range(np.minimum(limits.low_k, 0), np.full_like(limits.high_k, high), limits.mean_k), made
 
 
 def _planned(site: SiteNodes, observed: Observed, levels: int, form: Form) -> Site:
@@ -92,7 +98,8 @@ def _planned(site: SiteNodes, observed: Observed, levels: int, form: Form) -> Si
         if less < _SPLIT_GAIN * error:
             error, limits, chosen = less, narrowed, split
     if form.gelu_share is not None and site.kind == sites.GELU:
-        limits = _shared(observed.range, keep, form.gelu_share)
+        limits, made = _shared(observed.range, keep, form)
+        return Site("int8", channels, chosen, limits, made)
     return Site("int8", channels, chosen, limits)
 
 

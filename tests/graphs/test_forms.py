@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from export.contract import GraphError
-from graphs import build, calibrate, forms, frontier, quantize, search, smooth, start
+from graphs import build, calibrate, forms, frontier, parts, quantize, search, smooth, start
 from graphs.forms import FULL
 from graphs.judge import Judgement
 from tests.factories import random_tokens
@@ -48,16 +48,16 @@ def steps_after_gelu(model):
 
 
 def test_forms_are_in_the_order_of_cost_and_begin_where_they_are_told():
-    costs = [form.cost for form in forms.cheaper("bare")]
+    costs = [form.cost for form in forms.cheaper("parts")]
     assert costs == sorted(costs)
     assert costs[-1] < FULL.cost
     assert {form.form for form in forms.cheaper("shared")} == {"shared"}
     assert forms.cheaper("full") == ()
-    names = [form.name for form in (*forms.cheaper("bare"), FULL)]
+    names = [form.name for form in (*forms.cheaper("parts"), FULL)]
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("form", forms.cheaper("bare"), ids=lambda form: form.name)
+@pytest.mark.parametrize("form", forms.cheaper("parts"), ids=lambda form: form.name)
 def test_one_step_after_gelu_and_what_else_is_left_out(mean, observed, form):
     plan = plan_in(mean, observed, form)
     for name, site in plan.sites.items():
@@ -67,9 +67,16 @@ def test_one_step_after_gelu_and_what_else_is_left_out(mean, observed, form):
             continue
         assert bool(site.float_channels) == (form.form == "shared")
         kept = np.setdiff1d(np.arange(len(site.range.high_k)), site.float_channels)
-        expected = np.float32(form.gelu_share) * observed[name].range.high_k[kept].max()
+        reached = np.float32(form.gelu_share) * observed[name].range.high_k
+        if form.parts:
+            expected, made = parts.choose(reached, len(reached) // start._PARTS_SHARE)
+            assert site.parts.channels == made.channels
+        else:
+            expected = reached[kept].max()
+            assert not site.parts.channels
         np.testing.assert_allclose(site.range.high_k, expected, rtol=1e-6)
-        assert smooth.shared_step(site, "gelu") == pytest.approx(expected / 235, rel=1e-6)
+        steps = 255 - smooth.gelu_zero_point(site)
+        assert smooth.shared_step(site, "gelu") == pytest.approx(expected / steps, rel=1e-6)
         assert smooth.shared_step(replace(site, mode="int8x2"), "gelu") == 1
 
 
@@ -85,14 +92,14 @@ def test_the_shared_step_is_what_rounding_divides_by(mean, observed):
     ids, mask = random_tokens(6, 30, mean.info.vocabulary, holes=True, seed=3)
     floats, integers = run(model, ids, mask, [gelu.name, rounded.name])
     step = smooth.shared_step(plan.sites["layer_0_down"], "gelu")
-    expected = np.clip(np.rint(floats / step) + smooth.GELU_ZERO_POINT, 0, 255)
+    expected = np.clip(np.rint(floats / step) + smooth.gelu_zero_point(plan.sites["layer_0_down"]), 0, 255)
     np.testing.assert_array_equal(integers, expected)
     assert len(np.unique(integers)) > 5
 
 
 def test_a_shared_step_does_not_depend_on_the_batch(mean, observed):
     model = packed_with_head(mean)
-    quantize.quantize(model, plan_in(mean, observed, forms.cheaper("bare")[0]))
+    quantize.quantize(model, plan_in(mean, observed, forms.cheaper("parts")[0]))
     ids, mask = random_tokens(7, 40, mean.info.vocabulary, seed=5)
     together = probabilities(model, ids, mask)
     for row in range(len(ids)):
@@ -125,7 +132,7 @@ class ByChannels:
 @pytest.mark.parametrize(
     ("without_float", "without_steps", "budget", "chosen"),
     [
-        (0.01, 0.01, 0.05, "bare"),
+        (0.01, 0.01, 0.05, "parts"),
         (0.05, 0.01, 0.05, "shared"),
         (0.05, 0.05, 0.05, "full"),
     ],
@@ -134,13 +141,13 @@ def test_a_search_takes_the_cheapest_form_that_is_inside(
     mean, observed, without_float, without_steps, budget, chosen
 ):
     judge = ByChannels(without_float, without_steps)
-    plans = {form: plan_in(mean, observed, form) for form in forms.cheaper("bare")}
+    plans = {form: plan_in(mean, observed, form) for form in forms.cheaper("parts")}
     base = plan_in(mean, observed, FULL)
     found, points = search.search(
         lambda: packed_with_head(mean), base, judge, judge, budget, Console(file=io.StringIO()), plans
     )
     best = frontier.chosen(points)
-    expected = FULL if chosen == "full" else next(f for f in forms.cheaper(chosen) if f.gelu_share == 0.8)
+    expected = FULL if chosen == "full" else forms.cheaper(chosen)[0]
     assert best.name == expected.name
     assert found.sites == (base if chosen == "full" else plans[expected]).sites
     # All forms of a cost were looked at, and none that costs more than what was found.
