@@ -44,7 +44,9 @@ def main(
             done = ", ".join(f"{count} {what}" for what, count in counts.items())
             if not any(counts.values()):
                 done += " (nothing to do)"
-            console.print(f"  {stage:<9}{name:<11}{done}; {len(rewritten.graph)} nodes")
+            console.print(
+                f"  {stage:<9}{name:<11}{done}; {sum(1 for _ in rewritten.graph.all_nodes())} nodes"
+            )
         with replacing(target) as temporary:
             ir.save(rewritten, temporary)
             if plan_file and job.plan:

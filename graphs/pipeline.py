@@ -11,6 +11,7 @@ import onnx_ir as ir
 from export import onnx_operators, safe_onnx
 from export.contract import METADATA_KEYS, GraphError
 from graphs import (
+    alone,
     embeddings,
     features,
     fuse,
@@ -103,6 +104,10 @@ def _quantize(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"products in int8": quantize.quantize(model, plan_of(job))}
 
 
+def _alone(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"branches": alone.alone(model)}
+
+
 def _standard(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"Gelu": standard.standard(model)}
 
@@ -141,6 +146,7 @@ FP32 = (
 )
 INT8 = (
     Step("quantize", _quantize, int8_products),
+    Step("alone", _alone, lambda job: {"branches": 1}),
     Step("stamp", _stamp_int8, lambda job: {"properties": len(METADATA_KEYS)}),
 )
 # From a finished graph.

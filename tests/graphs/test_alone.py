@@ -1,0 +1,180 @@
+"""One text without padding: which branch it takes, and that both say the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
+
+from export.contract import GraphError
+from graphs import alone, build, legal, pack, quantize
+from tests.graphs import test_features as several
+from tests.graphs.make import pooled, session_of
+from tests.graphs.quantization import packed_with_head, plan_of
+
+EXACT = 1e-6
+made = several.made
+
+
+def branched(model: ir.Model) -> ir.Model:
+    assert alone.alone(model) == 1
+    legal.check(model)
+    return model
+
+
+def int8(made) -> ir.Model:
+    model = packed_with_head(made)
+    quantize.quantize(model, plan_of(made))
+    return model
+
+
+def all_outputs(session, ids, attention_mask):
+    return session.run(None, {"input_ids": ids, "attention_mask": attention_mask})
+
+
+def assert_same(found, expected):
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_allclose(mine.astype(float), theirs.astype(float), rtol=0, atol=EXACT)
+
+
+def branch_of(model: ir.Model, folder, ids, attention_mask) -> str:
+    """Which branch onnxruntime's own profile has nodes of."""
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling = True
+    options.profile_file_prefix = str(folder / "profile")
+    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options)
+    session.run(None, {"input_ids": ids, "attention_mask": attention_mask})
+    names = {event["name"] for event in json.loads(Path(session.end_profiling()).read_text("utf-8"))}
+    taken = [any(name.startswith(f"{prefix}layer_0_qkv") for name in names) for prefix in ("alone_", "")]
+    assert sum(taken) == 1
+    return "alone" if taken[0] else "batch"
+
+
+@pytest.mark.parametrize("make", [packed_with_head, int8], ids=["float", "int8"])
+def test_a_text_alone_is_answered_as_by_the_packed_graph(every_encoder, make):
+    before, after = session_of(make(every_encoder)), session_of(branched(make(every_encoder)))
+    random = np.random.default_rng(2)
+    for length in (1, 2, 7, 33, every_encoder.info.positions):
+        ids = random.integers(0, every_encoder.info.vocabulary, (1, length))
+        mask = np.full_like(ids, random.choice([1, 7, -1]))
+        assert_same(all_outputs(after, ids, mask), all_outputs(before, ids, mask))
+
+
+def test_a_text_alone_is_torchs(every_encoder):
+    model = pooled(every_encoder)
+    pack.pack(model)
+    session = session_of(branched(model))
+    ids = np.random.default_rng(3).integers(0, every_encoder.info.vocabulary, (1, 11))
+    mask = np.ones_like(ids)
+    np.testing.assert_allclose(
+        all_outputs(session, ids, mask)[0], every_encoder.original(ids, mask), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["float", "int8"])
+def test_several_layers_and_poolings(made, quantized):
+    def build_one():
+        model = several.with_head(made, projected=True)
+        if quantized:
+            quantize.quantize(model, several.plan_of(made, several.with_head(made, projected=True)))
+        return model
+
+    before, after = session_of(build_one()), session_of(branched(build_one()))
+    random = np.random.default_rng(4)
+    for length in (1, 5, 40):
+        ids = random.integers(0, made.info.vocabulary, (1, length))
+        assert_same(*(all_outputs(one, ids, np.ones_like(ids)) for one in (after, before)))
+
+
+@pytest.fixture(scope="module")
+def pair(mean):
+    """The int8 graph without and with the branch."""
+    return session_of(int8(mean)), session_of(branched(int8(mean)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    batch=st.integers(0, 4),
+    sequence=st.integers(1, 20),
+    seed=st.integers(0, 999),
+    share=st.sampled_from([0, 0.5, 1]),
+)
+def test_any_mask_and_batch(mean, pair, batch, sequence, seed, share):
+    random = np.random.default_rng(seed)
+    ids = random.integers(0, mean.info.vocabulary, (batch, sequence))
+    mask = (random.random((batch, sequence)) < share).astype(np.int64)
+    before, after = pair
+    assert_same(all_outputs(after, ids, mask), all_outputs(before, ids, mask))
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        ([[1, 1, 1]], "alone"),
+        ([[5, -1, 1]], "alone"),
+        ([[1]], "alone"),
+        ([[0]], "alone"),  # as its first token alone
+        ([[1, 1, 0]], "batch"),
+        ([[0, 1, 1]], "batch"),
+        ([[0, 0]], "batch"),
+        ([[1, 1], [1, 1]], "batch"),
+        ([[1], [1]], "batch"),
+    ],
+)
+def test_which_branch_a_mask_takes(mean, tmp_path, mask, expected):
+    mask = np.array(mask)
+    assert branch_of(branched(int8(mean)), tmp_path, np.full_like(mask, 6), mask) == expected
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask"),
+    [
+        (np.full((1, 3), -1), np.ones((1, 3), int)),
+        (np.full((1, 3), 10**6), np.ones((1, 3), int)),
+        (np.full((2, 2), 6), np.ones((1, 4), int)),
+        (np.full((1, 4), 6), np.ones((2, 2), int)),
+        (np.full((1, 3), 6), np.ones((1, 4), int)),
+        (np.full((1, 65), 6), np.ones((1, 65), int)),
+    ],
+    ids=[
+        "negative",
+        "beyond the vocabulary",
+        "two rows of ids",
+        "two rows of mask",
+        "too few ids",
+        "too long",
+    ],
+)
+def test_wrong_input_is_an_error_in_both(pair, ids, mask):
+    for session in pair:
+        with pytest.raises((Fail, InvalidArgument)):
+            all_outputs(session, ids, mask)
+
+
+def test_the_branches_share_the_weights(mean):
+    plain, model = int8(mean), branched(int8(mean))
+    sizes = [
+        {name: value.const_value.nbytes for name, value in one.graph.initializers.items()}
+        for one in (plain, model)
+    ]
+    assert set(sizes[0]) <= set(sizes[1])
+    assert sum(sizes[1].values()) - sum(sizes[0].values()) < 1000
+    (chosen,) = build.nodes_of(model.graph, "If")
+    single = chosen.attributes["then_branch"].as_graph()
+    assert not single.initializers
+    left = {str(node.name) for node in single if "layout" in str(node.name)}
+    assert left == {"alone_layout_negative_ids", "alone_layout_token_ids"}
+    assert not [node for node in single if node.op_type in ("GatherND", "CumSum", "NonZero")]
+
+
+def test_a_graph_that_is_not_packed_is_refused(mean):
+    with pytest.raises(GraphError, match="found no node position_embedding_rows, expected a packed graph"):
+        alone.alone(pooled(mean))
