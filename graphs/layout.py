@@ -81,8 +81,10 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     ones = add("Cast", [add("Cast", [mask], "mask", to=ir.DataType.BOOL)], "ones", to=ir.DataType.INT64)
     # The first token of each row, or the first column of a row without one, counts in any case.
     first = add("ArgMax", [ones], "first_column", axis=1, keepdims=0)
-    # At least 1: `OneHot` takes no depth of 0, which an empty batch may have.
-    length = add("Max", [add("Shape", [mask], "length", start=1, end=2), one], "depth")
+    # At least 1: `OneHot` takes no depth of 0, which an empty batch may have; of no axis, for ONNX's own
+    # evaluator.
+    length = add("Squeeze", [add("Shape", [mask], "length_axis", start=1, end=2)], "length")
+    length = add("Max", [length, one], "depth")
     present = add(
         "Max", [ones, add("OneHot", [first, length, integers("no_yes", [0, 1])], "first")], "present"
     )
