@@ -22,15 +22,27 @@ _OPERATORS = [
 _BOMBS = ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Pad", "EyeLike")
 
 
-def _name(graph: onnx.GraphProto, random: Random, before: int | None = None) -> str:
+def _graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """Return a graph and all inside it."""
+    inside = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
+    return [graph, *(found for one in inside for found in _graphs(one))]
+
+
+def _graph(model: onnx.ModelProto, random: Random) -> onnx.GraphProto:
+    """Return one of a model's graphs: the larger, the likelier."""
+    found = _graphs(model.graph)
+    return random.choices(found, [1 + len(one.node) for one in found])[0] if len(found) > 1 else model.graph
+
+
+def _name(model: onnx.ModelProto, graph: onnx.GraphProto, random: Random, before: int | None = None) -> str:
     """Return a value's name, of those before a node where one is given; rarely one that there is not."""
-    found = [value.name for value in [*graph.input, *graph.initializer]]
+    found = [value.name for value in [*model.graph.input, *model.graph.initializer]]
     found += [name for node in list(graph.node)[:before] for name in node.output]
     return random.choice(found if found and random.random() < 0.85 else _NAMES)
 
 
 def _node(model: onnx.ModelProto, random: Random) -> None:
-    graph = model.graph
+    graph = _graph(model, random)
     if not graph.node:
         return
     place = random.randrange(len(graph.node))
@@ -43,11 +55,11 @@ def _node(model: onnx.ModelProto, random: Random) -> None:
     elif way == 2:
         node.domain, node.op_type = random.choice(_OPERATORS)
     elif way == 3 and node.input:
-        node.input[random.randrange(len(node.input))] = _name(graph, random, place)
+        node.input[random.randrange(len(node.input))] = _name(model, graph, random, place)
     elif way == 4 and node.output:
-        node.output[random.randrange(len(node.output))] = _name(graph, random)
+        node.output[random.randrange(len(node.output))] = _name(model, graph, random)
     elif way == 5:
-        (node.input if random.random() < 0.7 else node.output).append(_name(graph, random, place))
+        (node.input if random.random() < 0.7 else node.output).append(_name(model, graph, random, place))
     elif way == 6 and node.input:
         del node.input[random.randrange(len(node.input))]
     else:
@@ -56,7 +68,7 @@ def _node(model: onnx.ModelProto, random: Random) -> None:
 
 
 def _attribute(model: onnx.ModelProto, random: Random) -> None:
-    nodes = [node for node in model.graph.node if node.attribute]
+    nodes = [node for node in _graph(model, random).node if node.attribute]
     if not nodes:
         return
     node = random.choice(nodes)
@@ -102,7 +114,7 @@ def _tensor(model: onnx.ModelProto, random: Random) -> None:
         where = random.choice(("/etc/passwd", "../x", "x", ""))
         tensor.external_data.add(key="location", value=where)
     else:
-        tensor.name = _name(model.graph, random)
+        tensor.name = _name(model, model.graph, random)
 
 
 def _numbers(model: onnx.ModelProto, random: Random) -> None:
@@ -120,14 +132,14 @@ def _numbers(model: onnx.ModelProto, random: Random) -> None:
 
 def _insert(model: onnx.ModelProto, random: Random) -> None:
     """Put a node of any operator between a value and one that reads it."""
-    graph = model.graph
+    graph = _graph(model, random)
     place = random.randrange(len(graph.node)) if graph.node else 0
     if not graph.node or not graph.node[place].input:
         return
     reader = graph.node[place]
     which = random.randrange(len(reader.input))
     domain, kind = random.choice(_OPERATORS)
-    others = [_name(graph, random, place) for _ in range(random.choice((0, 0, 1, 2)))]
+    others = [_name(model, graph, random, place) for _ in range(random.choice((0, 0, 1, 2)))]
     made = helper.make_node(kind, [reader.input[which], *others], ["between"], domain=domain)
     reader.input[which] = "between"
     graph.node.insert(place, made)
@@ -149,7 +161,7 @@ def _type(model: onnx.ModelProto, random: Random) -> None:
     elif way == 3 and kind.shape.dim:
         del kind.shape.dim[0]
     elif way == 4:
-        value.name = _name(model.graph, random)
+        value.name = _name(model, model.graph, random)
     else:
         value.type.sequence_type.elem_type.tensor_type.elem_type = random.randrange(24)
 
@@ -160,7 +172,7 @@ def _bomb(model: onnx.ModelProto, random: Random) -> None:
     numbers = [random.choice(_SIZES) for _ in range(random.randint(1, 4))]
     graph.initializer.append(helper.make_tensor("bomb_shape", TensorProto.INT64, [len(numbers)], numbers))
     kind = random.choice(_BOMBS)
-    inputs = ["bomb_shape"] if kind == "ConstantOfShape" else [_name(graph, random, 0), "bomb_shape"]
+    inputs = ["bomb_shape"] if kind == "ConstantOfShape" else [_name(model, graph, random, 0), "bomb_shape"]
     if kind in ("Range", "OneHot"):
         inputs.append("bomb_shape")
     graph.node.insert(0, helper.make_node(kind, inputs, ["bomb"]))
