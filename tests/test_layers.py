@@ -22,6 +22,7 @@ FLOOR = {
     "export.limits",
     "export.lock",
     "export.onnx_operators",
+    "export.onnx_wire",
     "export.protocol",
     "export.recipe",
     "export.safe_files",

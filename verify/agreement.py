@@ -24,7 +24,7 @@ from export.contract import (
     THRESHOLDS_FILE,
     ArtifactError,
 )
-from verify import wire
+from verify import constants
 from verify.artifact import TOKENIZER_FILE
 from verify.reference import Reference
 from verify.session import Graph
@@ -124,7 +124,7 @@ def _values(values: Any) -> dict[str, tuple[str, list[object]]]:
 def _decisions(graph: Graph, reference: Reference) -> Iterator[_Claim]:
     """Yield the graph's own constant against its metadata, and its decisions against its probabilities."""
     limits = np.array([graph.thresholds[label] for label in graph.labels], np.float32)
-    yield "thresholds initializer", wire.compared_with(graph.path, PREDICTIONS).tolist(), limits.tolist()
+    yield "thresholds initializer", constants.compared_with(graph.path, PREDICTIONS).tolist(), limits.tolist()
     answers = graph.run_batches(reference.ids, 32)
     decided = answers.probabilities >= limits
     yield "decisions other than its thresholds give", int((answers.predictions != decided).sum()), 0

@@ -174,7 +174,9 @@ def renamed_axis(model):
 
 
 def another_comparison(model):
-    (node,) = [n for n in model.graph.node if n.output[0] == "predictions"]
+    """In the branch for a text alone."""
+    branch = next(a.g for n in model.graph.node if n.op_type == "If" for a in n.attribute)
+    node = next(n for n in branch.node if n.op_type == "GreaterOrEqual")
     node.op_type = "Greater"
 
 
