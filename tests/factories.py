@@ -33,9 +33,6 @@ class Shape:
     positions: int = 64
 
 
-BGE_SMALL = Shape(layers=12, heads=12, hidden=384, intermediate=1536, positions=512)
-
-
 def _tokenizer(words: list[str]) -> Tokenizer:
     vocabulary = {word: index for index, word in enumerate([*SPECIAL, *words])}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
