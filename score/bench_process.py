@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -53,7 +52,8 @@ def memory(options: Options, seconds: float) -> dict[str, Any]:
     while process.poll() is None and time.monotonic() - start < seconds:
         samples.append((time.monotonic() - start, _resident_bytes(process.pid)))
         time.sleep(_SAMPLE_SECONDS)
-    process.send_signal(signal.SIGINT)
+    # Not SIGINT: a shell lets what it runs in the background ignore that.
+    process.terminate()
     process.communicate()
     warm = [size for at, size in samples if at >= _WARM_SECONDS and size]
     if len(warm) < 20:
