@@ -114,8 +114,12 @@ def test_nothing_is_rebuilt_where_nothing_changed_and_all_where_the_head_did(bge
     again = make("artifact", **variables)
     assert again.returncode == 0
     assert not [line for line in again.stdout.splitlines() if line.startswith("  ")], again.stdout
-    (folder / "head" / "thresholds.json").touch()
+    thresholds = folder / "head" / "thresholds.json"
+    before = thresholds.stat()
+    thresholds.touch()
     assert make("--question", "package", **variables).returncode == 1
+    # As it was: other tests build no more than they need to.
+    os.utime(thresholds, ns=(before.st_atime_ns, before.st_mtime_ns))
     elsewhere = {**variables, "HEAD": f"path:{folder}"}
     assert make("--question", "package", **elsewhere).returncode == 1
 
