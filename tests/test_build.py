@@ -26,7 +26,7 @@ from tests.factories import Shape, random_tokens, write_checkpoint, write_head, 
 STAMP = Path(tempfile.gettempdir()) / "installed"
 LABELS = ["joy", "anger", "neutral"]
 BGE = ROOT / "recipes" / "bge-small-en-go-emotions"
-# BGE-small's layers and heads, a quarter of its width: it builds in a tenth of the time.
+# BGE-small's layers and heads; a quarter of its width, which builds sooner.
 DEEP = Shape(layers=12, heads=12, hidden=96, intermediate=384, positions=512)
 SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
 
