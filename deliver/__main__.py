@@ -1,4 +1,4 @@
-"""`python -m deliver`: packages for servers, and publishing."""
+"""`python -m deliver`: packages for servers and engines, and publishing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from deliver import tei, triton
+from deliver import openvino, tei, triton
 from deliver.source import open_source
 from export.contract import ArtifactError
 from export.exit_code import exit_code
 from export.swap import replacing_folder
 
-_FORMATS = {"tei": tei.fill, "triton": triton.fill}
+_FORMATS = {"openvino": openvino.fill, "tei": tei.fill, "triton": triton.fill}
 
 
 def _package(arguments: argparse.Namespace) -> None:
@@ -46,7 +46,7 @@ def _publish(arguments: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deliver", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True)
-    package = commands.add_parser("package", help="write an artifact in a server's layout")
+    package = commands.add_parser("package", help="write an artifact for a server or an engine")
     package.set_defaults(run=_package)
     package.add_argument("artifact", type=Path)
     package.add_argument("target", type=Path)

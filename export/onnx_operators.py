@@ -38,7 +38,7 @@ _CLASSIFIERS = (
 STANDARD_OPERATORS = frozenset(f"{_MATHS} {_ROWS} {_SHAPES} {_QUANTIZED}".split())
 HEAD_OPERATORS = frozenset(_CLASSIFIERS.split())
 MICROSOFT_OPERATORS = frozenset(
-    "Attention BiasGelu DynamicQuantizeMatMul Gelu MatMulIntegerToFloat QAttention "
+    "Attention BiasGelu DynamicQuantizeMatMul FusedMatMul Gelu MatMulIntegerToFloat QAttention "
     "SkipLayerNormalization Tokenizer".split()
 )
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
 from export.contract import ATTENTION_MASK, INPUT_IDS
-from graphs import build
-
-# Added to the score of a padding key: its weight is exactly 0 in float32, whatever the scores.
-_MASKED = np.float32(-1e9)
+from graphs import build, groups
+from graphs.chain import Chain
 
 # Beyond every vocabulary.
 _NO_ID = 1 << 62
@@ -20,59 +16,38 @@ _NO_ID = 1 << 62
 
 @dataclass(frozen=True)
 class Layout:
-    """Values that every packed rewrite reads; t are the real tokens of a batch, row by row.
+    """Values that every packed rewrite reads; t are the real tokens of a batch, the longest row's first.
 
-    A row's tokens are moved together: its n-th real token is at place n, whatever the mask's shape,
-    and `p`, the places, is the largest number of real tokens of a row. A row without a token has
-    its first.
+    A row's tokens are moved together: its n-th real token is at place n, whatever the mask's shape. A row
+    without a token has its first. Rows are in the batch's order; only attention takes them in two groups.
     """
 
     token_ids: ir.Value  # int64 [t]
     positions: ir.Value  # int64 [t], the columns of the tokens: their position ids
     starts: ir.Value  # int64 [b], each row's first token
-    tokens_bp: ir.Value  # int64 [b, p], the token at each place; at padding, the row's last
-    valid_bp: ir.Value  # bool [b, p]
-    score_bias: ir.Value  # float32 [b, 1, 1, p], 0 at real tokens
-    places_tn: ir.Value  # int64 [t, n], where the rows of `[b, n, p, d]` for a token are
+    rows: groups.Rows  # all rows, for the poolings
+    groups: list[groups.Group]  # the long rows and the short ones, for attention
 
 
-class Chain:
-    """Appends small nodes at one place of a graph, each called `layout_…`."""
+def _twice(chain: Chain, value: ir.Value, count: ir.Value, name: str, largest: int) -> list[ir.Value]:
+    """Append a sorting of the first axis; return the sorted values and their indices."""
+    attributes = {"axis": 0, "largest": largest}
+    made = build.node("TopK", [value, count], f"{chain.prefix}_{name}", attributes=attributes, outputs=2)
+    chain.insert(made)
+    return list(made.outputs)
 
-    def __init__(self, graph: ir.Graph, before: ir.Node | None, prefix: str) -> None:
-        """Insert before a node (None: at the end), with names that begin with `prefix`."""
-        self.graph, self.before, self.prefix = graph, before, prefix
 
-    def integers(self, name: str, value: object) -> ir.Value:
-        """Register an int64 constant, of the rank that `value` has."""
-        return build.constant(self.graph, f"{self.prefix}_{name}", np.array(value, np.int64))
-
-    def add(
-        self,
-        op_type: str,
-        inputs: Sequence[ir.Value | None],
-        name: str,
-        domain: str = "",
-        **attributes: build.Attribute,
-    ) -> ir.Value:
-        """Insert a node and return its output."""
-        made = build.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, domain=domain)
-        return self.insert(made)
-
-    def insert(self, made: ir.Node) -> ir.Value:
-        """Insert a node that is made already, and return its output."""
-        if self.before is None:
-            self.graph.append(made)
-        else:
-            self.graph.insert_before(self.before, made)
-        return made.outputs[0]
+def whole(chain: Chain, counts: ir.Value, starts: ir.Value) -> groups.Rows:
+    """Append what lays all rows out, in the batch's order; both int64 `[b, 1]`."""
+    longest = chain.add("ReduceMax", [counts], "longest_row", keepdims=0)
+    return groups.lay_out(chain, counts, starts, longest)
 
 
 def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     """Insert the nodes that compute a batch's layout from `attention_mask`, before a node.
 
-    Standard operators only: `NonZero` finds the tokens, `CumSum` of the rows' counts their starts,
-    and of the mask each token's place.
+    Standard operators only: `NonZero` finds the tokens, `TopK` sorts the rows, `CumSum` of their counts has
+    their starts, and of the mask each token's place.
     """
     chain = Chain(graph, before, "layout")
     mask, ids = build.input_named(graph, ATTENTION_MASK), build.input_named(graph, INPUT_IDS)
@@ -90,6 +65,10 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     )
     counts = add("ReduceSum", [present, axis_1], "counts", keepdims=1)
 
+    batch = add("Shape", [mask], "rows_axis", start=0, end=1)
+    descending, order = _twice(chain, counts, batch, "by_length", 1)
+    order = add("Squeeze", [order, axis_1], "order")
+    present = add("Gather", [present, order], "present_by_length", axis=0)
     found = add("NonZero", [present], "coordinates")
     pairs = add("Transpose", [found], "coordinate_pairs")
     positions = add("Gather", [found, one], "position", axis=0)
@@ -97,28 +76,19 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     axis_0 = integers("axis_0", [0])
     both = [add("Unsqueeze", [value, axis_0], f"{value.name}_alone") for value in (ids, mask)]
     same_ids = add("Gather", [add("Concat", both, "ids_and_mask", axis=0), zero], "ids", axis=0)
-    given_ids = add("GatherND", [same_ids, pairs], "given_ids")
+    given_ids = add(
+        "GatherND", [add("Gather", [same_ids, order], "ids_by_length", axis=0), pairs], "given_ids"
+    )
     # A look-up counts negative ids from its end: a wrong answer, where there must be an error.
     negative = add("Less", [given_ids, zero], "negative_ids")
     token_ids = add("Where", [negative, integers("no_id", _NO_ID), given_ids], "token_ids")
 
-    starts = add("CumSum", [counts, zero], "starts_column", exclusive=1)
-    longest = add("ReduceMax", [counts], "longest", keepdims=0)
-    places = add("Range", [zero, longest, one], "places")
-    valid = add("Less", [places, counts], "valid")
-    within = add("Min", [places, add("Sub", [counts, one], "last_place")], "places_of_row")
-    tokens = add("Add", [starts, within], "tokens_of_places")
-
-    floats = [build.constant(graph, "layout_keep", np.array(0, np.float32))]
-    floats.append(build.constant(graph, "layout_masked", np.array(_MASKED)))
-    bias = add("Where", [valid, *floats], "score_bias_rows")
-    score_bias = add("Unsqueeze", [bias, integers("axes_1_2", [1, 2])], "score_bias")
-
+    sorted_starts = add("CumSum", [descending, zero], "starts_by_length", exclusive=1)
+    rank = _twice(chain, order, batch, "rank_of_row", 0)[1]
+    starts_column = add("Gather", [sorted_starts, rank], "starts_column", axis=0)
     place = add("GatherND", [add("CumSum", [present, one], "place", exclusive=1), pairs], "place_of_token")
+    place = add("Unsqueeze", [place, axis_1], "place_column")
     row = add("Gather", [pairs, axis_0], "row_column", axis=1)
-    block = add("Mul", [row, integers("heads", heads)], "row_block")
-    block = add("Add", [block, integers("head_row", np.arange(heads)[None])], "head_block")
-    block = add("Mul", [block, longest], "block_start")
-    rows = add("Add", [block, add("Unsqueeze", [place, axis_1], "place_column")], "rows_of_token")
-    starts = add("Squeeze", [starts, axis_1], "starts")
-    return Layout(token_ids, positions, starts, tokens, valid, score_bias, rows)
+    divided = groups.divide(chain, descending, sorted_starts, row, place, heads)
+    starts = add("Squeeze", [starts_column, axis_1], "starts")
+    return Layout(token_ids, positions, starts, whole(chain, counts, starts_column), divided)

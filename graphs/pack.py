@@ -7,18 +7,19 @@ import onnx_ir as ir
 
 from export.contract import GraphError
 from graphs import build, pack_pooling
-from graphs.layout import Chain, Layout, layout
+from graphs.chain import Chain
+from graphs.layout import Layout, layout
 
 LAYER = "layer_{}"
 QKV = "qkv"
 
 
-def head_rows(chain: Chain, tokens_bp: ir.Value, heads: int, parts: int) -> list[ir.Value]:
-    """Return where the rows of each part of a projection are, per head: `parts` times int64 `[b, n, p]`.
+def head_rows(chain: Chain, tokens_rp: ir.Value, heads: int, parts: int) -> list[ir.Value]:
+    """Return where the rows of each part of a projection are, per head: `parts` times int64 `[r, n, p]`.
 
     The projection `[t, parts * n * d]` is read as `[t * parts * n, d]`.
     """
-    tokens = chain.add("Unsqueeze", [tokens_bp, chain.integers("axis_head", [1])], "tokens")
+    tokens = chain.add("Unsqueeze", [tokens_rp, chain.integers("axis_head", [1])], "tokens")
     block = chain.add("Mul", [tokens, chain.integers("rows_of_token", parts * heads)], "token_block")
     numbers = np.arange(parts * heads).reshape(parts, heads, 1)
     return [
@@ -28,7 +29,7 @@ def head_rows(chain: Chain, tokens_bp: ir.Value, heads: int, parts: int) -> list
 
 
 def attend(chain: Chain, query: ir.Value, key: ir.Value, value: ir.Value, bias: ir.Value) -> ir.Value:
-    """Append softmax(query keyᵀ + bias) value; `[b, n, q, d]`, `[b, n, p, d]` twice → `[b, n, q, d]`."""
+    """Append softmax(query keyᵀ + bias) value; `[r, n, q, d]`, `[r, n, p, d]` twice → `[r, n, q, d]`."""
     turned = chain.add("Transpose", [key], "key_t", perm=[0, 1, 3, 2])
     scores = chain.add("MatMul", [query, turned], "scores")
     masked = chain.add("Add", [scores, bias], "masked_scores")
@@ -36,7 +37,9 @@ def attend(chain: Chain, query: ir.Value, key: ir.Value, value: ir.Value, bias: 
     return chain.add("MatMul", [weights, value], "context")
 
 
-def _attention(graph: ir.Graph, node: ir.Node, number: int, rows: list[ir.Value], where: Layout) -> None:
+def _attention(
+    graph: ir.Graph, node: ir.Node, number: int, rows: list[list[ir.Value]], where: Layout
+) -> None:
     """Replace one `Attention(x, weight, bias, mask)`."""
     source, weight, bias = node.inputs[0], node.inputs[1], node.inputs[2]
     if source is None or weight is None or bias is None:
@@ -58,17 +61,21 @@ def _attention(graph: ir.Graph, node: ir.Node, number: int, rows: list[ir.Value]
         ],
         QKV,
     )
-    flat = chain.add("Reshape", [projected, chain.integers("head_width", [-1, hidden // heads])], "qkv_rows")
-    query, key, value = (
-        chain.add("Gather", [flat, part], name, axis=0)
-        for part, name in zip(rows, ("query", "key", "value"), strict=True)
-    )
-    context = attend(chain, query, key, value, where.score_bias)
-    flat = chain.add(
-        "Reshape", [context, chain.integers("head_width", [-1, hidden // heads])], "context_rows"
-    )
-    gathered = chain.add("Gather", [flat, where.places_tn], "context_heads", axis=0)
-    joined = chain.add("Reshape", [gathered, chain.integers("hidden_width", [-1, hidden])], "context_joined")
+    width = chain.integers("head_width", [-1, hidden // heads])
+    flat = chain.add("Reshape", [projected, width], "qkv_rows")
+    contexts = []
+    for group, parts in zip(where.groups, rows, strict=True):
+        own = Chain(graph, node, f"{chain.prefix}_{group.name}")
+        query, key, value = (
+            own.add("Gather", [flat, part], name, axis=0)
+            for part, name in zip(parts, ("query", "key", "value"), strict=True)
+        )
+        context = attend(own, query, key, value, group.score_bias)
+        by_head = own.add("Reshape", [context, width], "context_rows")
+        contexts.append(own.add("Gather", [by_head, group.places_tn], "context_heads", axis=0))
+    by_head = chain.add("Concat", contexts, "context_heads", axis=0)
+    hidden_width = chain.integers("hidden_width", [-1, hidden])
+    joined = chain.add("Reshape", [by_head, hidden_width], "context_joined")
     node.outputs[0].replace_all_uses_with(joined)
     graph.remove(node, safe=True)
 
@@ -77,11 +84,11 @@ def pack(model: ir.Model) -> int:
     """Run everything token-wise on the real tokens, in place; padding costs nothing outside attention.
 
     In: the graph after `pool`, on `[b, s, h]`, with `Attention(x, weight, bias, mask)`. Out: the same
-    on `[t, h]`, t the tokens that `attention_mask` keeps. Each attention becomes a `Gemm`, gathers
-    that lay query, key and value out as `[b, n, p, d]` (p: the longest row's real tokens), the two
-    products and `Softmax`, and a gather back. Exact up to rounding for every mask: a row's tokens
-    are moved together, keep the position ids of their columns, and attend to each other alone. A
-    row without a token is treated as if it had its first.
+    on `[t, h]`, t the tokens that `attention_mask` keeps. Each attention becomes a `Gemm` and, for the long
+    rows and the short ones, gathers that lay query, key and value out as `[r, n, p, d]` (p: the real tokens
+    of the group's longest row), the two products and `Softmax`, and a gather back. Exact up to rounding for
+    every mask: a row's tokens are moved together, keep the position ids of their columns, and attend to each
+    other alone. A row without a token is treated as if it had its first.
 
     Returns:
         How many attentions were rewritten.
@@ -112,7 +119,10 @@ def pack(model: ir.Model) -> int:
     )
     graph.insert_before(position, table)
     position.outputs[0].replace_all_uses_with(table.outputs[0])
-    rows = head_rows(Chain(graph, first, "heads"), where.tokens_bp, heads, 3)
+    rows = [
+        head_rows(Chain(graph, first, f"heads_{group.name}"), group.rows.tokens_rp, heads, 3)
+        for group in where.groups
+    ]
     for number, node in enumerate(attentions):
         _attention(graph, node, number, rows, where)
     pack_pooling.pack(graph, poolings, where)

@@ -7,7 +7,8 @@ import re
 import onnx_ir as ir
 
 from export.contract import GraphError
-from graphs.layout import Chain, Layout
+from graphs.chain import Chain
+from graphs.layout import Layout
 
 # What `pool` and `features` call the nodes that read a hidden state, or the mask.
 _PADDED = re.compile(r"token_sum_row|feature_\d+_(mean_sum_row|max_kept)")
@@ -43,7 +44,7 @@ def pack(graph: ir.Graph, poolings: list[ir.Node], where: Layout) -> None:
     padded: dict[ir.Value, ir.Value] = {}
     for node in poolings:
         if _reads_mask(node):
-            node.replace_input_with(0, where.valid_bp)
+            node.replace_input_with(0, where.rows.valid_rp)
         elif _reads_rows(node):
             node.replace_input_with(1, where.starts)
             node.attributes["axis"] = ir.AttrInt64("axis", 0)
@@ -53,7 +54,7 @@ def pack(graph: ir.Graph, poolings: list[ir.Node], where: Layout) -> None:
                 raise GraphError(f"{node.name}: found no hidden state")
             if hidden not in padded:
                 chain = Chain(graph, node, _SUFFIX.sub("", str(node.name)))
-                padded[hidden] = chain.add("Gather", [hidden, where.tokens_bp], "tokens", axis=0)
+                padded[hidden] = chain.add("Gather", [hidden, where.rows.tokens_rp], "tokens", axis=0)
             node.replace_input_with(1, padded[hidden])
             if node.op_type == "Where":
                 # At padding is the row's last token once more: it changes no maximum.

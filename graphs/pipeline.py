@@ -11,7 +11,6 @@ import onnx_ir as ir
 from export import onnx_operators, safe_onnx
 from export.contract import METADATA_KEYS, GraphError
 from graphs import (
-    alone,
     embeddings,
     features,
     fuse,
@@ -29,6 +28,7 @@ from graphs import (
     standard,
     text,
     unfuse,
+    unpadded,
 )
 from graphs.head import LinearHead
 from graphs.job import Counts, Job, each_layer, front_of, int8_products, means, plan_of
@@ -104,8 +104,8 @@ def _quantize(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"products in int8": quantize.quantize(model, plan_of(job))}
 
 
-def _alone(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    return model, {"branches": alone.alone(model)}
+def _unpadded(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"branches": unpadded.unpadded(model)}
 
 
 def _standard(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
@@ -146,7 +146,7 @@ FP32 = (
 )
 INT8 = (
     Step("quantize", _quantize, int8_products),
-    Step("alone", _alone, lambda job: {"branches": 1}),
+    Step("unpadded", _unpadded, lambda job: {"branches": 1}),
     Step("stamp", _stamp_int8, lambda job: {"properties": len(METADATA_KEYS)}),
 )
 # From a finished graph.

@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from export.contract import FEATURES, GraphError
 from graphs import build
+from graphs.chain import Chain
 from graphs.features import MEAN_SUM, PART
-from graphs.layout import Chain
 
 PROJECTION = "feature_{}_projection"
 

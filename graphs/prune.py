@@ -7,7 +7,8 @@ import onnx_ir as ir
 
 from export.contract import GraphError
 from graphs import build
-from graphs.layout import Chain
+from graphs.chain import Chain
+from graphs.layout import whole
 from graphs.pack import LAYER, attend, head_rows
 
 CLS = "cls"
@@ -51,13 +52,12 @@ def prune(model: ir.Model, layers: int, pooling: str = "pooled") -> int:
             named[f"{layer}_qkv"],
             named[f"{layer}_attention_norm_sum"],
         )
-        bias = named[f"{layer}_masked_scores"].inputs[1]
-        tokens = named["layout_tokens_of_places"].outputs[0]
+        counts, first_tokens = (named[f"layout_{name}"].outputs[0] for name in ("counts", "starts_column"))
     except KeyError as error:
         raise GraphError(f"found no node {error}, expected a packed graph with CLS pooling") from error
     starts, source = pooled.inputs[1], qkv.inputs[0]
     not_rows = pooled.op_type != "Gather" or starts is not named["layout_starts"].outputs[0]
-    if not_rows or starts is None or source is None or bias is None or pooled.inputs[0] is None:
+    if not_rows or starts is None or source is None or pooled.inputs[0] is None:
         raise GraphError(f"{pooled.name}: expected a gather of the rows' first tokens")
     weight, offset = (build.array_of(value) for value in qkv.inputs[1:3] if value is not None)
     hidden = weight.shape[0]
@@ -74,6 +74,7 @@ def prune(model: ir.Model, layers: int, pooling: str = "pooled") -> int:
         graph.insert_before(qkv, made)
         return made.outputs[0]
 
+    where = whole(Chain(graph, qkv, f"layout_{CLS}"), counts, first_tokens)
     rows = chain.add("Gather", [source, starts], "rows", axis=0)
     query = linear(rows, slice(0, hidden), "query_only")
     query = chain.add("Reshape", [query, chain.integers("query_shape", [-1, heads, 1, width])], "query")
@@ -81,9 +82,9 @@ def prune(model: ir.Model, layers: int, pooling: str = "pooled") -> int:
     flat = chain.add("Reshape", [both, chain.integers("row_shape", [-1, width])], "key_value_rows")
     key, value = (
         chain.add("Gather", [flat, part], name, axis=0)
-        for part, name in zip(head_rows(chain, tokens, heads, 2), ("key", "value"), strict=True)
+        for part, name in zip(head_rows(chain, where.tokens_rp, heads, 2), ("key", "value"), strict=True)
     )
-    context = attend(chain, query, key, value, bias)
+    context = attend(chain, query, key, value, where.score_bias)
     joined = chain.add("Reshape", [context, chain.integers("hidden_width", [-1, hidden])], "context_joined")
     old = named[f"{layer}_attention_output"].inputs[0]
     if old is None:

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from export.contract import GraphError
 from graphs import build, parts, sites
-from graphs.layout import Chain
+from graphs.chain import Chain
 from graphs.plan import Plan, Site
 from graphs.rounding import copies_of, round_columns
 from graphs.sites import SiteNodes

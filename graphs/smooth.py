@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from export.contract import GraphError
 from graphs import build, sites
-from graphs.layout import Chain
+from graphs.chain import Chain
 from graphs.pack import LAYER
 from graphs.plan import Plan, Range, Site
 from graphs.sites import SiteNodes

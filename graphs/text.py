@@ -24,7 +24,7 @@ from export.contract import (
 )
 from export.files import replacing
 from graphs import build, text_alphabet, text_read, text_rows, text_trie, text_words
-from graphs.layout import Chain
+from graphs.chain import Chain
 
 
 def read(path: Path) -> Tokenizer:

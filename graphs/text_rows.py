@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from export.contract import ATTENTION_MASK, INPUT_IDS
 from graphs import build
-from graphs.layout import Chain
+from graphs.chain import Chain
 from graphs.text_alphabet import END, START
 from graphs.text_words import Tokens
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from graphs import build
-from graphs.layout import Chain
+from graphs.chain import Chain
 from graphs.text_alphabet import SPACE, Alphabet
 from graphs.text_trie import Trie
 

@@ -323,16 +323,18 @@ def test_the_model_cards_program_runs_as_it_stands(artifact):
 
 def test_the_default_graphs_have_four_products_a_layer_and_the_heads(artifact):
     graphs = [onnx.load(artifact / "onnx" / name).graph for name in ("model.onnx", "model_quantized.onnx")]
-    # `int8` has a branch for a text alone, and one for a batch.
+    # `int8` has a branch for rows without padding, and one for others.
     (branches,) = [node for node in graphs[1].node if node.op_type == "If"]
     fp32, *both = (
         Counter(node.op_type for node in graph.node)
         for graph in (graphs[0], *(attribute.g for attribute in branches.attribute))
     )
     # The head reads six means token by token, and three maxima in one product.
-    assert (fp32["Gemm"], fp32["Softmax"], fp32["Attention"]) == (4 * 6 + 6 + 1, 6, 0)
+    assert (fp32["Gemm"], fp32["Softmax"], fp32["Attention"]) == (4 * 6 + 6 + 1, 2 * 6, 0)
+    unpadded, padded = both
+    assert (unpadded["MatMulIntegerToFloat"], unpadded["QAttention"]) == (3 * 6, 6)
+    assert (padded["MatMulIntegerToFloat"], padded["QAttention"]) == (4 * 6, 0)
     for int8 in both:
-        assert int8["MatMulIntegerToFloat"] == 4 * 6
         assert not {name for name in int8 if name.startswith("Dynamic")}
 
 

@@ -9,10 +9,12 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
+import onnx
 import pytest
 from tokenizers import Tokenizer
 
-from deliver import tei, triton
+from deliver import openvino, tei, triton
 from deliver.source import Tensor, open_source
 from export.contract import TOKENIZER_FILES, VARIANT_FILES, ArtifactError
 from tests.conftest import ROOT
@@ -92,6 +94,25 @@ def test_teis_readme_decides_from_raw_scores(artifact, tmp_path, monkeypatch):
     assert found.stdout == "['love']\n"
 
 
+@pytest.mark.parametrize("variant", VARIANT_FILES)
+def test_openvinos_graph_has_no_branch_and_the_same_answers(artifact, tmp_path, variant):
+    openvino.fill(open_source(artifact, variant), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "README.md",
+        "model.onnx",
+        "thresholds.json",
+        "tokenizer.json",
+    }
+    assert not {"If", "QAttention"} & {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
+    expected, found = Graph(artifact / VARIANT_FILES[variant]), Graph(tmp_path / "model.onnx")
+    assert (found.labels, found.thresholds) == (expected.labels, expected.thresholds)
+    texts = ["I love this!", "Why would anyone do that to a person who asked for nothing at all?", "Thanks."]
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    for batch in (ids, ids[:1]):
+        np.testing.assert_array_equal(found.run(batch).probabilities, expected.run(batch).probabilities)
+
+
 @pytest.mark.parametrize("fill", [tei.fill, triton.fill])
 def test_no_page_claims_that_a_server_ran(artifact, tmp_path, fill):
     fill(open_source(artifact, None), tmp_path)
@@ -143,7 +164,7 @@ def test_triton_refuses_what_its_files_cannot_say(artifact, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--format", "docker"], "FORMAT: found 'docker'; expected one of tei, triton"),
+        (["--format", "docker"], "FORMAT: found 'docker'; expected one of openvino, tei, triton"),
         (["--format", "tei", "--variant", "int4"], "variant: found 'int4'; expected one of fp32, int8"),
     ],
 )

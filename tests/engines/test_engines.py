@@ -7,6 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from tests import readme
+from tests.snippets import snippet
 from verify import reference
 from verify.session import Graph, pad
 
@@ -131,12 +132,28 @@ def test_the_readmes_program_runs_as_it_stands(artifact):
     assert "love" in readme.run(program, artifact)[0]
 
 
-def test_openvino_decides_as_onnxruntime_with_int8(artifact, goemotions):
+@pytest.fixture(scope="module")
+def package(artifact):
+    """What `make package FORMAT=openvino` wrote before these tests."""
+    return artifact.with_name(f"{artifact.name}-openvino")
+
+
+def test_openvino_knows_not_all_of_the_int8_graph(artifact):
+    """Why there is a package for it: once this fails, there need not be one."""
+    with pytest.raises(RuntimeError, match=r"com\.microsoft\.QAttention"):
+        compiled(artifact / "onnx" / "model_quantized.onnx")
+
+
+def test_the_packages_program_runs_as_it_stands(artifact, package):
+    program = snippet(f"# {artifact.name} for OpenVINO", "python", str(package / "README.md"))
+    assert "love" in readme.run(program, package)[0]
+
+
+def test_openvino_decides_as_onnxruntime_with_int8(artifact, package, goemotions):
     """It knows the graph's int8 products; a rounding step that falls otherwise may turn a decision."""
     ids, _ = goemotions
-    path = artifact / "onnx" / "model_quantized.onnx"
-    expected = Graph(path).run_sorted(ids, 32)
-    probabilities, decisions = answers(compiled(path), ids, 32)
+    expected = Graph(artifact / "onnx" / "model_quantized.onnx").run_sorted(ids, 32)
+    probabilities, decisions = answers(compiled(package / "model.onnx"), ids, 32)
     other = int((decisions != expected.predictions).any(axis=1).sum())
     error = float(abs(probabilities - expected.probabilities).max())
     print(f"\nOpenVINO, int8: {other} of {len(ids)} texts decided otherwise, largest difference {error:.1e}")

@@ -110,11 +110,12 @@ def test_the_int8_stage_quantizes_every_product_but_the_head(job, mean):
     simplified = staged(job, mean.model(), "merge", "pack", "simplify")
     made = planned(job, simplified)
     model = staged(dataclasses.replace(job, plan=made), simplified.clone(), "int8")
-    # For a text alone, and for a batch.
+    # For rows without padding, and with.
     (branches,) = build.nodes_of(model.graph, "If")
     for branch in branches.attributes.values():
         nodes = list(branch.as_graph())
-        assert sum(node.op_type == "MatMulIntegerToFloat" for node in nodes) == 4 * mean.info.layers
+        products = [node.op_type for node in nodes if node.op_type in ("MatMulIntegerToFloat", "QAttention")]
+        assert len(products) == 4 * mean.info.layers
         assert [str(node.name)[-6:] for node in nodes if node.op_type == "Gemm"] == ["logits"]
     assert model.metadata_props["quantization"] == (
         "static int8, 8-bit weights per column; activations: 8 int8"

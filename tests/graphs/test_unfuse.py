@@ -9,6 +9,7 @@ import pytest
 from export.contract import GraphError
 from graphs import build, legal, unfuse
 from tests.graphs.make import packed, pooled, unfused
+from tests.graphs.test_pack import ATTENTION
 
 REST = ["Gemm", "Add", "LayerNormalization", "Gemm", "Gelu", "Gemm", "Add", "LayerNormalization"]
 
@@ -27,8 +28,8 @@ def test_the_operators_of_each_layer(every_encoder):
     legal.check(model)
     for number in range(every_encoder.info.layers):
         nodes = [node for node in model.graph if str(node.name).startswith(f"layer_{number}_")]
-        assert [node.op_type for node in nodes[13:]] == REST
-        names = [node.name.removeprefix(f"layer_{number}_") for node in nodes[13:]]
+        assert [node.op_type for node in nodes[len(ATTENTION) :]] == REST
+        names = [node.name.removeprefix(f"layer_{number}_") for node in nodes[len(ATTENTION) :]]
         assert [names[0], names[3], names[5]] == list(unfuse.LINEARS)
 
 

@@ -174,7 +174,7 @@ def renamed_axis(model):
 
 
 def another_comparison(model):
-    """In the branch for a text alone."""
+    """In the branch for rows without padding."""
     branch = next(a.g for n in model.graph.node if n.op_type == "If" for a in n.attribute)
     node = next(n for n in branch.node if n.op_type == "GreaterOrEqual")
     node.op_type = "Greater"

@@ -1,4 +1,4 @@
-"""One text without padding: which branch it takes, and that both say the same."""
+"""Batches without padding, a text alone among them: which branch they take, and that both say the same."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
 from export.contract import GraphError
-from graphs import alone, build, legal, pack, quantize
+from graphs import build, legal, pack, padded, quantize, unpadded
 from tests.graphs import test_features as several
 from tests.graphs.make import pooled, session_of
-from tests.graphs.quantization import packed_with_head, plan_of
+from tests.graphs.quantization import busy, packed_with_head, plan_of
 
 EXACT = 1e-6
 made = several.made
 
 
 def branched(model: ir.Model) -> ir.Model:
-    assert alone.alone(model) == 1
+    assert unpadded.unpadded(model) == 1
     legal.check(model)
     return model
 
@@ -53,9 +53,9 @@ def branch_of(model: ir.Model, folder, ids, attention_mask) -> str:
     session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options)
     session.run(None, {"input_ids": ids, "attention_mask": attention_mask})
     names = {event["name"] for event in json.loads(Path(session.end_profiling()).read_text("utf-8"))}
-    taken = [any(name.startswith(f"{prefix}layer_0_qkv") for name in names) for prefix in ("alone_", "")]
+    taken = [any(name.startswith(f"{prefix}layer_0_qkv") for name in names) for prefix in ("unpadded_", "")]
     assert sum(taken) == 1
-    return "alone" if taken[0] else "batch"
+    return "unpadded" if taken[0] else "padded"
 
 
 @pytest.mark.parametrize("make", [packed_with_head, int8], ids=["float", "int8"])
@@ -118,15 +118,17 @@ def test_any_mask_and_batch(mean, pair, batch, sequence, seed, share):
 @pytest.mark.parametrize(
     ("mask", "expected"),
     [
-        ([[1, 1, 1]], "alone"),
-        ([[5, -1, 1]], "alone"),
-        ([[1]], "alone"),
-        ([[0]], "alone"),  # as its first token alone
-        ([[1, 1, 0]], "batch"),
-        ([[0, 1, 1]], "batch"),
-        ([[0, 0]], "batch"),
-        ([[1, 1], [1, 1]], "batch"),
-        ([[1], [1]], "batch"),
+        ([[1, 1, 1]], "unpadded"),
+        ([[5, -1, 1]], "unpadded"),
+        ([[1]], "unpadded"),
+        ([[1, 1], [1, 1]], "unpadded"),
+        ([[1], [3]], "unpadded"),
+        ([[1, 1, 0]], "padded"),
+        ([[0, 1, 1]], "padded"),
+        ([[0, 0]], "padded"),
+        ([[1, 1], [1, 0]], "padded"),
+        ([[0]], "padded"),
+        ([[1], [0]], "padded"),
     ],
 )
 def test_which_branch_a_mask_takes(mean, tmp_path, mask, expected):
@@ -165,16 +167,81 @@ def test_the_branches_share_the_weights(mean):
         {name: value.const_value.nbytes for name, value in one.graph.initializers.items()}
         for one in (plain, model)
     ]
-    assert set(sizes[0]) <= set(sizes[1])
+    weights = [{name for name in one if name.endswith("_weight_s8")} for one in sizes]
+    assert weights[0] == weights[1]
+    assert len(weights[0]) > 0
     assert sum(sizes[1].values()) - sum(sizes[0].values()) < 1000
     (chosen,) = build.nodes_of(model.graph, "If")
     single = chosen.attributes["then_branch"].as_graph()
     assert not single.initializers
     left = {str(node.name) for node in single if "layout" in str(node.name)}
-    assert left == {"alone_layout_negative_ids", "alone_layout_token_ids"}
+    assert left == {"unpadded_layout_negative_ids", "unpadded_layout_token_ids"}
     assert not [node for node in single if node.op_type in ("GatherND", "CumSum", "NonZero")]
+
+
+def _attentions(model):
+    (chosen,) = build.nodes_of(model.graph, "If")
+    return [len(build.nodes_of(branch.as_graph(), "QAttention")) for branch in chosen.attributes.values()]
+
+
+@pytest.mark.parametrize("mode", ["int8x2", "float"])
+def test_a_projection_in_another_form_keeps_its_attention(mean, mode):
+    def build_one():
+        model = packed_with_head(mean)
+        quantize.quantize(model, plan_of(mean).with_mode("layer_1_qkv", mode))
+        return model
+
+    model = branched(build_one())
+    assert sorted(_attentions(model)) == [0, 1]
+    before, after = session_of(build_one()), session_of(model)
+    ids = np.random.default_rng(5).integers(0, mean.info.vocabulary, (3, 21))
+    assert_same(*(all_outputs(one, ids, np.ones_like(ids)) for one in (after, before)))
+
+
+@pytest.mark.parametrize("form", [plan_of, lambda made: busy(plan_of(made))], ids=["plain", "busy"])
+def test_both_branches_say_the_same_to_the_bit(deep, form):
+    """Of each text in a batch without padding, and of it beside a longer one."""
+    model = packed_with_head(deep)
+    quantize.quantize(model, form(deep))
+    branched(model)
+    # The last layer's attention is of the CLS rows alone.
+    assert sorted(_attentions(model)) == [0, deep.info.layers - 1]
+    session, random = session_of(model), np.random.default_rng(6)
+    for length in (1, 2, 3, 7, 16, 17, 63):
+        ids = random.integers(0, deep.info.vocabulary, (4, length + 1))
+        mask = np.ones_like(ids)
+        mask[:3, length:] = 0
+        together = all_outputs(session, ids, mask)
+        unpadded_ids = ids[:3, :length]
+        for mine, theirs in zip(
+            all_outputs(session, unpadded_ids, np.ones_like(unpadded_ids)), together, strict=True
+        ):
+            np.testing.assert_array_equal(mine, theirs[:3])
 
 
 def test_a_graph_that_is_not_packed_is_refused(mean):
     with pytest.raises(GraphError, match="found no node position_embedding_rows, expected a packed graph"):
-        alone.alone(pooled(mean))
+        unpadded.unpadded(pooled(mean))
+
+
+def test_the_padded_branch_by_itself_says_the_same(mean):
+    model = branched(int8(mean))
+    whole = session_of(model)
+    assert padded.padded(model) == 1
+    legal.check(model)
+    assert not {"If", "QAttention"} & {node.op_type for node in model.graph.all_nodes()}
+    left, random = session_of(model), np.random.default_rng(7)
+    for shape in ((0, 4), (1, 9), (3, 9)):
+        ids = random.integers(0, mean.info.vocabulary, shape)
+        for mask in (np.ones_like(ids), random.integers(0, 2, shape)):
+            for mine, theirs in zip(all_outputs(left, ids, mask), all_outputs(whole, ids, mask), strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+    assert padded.padded(model) == 0
+
+
+def test_another_choice_is_not_taken_for_a_branch(mean):
+    model = branched(int8(mean))
+    output = model.graph.outputs.pop()
+    assert output.producer().op_type == "If"
+    with pytest.raises(GraphError, match="found 1 If, expected one, which makes all outputs"):
+        padded.padded(model)

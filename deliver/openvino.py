@@ -1,0 +1,30 @@
+"""A folder for OpenVINO: a graph of operators that its ONNX frontend converts.
+
+It has no rule for `QAttention`, which `int8` takes for rows without padding, and converts every branch.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from deliver.pages import page
+from deliver.source import Source
+from export.contract import PREDICTIONS, THRESHOLDS_FILE
+from graphs import padded
+from verify.artifact import TOKENIZER_FILE
+
+GRAPH_FILE = "model.onnx"
+
+
+def fill(source: Source, folder: Path) -> None:
+    """Write graph, tokenizer, thresholds and a README to an empty folder.
+
+    Raises:
+        GraphError: the graph is not of this project.
+    """
+    padded.write(source.file, folder / GRAPH_FILE)
+    for name in (TOKENIZER_FILE, THRESHOLDS_FILE):
+        shutil.copyfile(source.folder / name, folder / name)
+    stacked = PREDICTIONS in [tensor.name for tensor in source.outputs]
+    (folder / "README.md").write_text(page("openvino.md.j2", source, stacked=stacked), "utf-8")

@@ -1,0 +1,139 @@
+"""A branch for batches without padding, a text alone among them: these need no layout."""
+
+from __future__ import annotations
+
+import re
+
+import onnx_ir as ir
+
+from export.contract import ATTENTION_MASK, INPUT_IDS
+from graphs import build, groups, qattention, transposed
+from graphs.chain import Chain
+from graphs.transposed import node_named, read
+
+_PREFIX = "unpadded"
+_PADDED = "padded"
+_LONG = f"{groups.LONG}_"
+_INT64 = ir.DataType.INT64
+# The attention of the long rows stands for all; that of the short ones goes.
+_MASKED = re.compile(r"(layer_\d+_)(long_|cls_)masked_scores")
+_TOKENS = re.compile(r"(token_sum|feature_\d+|projected)_tokens")
+
+
+def _without_layout(graph: ir.Graph, fused: list[str]) -> None:
+    """Rewrite a packed graph for rows without padding, in place. Exact to the bit.
+
+    Token-wise nodes still run on `[t, h]`, t = b s.
+    """
+    named = {str(node.name): node for node in graph}
+    ids, mask = (build.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
+    chain = Chain(graph, next(iter(graph)), _PREFIX)
+    first, rest = chain.integers("first", [0]), chain.integers("rest", [-1])
+    shape = chain.add("Shape", [mask], "shape")
+    length = chain.add("Shape", [mask], "length", start=1, end=2)
+    row_shape = chain.add("Concat", [shape, rest], "row_shape", axis=0)
+    zero = chain.integers("zero", 0)
+    ends = [chain.add("Size", [mask], "count"), chain.add("Squeeze", [length], "step")]
+    # Ends with the table: a longer text meets too few positions in the sum, and is an error.
+    table = read(node_named(named, "position_embedding_rows"))
+    known = {
+        "layout_given_ids": ids,
+        "layout_starts": chain.add("Range", [zero, *ends], "starts"),
+        "layout_valid": chain.add("Equal", [mask, mask], "valid"),
+        "position_embedding_rows": chain.add("Slice", [table, first, length, first], "positions"),
+    }
+    total = node_named(named, "embedding_sum")
+    flat = Chain(graph, None, _PREFIX).add
+    width = chain.integers("hidden_width", [-1, build.array_of(table).shape[1]])
+    readers = list(total.outputs[0].uses())
+    tokens = flat("Reshape", [total.outputs[0], width], "embedding_rows")
+    for use in readers:
+        use.node.replace_input_with(use.idx, tokens)
+    for name, node in named.items():
+        if name in known:
+            node.outputs[0].replace_all_uses_with(known[name])
+        if match := _MASKED.fullmatch(name):
+            layer, rows = match.groups()
+            if layer in fused:
+                context = qattention.attend(graph, layer, _PREFIX, row_shape, width)
+            else:
+                context = transposed.attend(graph, named, layer + rows, _PREFIX, shape, width)
+            joined = f"{layer}context_joined" if rows == _LONG else f"{layer}{rows}context_joined"
+            node_named(named, joined).outputs[0].replace_all_uses_with(context)
+        elif _TOKENS.fullmatch(name):
+            row = Chain(graph, node, _PREFIX).add("Reshape", [read(node), row_shape], name)
+            node.outputs[0].replace_all_uses_with(row)
+
+
+def _condition(graph: ir.Graph) -> ir.Value:
+    """Append the test for rows without padding; bool, of no dimension."""
+    chain = Chain(graph, None, _PREFIX)
+    ids, mask = (build.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
+    ones = chain.add("Cast", [chain.add("Cast", [mask], "present", to=ir.DataType.BOOL)], "ones", to=_INT64)
+    shapes = [chain.add("Shape", [value], f"{value.name}_shape") for value in (ids, mask)]
+    same = chain.add("Cast", [chain.add("Equal", shapes, "same_shape")], "same_shape_bits", to=_INT64)
+    least = [
+        chain.add("ReduceMin", [value], f"least_{at}", keepdims=0) for at, value in enumerate((ones, same))
+    ]
+    # No rows have no padding, and no layout that could be left out.
+    all_of = chain.add("Min", [*least, chain.add("Size", [mask], "size")], "all")
+    return chain.add("Cast", [all_of], "condition", to=ir.DataType.BOOL)
+
+
+def _bring(graph: ir.Graph, other: ir.Graph) -> None:
+    """Let a graph's nodes read another graph's inputs and constants in place of their own, by name."""
+    known = {**{str(value.name): value for value in graph.inputs}, **graph.initializers}
+    for node in other:
+        for index, value in enumerate(node.inputs):
+            if value is not None and value.producer() is None:
+                name = str(value.name)
+                if name not in known:
+                    known[name] = build.constant(graph, name, build.array_of(value))
+                node.replace_input_with(index, known[name])
+        node.name = f"{_PREFIX}_{node.name}"
+        for value in node.outputs:
+            value.name = f"{_PREFIX}_{value.name}"
+            if not value.is_graph_output():
+                value.shape = None  # said of the packed graph
+
+
+def _take(graph: ir.Graph, name: str) -> ir.Graph:
+    """Move a graph's nodes into a subgraph, which reads the rest from around it."""
+    nodes, outputs = list(graph), list(graph.outputs)
+    graph.outputs.clear()
+    graph.remove(nodes)
+    for value in outputs:
+        value.name = f"{value.name}_of_{name}"
+    return ir.Graph([], outputs, nodes=nodes, name=name)
+
+
+def unpadded(model: ir.Model) -> int:
+    """Give batches without padding a branch of their own, in place.
+
+    In: a packed graph. Out: an `If` of two branches on the same weights. The first is for rows that keep all
+    their tokens, one text alone among them: it has no layout. Where a layer's projection is one int8 product,
+    attention there is a `QAttention`; elsewhere its parts are transposed and split where they were gathered.
+    The second is the graph as it was, with the scores' factor where `QAttention` has it. Both say the same
+    to the bit.
+
+    Returns:
+        1, the number of branches added.
+
+    Raises:
+        GraphError: the graph is not packed.
+    """
+    graph = model.graph
+    fused = qattention.factors(model)
+    other = model.clone()
+    _without_layout(other.graph, fused)
+    other.graph.sort()
+    build.remove_unused(other)
+    _bring(graph, other.graph)
+    promised = [(str(value.name), value.type, value.shape) for value in graph.outputs]
+    branches = {"then_branch": _take(other.graph, _PREFIX), "else_branch": _take(graph, _PADDED)}
+    chosen = build.node("If", [_condition(graph)], _PREFIX, attributes=branches, outputs=len(promised))
+    graph.append(chosen)
+    for value, (name, type_, shape) in zip(chosen.outputs, promised, strict=True):
+        value.name, value.type, value.shape = name, type_, shape
+        graph.outputs.append(value)
+    return 1
