@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deliver.pages import page
 from deliver.source import Source
-from export.contract import PREDICTIONS, THRESHOLDS_FILE
+from export.contract import THRESHOLDS_FILE
 from graphs import padded
 from verify.artifact import TOKENIZER_FILE
 
@@ -26,5 +26,4 @@ def fill(source: Source, folder: Path) -> None:
     padded.write(source.file, folder / GRAPH_FILE)
     for name in (TOKENIZER_FILE, THRESHOLDS_FILE):
         shutil.copyfile(source.folder / name, folder / name)
-    stacked = PREDICTIONS in [tensor.name for tensor in source.outputs]
-    (folder / "README.md").write_text(page("openvino.md.j2", source, stacked=stacked), "utf-8")
+    (folder / "README.md").write_text(page("openvino.md.j2", source), "utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from export import safe_json
-from export.contract import ATTENTION_MASK, INPUT_IDS, ArtifactError
+from export.contract import ATTENTION_MASK, INPUT_IDS, PREDICTIONS, ArtifactError
 from verify.artifact import MANIFEST_FILE
 from verify.session import Graph
 
@@ -36,6 +36,11 @@ class Source:
     max_length: int
     inputs: list[Tensor]
     outputs: list[Tensor]
+
+    @property
+    def stacked(self) -> bool:
+        """Whether all labels share an output, and the decisions are one."""
+        return PREDICTIONS in [tensor.name for tensor in self.outputs]
 
     def output(self, name: str) -> Tensor:
         """Return an output by its name.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deliver.pages import page
 from deliver.source import Source, Tensor
-from export.contract import PREDICTIONS, THRESHOLDS_FILE, ArtifactError
+from export.contract import THRESHOLDS_FILE, ArtifactError
 from verify.artifact import TOKENIZER_FILE
 
 CONFIG_FILE = "config.pbtxt"
@@ -86,6 +86,5 @@ def fill(source: Source, folder: Path) -> None:
     shutil.copyfile(source.file, model / "1" / "model.onnx")
     for name in (TOKENIZER_FILE, THRESHOLDS_FILE):
         shutil.copyfile(source.folder / name, folder / name)
-    stacked = PREDICTIONS in [tensor.name for tensor in source.outputs]
-    text = page("triton.md.j2", source, stacked=stacked, max_batch=MAX_BATCH, delay=QUEUE_DELAY_MICROSECONDS)
+    text = page("triton.md.j2", source, max_batch=MAX_BATCH, delay=QUEUE_DELAY_MICROSECONDS)
     (folder / "README.md").write_text(text, "utf-8")

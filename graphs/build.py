@@ -51,6 +51,18 @@ def typed(value: ir.Value, dtype: ir.DataType, shape: Sequence[int | str]) -> ir
     return value
 
 
+def read(node: ir.Node, index: int = 0) -> ir.Value:
+    """Return what a node reads at one of its inputs.
+
+    Raises:
+        GraphError: it reads nothing there.
+    """
+    value = node.inputs[index]
+    if value is None:
+        raise GraphError(f"{node.name}: found no input {index}")
+    return value
+
+
 def array_of(initializer: ir.Value) -> np.ndarray:
     """Return an initializer's content.
 

@@ -33,8 +33,16 @@ class Chain:
         made = build.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, domain=domain)
         return self.insert(made)
 
+    def several(
+        self, op_type: str, inputs: Sequence[ir.Value], name: str, outputs: int, **attributes: build.Attribute
+    ) -> list[ir.Value]:
+        """Insert a node of several outputs and return them."""
+        made = build.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, outputs=outputs)
+        self.insert(made)
+        return list(made.outputs)
+
     def insert(self, made: ir.Node) -> ir.Value:
-        """Insert a node that is made already, and return its output."""
+        """Insert a node that is made already, and return its first output."""
         if self.before is None:
             self.graph.append(made)
         else:

@@ -53,19 +53,12 @@ def lay_out(chain: Chain, counts: ir.Value, starts: ir.Value, longest: ir.Value)
 
 
 def _for_queries(chain: Chain, rows: Rows) -> ir.Value:
-    """Append the bias of each query; added in runs of p p numbers, it costs half of what runs of p do."""
+    """Append the bias of each query: added in runs of p p numbers, it costs less than in runs of p."""
     keys = chain.add("Shape", [rows.valid_rp], "keys", start=1, end=2)
     ends = chain.integers("each_row", [1, 1]), keys, chain.integers("each_key", [1])
     return chain.add(
         "Expand", [rows.score_bias, chain.add("Concat", ends, "query_shape", axis=0)], "query_bias"
     )
-
-
-def _pieces(chain: Chain, value: ir.Value, sizes: ir.Value, name: str) -> list[ir.Value]:
-    """Append a division of a value's first axis into two pieces, of which one may be empty."""
-    made = build.node("Split", [value, sizes], f"{chain.prefix}_{name}", attributes={"axis": 0}, outputs=2)
-    chain.insert(made)
-    return list(made.outputs)
 
 
 def divide(
@@ -111,15 +104,16 @@ def divide(
     block = add("Add", [block, integers("head_row", np.arange(heads)[None])], "head_block")
     rows_tn = add("Add", [add("Mul", [block, places], "block_start"), place], "rows_of_token")
 
-    pieces = zip(
-        _pieces(chain, counts, sizes, "counts_of"), _pieces(chain, starts, sizes, "starts_of"), strict=True
-    )
+    # Either piece may be empty.
+    own_counts = chain.several("Split", [counts, sizes], "counts_of", 2, axis=0)
+    own_starts = chain.several("Split", [starts, sizes], "starts_of", 2, axis=0)
     found: list[tuple[Rows, ir.Value]] = []
     tokens = []
-    for name, (count, start), most in zip((LONG, SHORT), pieces, longest, strict=True):
+    for name, count, start, most in zip((LONG, SHORT), own_counts, own_starts, longest, strict=True):
         own = Chain(chain.graph, chain.before, f"{chain.prefix}_{name}")
         rows = lay_out(own, count, start, most)
         found.append((rows, _for_queries(own, rows)))
         tokens.append(own.add("ReduceSum", [count, integers("axis_0", [0])], "tokens", keepdims=0))
-    split = _pieces(chain, rows_tn, add("Concat", tokens, "token_sizes", axis=0), "rows_of")
+    token_sizes = add("Concat", tokens, "token_sizes", axis=0)
+    split = chain.several("Split", [rows_tn, token_sizes], "rows_of", 2, axis=0)
     return [Group(name, *one, own) for name, one, own in zip((LONG, SHORT), found, split, strict=True)]

@@ -29,14 +29,6 @@ class Layout:
     groups: list[groups.Group]  # the long rows and the short ones, for attention
 
 
-def _twice(chain: Chain, value: ir.Value, count: ir.Value, name: str, largest: int) -> list[ir.Value]:
-    """Append a sorting of the first axis; return the sorted values and their indices."""
-    attributes = {"axis": 0, "largest": largest}
-    made = build.node("TopK", [value, count], f"{chain.prefix}_{name}", attributes=attributes, outputs=2)
-    chain.insert(made)
-    return list(made.outputs)
-
-
 def whole(chain: Chain, counts: ir.Value, starts: ir.Value) -> groups.Rows:
     """Append what lays all rows out, in the batch's order; both int64 `[b, 1]`."""
     longest = chain.add("ReduceMax", [counts], "longest_row", keepdims=0)
@@ -66,7 +58,7 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     counts = add("ReduceSum", [present, axis_1], "counts", keepdims=1)
 
     batch = add("Shape", [mask], "rows_axis", start=0, end=1)
-    descending, order = _twice(chain, counts, batch, "by_length", 1)
+    descending, order = chain.several("TopK", [counts, batch], "by_length", 2, axis=0, largest=1)
     order = add("Squeeze", [order, axis_1], "order")
     present = add("Gather", [present, order], "present_by_length", axis=0)
     found = add("NonZero", [present], "coordinates")
@@ -84,7 +76,7 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     token_ids = add("Where", [negative, integers("no_id", _NO_ID), given_ids], "token_ids")
 
     sorted_starts = add("CumSum", [descending, zero], "starts_by_length", exclusive=1)
-    rank = _twice(chain, order, batch, "rank_of_row", 0)[1]
+    _, rank = chain.several("TopK", [order, batch], "rank_of_row", 2, axis=0, largest=0)
     starts_column = add("Gather", [sorted_starts, rank], "starts_column", axis=0)
     place = add("GatherND", [add("CumSum", [present, one], "place", exclusive=1), pairs], "place_of_token")
     place = add("Unsqueeze", [place, axis_1], "place_column")

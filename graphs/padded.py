@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import onnx_ir as ir
@@ -44,13 +45,16 @@ def padded(model: ir.Model) -> int:
 
 
 def write(source: Path, target: Path) -> None:
-    """Write what `padded` leaves of a graph's file.
+    """Write what `padded` leaves of a graph's file; a graph without branches byte by byte.
 
     Raises:
         GraphError: the file is no graph of this project.
     """
     model = pipeline.load(source)
-    padded(model)
+    branches = padded(model)
     legal.check(model)
     with replacing(target) as temporary:
-        ir.save(model, temporary)
+        if branches:
+            ir.save(model, temporary)
+        else:
+            shutil.copyfile(source, temporary)

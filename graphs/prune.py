@@ -61,7 +61,7 @@ def prune(model: ir.Model, layers: int, pooling: str = "pooled") -> int:
         raise GraphError(f"{pooled.name}: expected a gather of the rows' first tokens")
     weight, offset = (build.array_of(value) for value in qkv.inputs[1:3] if value is not None)
     hidden = weight.shape[0]
-    width = int(build.array_of(named[f"{layer}_qkv_rows"].inputs[1])[1])  # type: ignore[arg-type]
+    width = int(build.array_of(build.read(named[f"{layer}_qkv_rows"], 1))[1])
     heads = hidden // width
     chain = Chain(graph, qkv, f"{layer}_{CLS}")
 

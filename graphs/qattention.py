@@ -7,7 +7,6 @@ import re
 import numpy as np
 import onnx_ir as ir
 
-from export.contract import GraphError
 from graphs import build
 from graphs.chain import Chain
 from graphs.smooth_readers import array, replace
@@ -19,9 +18,7 @@ _COLUMN_SCALES, _BIAS = 3, 6
 
 def _width(rows: ir.Node) -> int:
     """Return how wide a head is, from the node that reads a projection as rows of heads."""
-    if rows.inputs[1] is None:
-        raise GraphError(f"{rows.name}: expected a shape")
-    return int(build.array_of(rows.inputs[1])[-1])
+    return int(array(rows, 1)[-1])
 
 
 def _without_factor(graph: ir.Graph, projection: ir.Node, width: int) -> None:
@@ -78,18 +75,17 @@ def factors(model: ir.Model) -> list[str]:
     return found
 
 
-def attend(graph: ir.Graph, layer: str, prefix: str, row_shape: ir.Value, width: ir.Value) -> ir.Value:
+def attend(
+    graph: ir.Graph, named: dict[str, ir.Node], layer: str, prefix: str, row_shape: ir.Value, width: ir.Value
+) -> ir.Value:
     """Append one `QAttention` for a layer's projection and attention, without padding; return `[t, h]`.
 
     In a graph after `factors`: the projection's activation `[t, k]` u8 is read as `row_shape`, `[b, s, k]`,
     the contexts as `width`, `[-1, h]`. Each head's query, key and value are made by the thread that reads
     them. To the bit what the packed graph says of rows without padding.
     """
-    named = {str(node.name): node for node in graph}
     projection = named[f"{layer}qkv_int8"]
     terms, weight, step, scales, zero_point, _, bias = projection.inputs
-    if bias is None:
-        raise GraphError(f"{projection.name}: expected a bias")
     chain = Chain(graph, None, f"{layer}{prefix}")
     rows = chain.add("Reshape", [terms, row_shape], "rows")
     contexts = chain.add(
@@ -97,6 +93,6 @@ def attend(graph: ir.Graph, layer: str, prefix: str, row_shape: ir.Value, width:
         [rows, weight, bias, step, scales, None, zero_point],
         "attention",
         domain=build.MICROSOFT,
-        num_heads=len(build.array_of(bias)) // 3 // _width(named[f"{layer}qkv_rows"]),
+        num_heads=len(array(projection, _BIAS)) // 3 // _width(named[f"{layer}qkv_rows"]),
     )
     return chain.add("Reshape", [contexts, width], "context")

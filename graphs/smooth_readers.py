@@ -29,10 +29,7 @@ def array(node: ir.Node, index: int) -> NDArray[np.float32]:
     Raises:
         GraphError: it reads none there.
     """
-    value = node.inputs[index]
-    if value is None:
-        raise GraphError(f"{node.name}: found no input {index}")
-    return build.array_of(value)
+    return build.array_of(build.read(node, index))
 
 
 def take_up(graph: ir.Graph, node: ir.Node, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:

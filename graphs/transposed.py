@@ -7,6 +7,7 @@ import onnx_ir as ir
 from export.contract import GraphError
 from graphs import build
 from graphs.chain import Chain
+from graphs.smooth_readers import array
 
 
 def node_named(named: dict[str, ir.Node], name: str) -> ir.Node:
@@ -14,14 +15,6 @@ def node_named(named: dict[str, ir.Node], name: str) -> ir.Node:
     if name not in named:
         raise GraphError(f"found no node {name}, expected a packed graph")
     return named[name]
-
-
-def read(node: ir.Node, index: int = 0) -> ir.Value:
-    """Return what a node reads at one of its inputs."""
-    value = node.inputs[index]
-    if value is None:
-        raise GraphError(f"{node.name}: expected an input {index}")
-    return value
 
 
 def attend(
@@ -44,24 +37,23 @@ def attend(
         GraphError: the graph is not packed.
     """
     query, key, value = (node_named(named, attention + name) for name in ("query", "key", "value"))
-    rows = read(key)
-    gathered = [node for node in (query, key, value) if read(node) is rows]
-    split_rows, numbers = rows.producer(), read(key, 1).producer()
+    rows = build.read(key)
+    gathered = [node for node in (query, key, value) if build.read(node) is rows]
+    split_rows, numbers = rows.producer(), build.read(key, 1).producer()
     if split_rows is None or numbers is None:
         raise GraphError(f"{key.name}: expected computed rows of a projection")
-    heads = len(build.array_of(read(numbers, 1)))
+    heads = len(array(numbers, 1))
     chain = Chain(graph, split_rows, attention + prefix)
-    ends = chain.integers("part_widths", [len(gathered) * heads, build.array_of(read(split_rows, 1))[-1]])
+    ends = chain.integers("part_widths", [len(gathered) * heads, array(split_rows, 1)[-1]])
     parts = chain.add("Concat", [shape, ends], "part_shape", axis=0)
-    by_token = chain.add("Reshape", [read(split_rows), parts], "by_token")
+    by_token = chain.add("Reshape", [build.read(split_rows), parts], "by_token")
     by_head = chain.add("Transpose", [by_token], "by_head", perm=[0, 2, 1, 3])
-    division = {"axis": 1, "num_outputs": len(gathered)}
-    split = build.node("Split", [by_head], f"{chain.prefix}_part", attributes=division, outputs=len(gathered))
-    graph.insert_before(split_rows, split)
-    for node, part in zip(gathered, split.outputs, strict=True):
+    number = len(gathered)
+    split = chain.several("Split", [by_head], "part", number, axis=1, num_outputs=number)
+    for node, part in zip(gathered, split, strict=True):
         node.outputs[0].replace_all_uses_with(part)
     masked = node_named(named, attention + "masked_scores")
-    masked.outputs[0].replace_all_uses_with(read(masked))
+    masked.outputs[0].replace_all_uses_with(build.read(masked))
     last = Chain(graph, None, attention + prefix)
     context = node_named(named, attention + "context").outputs[0]
     context = last.add("Transpose", [context], "context_by_token", perm=[0, 2, 1, 3])

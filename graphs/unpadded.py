@@ -9,7 +9,7 @@ import onnx_ir as ir
 from export.contract import ATTENTION_MASK, INPUT_IDS
 from graphs import build, groups, qattention, transposed
 from graphs.chain import Chain
-from graphs.transposed import node_named, read
+from graphs.transposed import node_named
 
 _PREFIX = "unpadded"
 _PADDED = "padded"
@@ -35,7 +35,7 @@ def _without_layout(graph: ir.Graph, fused: list[str]) -> None:
     zero = chain.integers("zero", 0)
     ends = [chain.add("Size", [mask], "count"), chain.add("Squeeze", [length], "step")]
     # Ends with the table: a longer text meets too few positions in the sum, and is an error.
-    table = read(node_named(named, "position_embedding_rows"))
+    table = build.read(node_named(named, "position_embedding_rows"))
     known = {
         "layout_given_ids": ids,
         "layout_starts": chain.add("Range", [zero, *ends], "starts"),
@@ -55,13 +55,13 @@ def _without_layout(graph: ir.Graph, fused: list[str]) -> None:
         if match := _MASKED.fullmatch(name):
             layer, rows = match.groups()
             if layer in fused:
-                context = qattention.attend(graph, layer, _PREFIX, row_shape, width)
+                context = qattention.attend(graph, named, layer, _PREFIX, row_shape, width)
             else:
                 context = transposed.attend(graph, named, layer + rows, _PREFIX, shape, width)
             joined = f"{layer}context_joined" if rows == _LONG else f"{layer}{rows}context_joined"
             node_named(named, joined).outputs[0].replace_all_uses_with(context)
         elif _TOKENS.fullmatch(name):
-            row = Chain(graph, node, _PREFIX).add("Reshape", [read(node), row_shape], name)
+            row = Chain(graph, node, _PREFIX).add("Reshape", [build.read(node), row_shape], name)
             node.outputs[0].replace_all_uses_with(row)
 
 

@@ -1,6 +1,6 @@
 # The artifact in engines that share no kernel with onnxruntime; an environment of their own.
 .PHONY: test-engines
 
-test-engines: package .venv-engines/installed
-	@$(PY) -m deliver package $(DIST) '$(DIST)-openvino' --format openvino
+test-engines: FORMAT = openvino
+test-engines: package package-format .venv-engines/installed
 	ARTIFACT=$(DIST) .venv-engines/bin/python -m pytest tests/engines -m engines
