@@ -75,24 +75,19 @@ def factors(model: ir.Model) -> list[str]:
     return found
 
 
-def attend(
-    graph: ir.Graph, named: dict[str, ir.Node], layer: str, prefix: str, row_shape: ir.Value, width: ir.Value
-) -> ir.Value:
-    """Append one `QAttention` for a layer's projection and attention, without padding; return `[t, h]`.
+def attend(graph: ir.Graph, named: dict[str, ir.Node], layer: str, prefix: str) -> ir.Value:
+    """Append one `QAttention` for a layer's projection and attention, without padding; return the contexts.
 
-    In a graph after `factors`: the projection's activation `[t, k]` u8 is read as `row_shape`, `[b, s, k]`,
-    the contexts as `width`, `[-1, h]`. Each head's query, key and value are made by the thread that reads
-    them. To the bit what the packed graph says of rows without padding.
+    In a graph after `factors`. Reads the projection's activation u8 as `[b, s, k]`, which `rows.keep` sees
+    to; the contexts are `[b, s, h]`. Each head's query, key and value are made by the thread that reads them.
+    To the bit what the packed graph says of rows without padding.
     """
     projection = named[f"{layer}qkv_int8"]
     terms, weight, step, scales, zero_point, _, bias = projection.inputs
-    chain = Chain(graph, None, f"{layer}{prefix}")
-    rows = chain.add("Reshape", [terms, row_shape], "rows")
-    contexts = chain.add(
+    return Chain(graph, None, f"{layer}{prefix}").add(
         "QAttention",
-        [rows, weight, bias, step, scales, None, zero_point],
+        [terms, weight, bias, step, scales, None, zero_point],
         "attention",
         domain=build.MICROSOFT,
         num_heads=len(array(projection, _BIAS)) // 3 // _width(named[f"{layer}qkv_rows"]),
     )
-    return chain.add("Reshape", [contexts, width], "context")

@@ -18,7 +18,12 @@ def node_named(named: dict[str, ir.Node], name: str) -> ir.Node:
 
 
 def attend(
-    graph: ir.Graph, named: dict[str, ir.Node], attention: str, prefix: str, shape: ir.Value, width: ir.Value
+    graph: ir.Graph,
+    named: dict[str, ir.Node],
+    attention: str,
+    prefix: str,
+    shape: ir.Value,
+    context_shape: ir.Value,
 ) -> ir.Value:
     """Replace the gathers around one attention by transpositions: `[b s, parts n d]` → `[b, parts n, s, d]`.
 
@@ -28,10 +33,10 @@ def attend(
         attention: what the attention's nodes are called, such as `layer_3_long_`.
         prefix: what comes after that in the names of new nodes.
         shape: int64 `[2]`, b and s.
-        width: int64 `[2]`, -1 and h.
+        context_shape: int64, what the contexts are laid out as.
 
     Returns:
-        The contexts, `[b s, h]`.
+        The contexts.
 
     Raises:
         GraphError: the graph is not packed.
@@ -57,4 +62,4 @@ def attend(
     last = Chain(graph, None, attention + prefix)
     context = node_named(named, attention + "context").outputs[0]
     context = last.add("Transpose", [context], "context_by_token", perm=[0, 2, 1, 3])
-    return last.add("Reshape", [context, width], "context")
+    return last.add("Reshape", [context, context_shape], "context")

@@ -7,7 +7,7 @@ import re
 import onnx_ir as ir
 
 from export.contract import ATTENTION_MASK, INPUT_IDS
-from graphs import build, groups, qattention, transposed
+from graphs import build, groups, qattention, rows, transposed
 from graphs.chain import Chain
 from graphs.transposed import node_named
 
@@ -20,49 +20,56 @@ _MASKED = re.compile(r"(layer_\d+_)(long_|cls_)masked_scores")
 _TOKENS = re.compile(r"(token_sum|feature_\d+|projected)_tokens")
 
 
-def _without_layout(graph: ir.Graph, fused: list[str]) -> None:
+def _without_layout(model: ir.Model, fused: list[str]) -> None:
     """Rewrite a packed graph for rows without padding, in place. Exact to the bit.
 
-    Token-wise nodes still run on `[t, h]`, t = b s.
+    Token-wise nodes then run on `[b, s, k]`.
     """
+    graph = model.graph
     named = {str(node.name): node for node in graph}
     ids, mask = (build.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
     chain = Chain(graph, next(iter(graph)), _PREFIX)
-    first, rest = chain.integers("first", [0]), chain.integers("rest", [-1])
+    first = chain.integers("first", [0])
     shape = chain.add("Shape", [mask], "shape")
     length = chain.add("Shape", [mask], "length", start=1, end=2)
-    row_shape = chain.add("Concat", [shape, rest], "row_shape", axis=0)
-    zero = chain.integers("zero", 0)
-    ends = [chain.add("Size", [mask], "count"), chain.add("Squeeze", [length], "step")]
+    row_shape = chain.add("Concat", [shape, chain.integers("rest", [-1])], "row_shape", axis=0)
     # Ends with the table: a longer text meets too few positions in the sum, and is an error.
     table = build.read(node_named(named, "position_embedding_rows"))
     known = {
         "layout_given_ids": ids,
-        "layout_starts": chain.add("Range", [zero, *ends], "starts"),
         "layout_valid": chain.add("Equal", [mask, mask], "valid"),
         "position_embedding_rows": chain.add("Slice", [table, first, length, first], "positions"),
     }
-    total = node_named(named, "embedding_sum")
-    flat = Chain(graph, None, _PREFIX).add
-    width = chain.integers("hidden_width", [-1, build.array_of(table).shape[1]])
-    readers = list(total.outputs[0].uses())
-    tokens = flat("Reshape", [total.outputs[0], width], "embedding_rows")
-    for use in readers:
-        use.node.replace_input_with(use.idx, tokens)
+    # Only poolings of a first token read it.
+    starts, start = named.get("layout_starts"), chain.integers("start", 0)
+    contexts = Chain(graph, None, _PREFIX).integers("context_shape", [-1, build.array_of(table).shape[1]])
+    given = set(node_named(named, "embedding_sum").outputs)
     for name, node in named.items():
         if name in known:
             node.outputs[0].replace_all_uses_with(known[name])
         if match := _MASKED.fullmatch(name):
-            layer, rows = match.groups()
+            layer, group = match.groups()
             if layer in fused:
-                context = qattention.attend(graph, named, layer, _PREFIX, row_shape, width)
+                context = qattention.attend(graph, named, layer, _PREFIX)
+            elif group == _LONG:
+                context = transposed.attend(graph, named, layer + group, _PREFIX, shape, row_shape)
+                given.add(context)
             else:
-                context = transposed.attend(graph, named, layer + rows, _PREFIX, shape, width)
-            joined = f"{layer}context_joined" if rows == _LONG else f"{layer}{rows}context_joined"
+                context = transposed.attend(graph, named, layer + group, _PREFIX, shape, contexts)
+            joined = f"{layer}context_joined" if group == _LONG else f"{layer}{group}context_joined"
             node_named(named, joined).outputs[0].replace_all_uses_with(context)
         elif _TOKENS.fullmatch(name):
             row = Chain(graph, node, _PREFIX).add("Reshape", [build.read(node), row_shape], name)
             node.outputs[0].replace_all_uses_with(row)
+        elif starts is not None and starts.outputs[0] in node.inputs:
+            row = Chain(graph, node, _PREFIX).add("Reshape", [build.read(node), row_shape], name)
+            pooled = build.node("Gather", [row, start], name, attributes={"axis": 1})
+            graph.insert_before(node, pooled)
+            node.outputs[0].replace_all_uses_with(pooled.outputs[0], replace_graph_outputs=True)
+    graph.sort()
+    build.remove_unused(model)
+    rows.keep(graph, given, row_shape)
+    build.remove_unused(model)
 
 
 def _condition(graph: ir.Graph) -> ir.Value:
@@ -125,9 +132,7 @@ def unpadded(model: ir.Model) -> int:
     graph = model.graph
     fused = qattention.factors(model)
     other = model.clone()
-    _without_layout(other.graph, fused)
-    other.graph.sort()
-    build.remove_unused(other)
+    _without_layout(other, fused)
     _bring(graph, other.graph)
     promised = [(str(value.name), value.type, value.shape) for value in graph.outputs]
     branches = {"then_branch": _take(other.graph, _PREFIX), "else_branch": _take(graph, _PADDED)}
