@@ -11,7 +11,8 @@ from graphs.chain import Chain
 from graphs.plan import Plan, Site
 from graphs.rounding import copies_of, round_columns
 from graphs.sites import SiteNodes
-from graphs.smooth import gelu_zero_point, mean_of, shared_step, smooth
+from graphs.smooth import smooth
+from graphs.steps import gelu_zero_point, mean_of, shared_step
 
 _WORDS = "word_embedding"
 # The second term holds what the first rounded off, half a step to either side, and cut off: up to

@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from export.contract import GraphError
-from graphs import build, calibrate, forms, frontier, parts, quantize, search, smooth, start
+from graphs import build, calibrate, forms, frontier, parts, quantize, search, start
 from graphs.forms import FULL
 from graphs.judge import Judgement
+from graphs.steps import gelu_zero_point, shared_step
 from tests.factories import random_tokens
 from tests.graphs.make import run
 from tests.graphs.quantization import packed_with_head, plan_of, probabilities, random_ids
@@ -75,9 +76,9 @@ def test_one_step_after_gelu_and_what_else_is_left_out(mean, observed, form):
             expected = reached[kept].max()
             assert not site.parts.channels
         np.testing.assert_allclose(site.range.high_k, expected, rtol=1e-6)
-        steps = 255 - smooth.gelu_zero_point(site)
-        assert smooth.shared_step(site, "gelu") == pytest.approx(expected / steps, rel=1e-6)
-        assert smooth.shared_step(replace(site, mode="int8x2"), "gelu") == 1
+        steps = 255 - gelu_zero_point(site)
+        assert shared_step(site, "gelu") == pytest.approx(expected / steps, rel=1e-6)
+        assert shared_step(replace(site, mode="int8x2"), "gelu") == 1
 
 
 def test_the_shared_step_is_what_rounding_divides_by(mean, observed):
@@ -91,8 +92,8 @@ def test_the_shared_step_is_what_rounding_divides_by(mean, observed):
     model.graph.outputs.append(build.typed(rounded, ir.DataType.UINT8, ["t", "k"]))
     ids, mask = random_tokens(6, 30, mean.info.vocabulary, holes=True, seed=3)
     floats, integers = run(model, ids, mask, [gelu.name, rounded.name])
-    step = smooth.shared_step(plan.sites["layer_0_down"], "gelu")
-    expected = np.clip(np.rint(floats / step) + smooth.gelu_zero_point(plan.sites["layer_0_down"]), 0, 255)
+    step = shared_step(plan.sites["layer_0_down"], "gelu")
+    expected = np.clip(np.rint(floats / step) + gelu_zero_point(plan.sites["layer_0_down"]), 0, 255)
     np.testing.assert_array_equal(integers, expected)
     assert len(np.unique(integers)) > 5
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from export.contract import ArtifactError, GraphError
-from graphs import build, calibrate, forms, parts, plan, quantize, smooth, start
+from graphs import build, calibrate, forms, parts, plan, quantize, start
 from graphs.plan import Parts
+from graphs.steps import GELU_LEAST, gelu_zero_point, shared_step
 from tests.factories import random_tokens
 from tests.graphs.make import run
 from tests.graphs.quantization import packed_with_head, probabilities, random_ids
@@ -141,7 +142,7 @@ def test_rounding_cuts_each_part_off(mean, planned):
     ids, mask = random_tokens(32, 30, mean.info.vocabulary, seed=7)
     steps = run(model, ids, mask, [rounded.name])[0]
     site = planned.sites["layer_1_down"]
-    zero, width = smooth.gelu_zero_point(site), len(site.range.high_k)
+    zero, width = gelu_zero_point(site), len(site.range.high_k)
     for index, channel in enumerate(site.parts.channels):
         held = steps[:, width + index] > zero + 1
         # A part holds something only where its channel is close to the end of what it holds itself.
@@ -153,10 +154,10 @@ def test_rounding_cuts_each_part_off(mean, planned):
 def test_the_zero_point_leaves_room_for_the_least_value_alone(planned, high):
     site = planned.sites["layer_0_down"]
     site = replace(site, range=replace(site.range, high_k=np.full_like(site.range.high_k, high)))
-    zero, step = smooth.gelu_zero_point(site), smooth.shared_step(site, "gelu")
-    assert -zero * step <= -smooth.GELU_LEAST
+    zero, step = gelu_zero_point(site), shared_step(site, "gelu")
+    assert -zero * step <= -GELU_LEAST
     assert (255 - zero) * step >= high * (1 - 1e-6)
-    assert -(zero - 2) * step > -smooth.GELU_LEAST
+    assert -(zero - 2) * step > -GELU_LEAST
 
 
 def test_a_plan_with_parts_is_read_back(planned, tmp_path):

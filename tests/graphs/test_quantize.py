@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from export.contract import GraphError
 from graphs import build, legal, quantize, rounding, sites, smooth
+from graphs.steps import HALF_STEPS, mean_of
 from tests.factories import random_tokens
 from tests.graphs.make import linear_head, run
 from tests.graphs.quantization import LABELS, all_in, busy, packed_with_head, plan_of, probabilities, wide
@@ -52,8 +53,8 @@ def test_a_smoothed_activation_lies_in_the_steps_of_eight_bits(mean, plans):
         model.graph.outputs.append(build.typed(node.outputs[0], ir.DataType.FLOAT, ["t", mean.info.hidden]))
     ids, mask = random_tokens(8, 60, mean.info.vocabulary, seed=9)
     for array in run(model, ids, mask, [node.outputs[0].name for node in norms]):
-        assert 60 < abs(array).max() < 2 * smooth.HALF_STEPS
-        assert (abs(array) > smooth.HALF_STEPS + 1).mean() < 0.01
+        assert 60 < abs(array).max() < 2 * HALF_STEPS
+        assert (abs(array) > HALF_STEPS + 1).mean() < 0.01
 
 
 def rounded_weights_alone(made, plan):
@@ -68,7 +69,7 @@ def rounded_weights_alone(made, plan):
             rebuilt = np.zeros_like(weight)
             channels = [*range(len(weight)), *rounding.copies_of(site.split_channels)]
             np.add.at(rebuilt, channels, integers * scale)
-            lost = smooth.mean_of(site, nodes.kind) @ (weight - rebuilt)
+            lost = mean_of(site, nodes.kind) @ (weight - rebuilt)
             for index, array in ((1, rebuilt), (2, bias + lost)):
                 node.replace_input_with(index, build.constant(model.graph, f"{node.name}_rounded", array))
     quantize._words(model.graph)

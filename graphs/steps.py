@@ -1,0 +1,50 @@
+"""The steps of a site's activation: what its rounding divides by, and where zero lies."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs import sites
+from graphs.plan import Site
+
+# Steps to either side of the centre, and the highest one.
+HALF_STEPS, LAST_STEP = 127, 255
+# After GELU: its least value is -0.17; steps below zero where each channel has its own.
+GELU_LEAST = 0.17
+GELU_ZERO_POINT = 20
+
+
+def _one_range(site: Site) -> bool:
+    return bool((site.range.high_k == site.range.high_k[0]).all())
+
+
+def gelu_zero_point(site: Site) -> int:
+    """Return how many steps after GELU are below zero: no more than its least value needs."""
+    if not _one_range(site):
+        return GELU_ZERO_POINT
+    return int(np.ceil(GELU_LEAST * LAST_STEP / (float(site.range.high_k[0]) + GELU_LEAST)))
+
+
+def steps_of(site: Site, kind: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return a site's offset and step per channel: `(x - offset) / step` is what is rounded."""
+    limits = site.range
+    if kind != sites.GELU:
+        half = (limits.high_k - limits.low_k) / np.float32(2)
+        return (limits.high_k + limits.low_k) / np.float32(2), half / np.float32(HALF_STEPS)
+    zero = gelu_zero_point(site)
+    step = np.maximum(limits.high_k / np.float32(LAST_STEP - zero), GELU_LEAST / zero)
+    return np.zeros_like(step), step.astype(np.float32)
+
+
+def shared_step(site: Site, kind: str) -> np.float32:
+    """Return the one step of all channels after GELU, where they have one: rounding itself divides by it."""
+    _, step = steps_of(site, kind)
+    shared = kind == sites.GELU and site.mode == "int8" and bool((step == step[0]).all())
+    return step[0] if shared else np.float32(1)
+
+
+def mean_of(site: Site, kind: str) -> NDArray[np.float32]:
+    """Return the mean of a smoothed activation, in steps."""
+    offset, step = steps_of(site, kind)
+    return (site.range.mean_k - offset) / step
