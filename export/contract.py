@@ -72,7 +72,7 @@ THRESHOLDS_FILE = "thresholds.json"
 Pooling = Literal["cls", "mean"]
 FeaturePooling = Literal["cls", "mean", "max"]
 # From the cheapest to the best; graphs/forms.py says what they are.
-QuantizationForm = Literal["parts", "shared", "full"]
+QuantizationForm = Literal["bare", "parts", "shared", "full"]
 
 
 class ToolchainError(Exception):

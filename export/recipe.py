@@ -89,7 +89,7 @@ class VariantPart(_Part):
     # 7 where the graph must also be right on CPUs whose int8 products saturate; `int8` only.
     weight_bits: Literal[7, 8] = 8
     # Where the search for `int8` begins.
-    cheapest_form: QuantizationForm = "parts"
+    cheapest_form: QuantizationForm = "bare"
 
     @model_validator(mode="after")
     def _states_a_tolerance(self) -> Self:

@@ -4,6 +4,7 @@
   weights are large in several summands.
 - ``shared``: one step for all channels after GELU, which saves a multiplication of them all; no summands.
 - ``parts``: no channel in float32 either; large ones are sums of clipped parts (`graphs.parts`).
+- ``bare``: no parts either; a normalization's output has one step as well, before gamma and beta.
 """
 
 from __future__ import annotations
@@ -35,12 +36,17 @@ class Form:
     @property
     def float_channels(self) -> bool:
         """Whether the worst channels after GELU are multiplied in float32."""
-        return self.form != "parts"
+        return self.form in ("full", "shared")
 
     @property
     def parts(self) -> bool:
         """Whether large channels after GELU are sums of clipped parts."""
         return self.form == "parts"
+
+    @property
+    def normalized(self) -> bool:
+        """Whether a normalization's output is rounded before gamma and beta."""
+        return self.form == "bare"
 
     @property
     def splits(self) -> bool:
@@ -50,9 +56,15 @@ class Form:
 
 FULL = Form("full", None, 1.0)
 # A large channel that is cut off disturbs less than a coarse step of all others, up to a point.
+_BARE = tuple(Form("bare", share, 0.93) for share in (0.9, 0.7))
 _PARTS = tuple(Form("parts", share, 0.95) for share in (1.0, 0.9))
 _SHARED = tuple(Form("shared", share, 0.96) for share in (0.8, 0.6))
-_FROM: dict[QuantizationForm, tuple[Form, ...]] = {"parts": _PARTS + _SHARED, "shared": _SHARED, "full": ()}
+_FROM: dict[QuantizationForm, tuple[Form, ...]] = {
+    "bare": _BARE + _PARTS + _SHARED,
+    "parts": _PARTS + _SHARED,
+    "shared": _SHARED,
+    "full": (),
+}
 
 
 def cheaper(cheapest: QuantizationForm) -> tuple[Form, ...]:

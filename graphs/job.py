@@ -36,7 +36,7 @@ class Job:
     def cheapest_form(self) -> QuantizationForm:
         """Where the search for a quantization begins, as the recipe says."""
         variant = self.recipe.variants.get("int8")
-        return variant.cheapest_form if variant else "parts"
+        return variant.cheapest_form if variant else "bare"
 
 
 def plan_of(job: Job) -> Plan:

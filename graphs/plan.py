@@ -46,7 +46,8 @@ class Site:
 
     Mode `int8` is one u8 term; `int8x2` is two, of which the second holds what the first rounded off.
     `float_channels` are multiplied in float32, `split_channels` several times, by summands of their
-    weights; both are indices into the k channels.
+    weights; both are indices into the k channels. `normalized` is of a normalization's output: it is rounded
+    as it is before gamma and beta, with one step for all channels, and its range is of these values.
     """
 
     mode: Mode
@@ -54,6 +55,7 @@ class Site:
     split_channels: tuple[int, ...]
     range: Range
     parts: Parts = field(default_factory=Parts)
+    normalized: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def dump(plan: Plan) -> str:
     sites = {
         name: {
             "mode": site.mode,
+            "normalized": site.normalized,
             "float_channels": list(site.float_channels),
             "split_channels": list(site.split_channels),
             "parts": {
@@ -149,7 +152,13 @@ def _site(path: Path, name: str, content: dict[str, Any]) -> Site:
             f"{path}: {name}: float_channels, split_channels: expected different ones of {width}"
         )
     parts = _parts(path, name, content["parts"], width)
-    return Site(mode, chosen[0], chosen[1], limits, parts)
+    normalized = content.get("normalized", False)
+    one_range = all(bool((ends == ends[0]).all()) for ends in (limits.low_k, limits.high_k))
+    if not isinstance(normalized, bool) or (normalized and (mode != "int8" or not one_range)):
+        raise ArtifactError(
+            f"{path}: {name}: normalized: expected true or false, true in mode int8 with one range only"
+        )
+    return Site(mode, chosen[0], chosen[1], limits, parts, normalized)
 
 
 def read(path: Path) -> Plan:

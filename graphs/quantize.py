@@ -6,19 +6,19 @@ import numpy as np
 import onnx_ir as ir
 
 from export.contract import GraphError
-from graphs import build, parts, sites
+from graphs import build, instance, parts, sites
 from graphs.chain import Chain
 from graphs.plan import Plan, Site
 from graphs.rounding import copies_of, round_columns
 from graphs.sites import SiteNodes
 from graphs.smooth import smooth
-from graphs.steps import gelu_zero_point, mean_of, shared_step
+from graphs.steps import MIDDLE, mean_of, shared_step, zero_point
 
 _WORDS = "word_embedding"
 # The second term holds what the first rounded off, half a step to either side, and cut off: up to
 # sixteen. An eighth of a step is exact in float32.
 _SECOND_STEP = 1 / 8
-_SECOND_ZERO_POINT = _ZERO_POINT = 128
+_SECOND_ZERO_POINT = MIDDLE
 
 
 def _terms(
@@ -26,7 +26,8 @@ def _terms(
 ) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
     """Quantize an activation in steps; return each term with its scale and zero point.
 
-    A `step` that all channels share is left to the rounding, in place of the multiplication before it.
+    A `step` that all channels share is left to the rounding: after GELU in place of the multiplication
+    before it, of a normalized site in place of none.
     """
 
     def scalar(name: str, number: np.generic) -> ir.Value:
@@ -34,10 +35,10 @@ def _terms(
 
     one, point = scalar("scale", np.float32(1)), scalar("zero_point", np.uint8(zero))
     divisor = one if step == 1 else scalar("step", step)
-    scaled = value.producer() if step != 1 else None
+    scaled = value.producer() if step != 1 and not site.normalized else None
     source = value if scaled is None else scaled.inputs[0]
     first = chain.add("QuantizeLinear", [source, divisor, point], "u8")
-    found = [(first, one, point)]
+    found = [(first, divisor if site.normalized else one, point)]
     if site.mode == "int8x2":
         scale = scalar("second_scale", np.float32(_SECOND_STEP))
         middle = scalar("second_zero_point", np.uint8(_SECOND_ZERO_POINT))
@@ -48,9 +49,9 @@ def _terms(
         return found
     copied = chain.integers("split_channels", copies_of(site.split_channels))
     joined = []
-    for number, (term, scale, zero_point) in enumerate(found):
+    for number, (term, scale, middle) in enumerate(found):
         copies = chain.add("Gather", [term, copied], f"copies_{number}", axis=1)
-        joined.append((chain.add("Concat", [term, copies], f"joined_{number}", axis=1), scale, zero_point))
+        joined.append((chain.add("Concat", [term, copies], f"joined_{number}", axis=1), scale, middle))
     return joined
 
 
@@ -125,7 +126,7 @@ def quantize(model: ir.Model, plan: Plan) -> int:
         site = smoothed[nodes.name]
         if site.mode == "float":
             continue
-        zero = gelu_zero_point(site) if nodes.kind == sites.GELU else _ZERO_POINT
+        zero = zero_point(site, nodes.kind)
         inputs = dict.fromkeys(node.inputs[0] for node in nodes.linears if node.inputs[0] is not None)
         for number, value in enumerate(inputs):
             readers = [node for node in nodes.linears if node.inputs[0] is value]
@@ -134,6 +135,8 @@ def quantize(model: ir.Model, plan: Plan) -> int:
             for reader in readers:
                 _product(Chain(graph, reader, chain.prefix), reader, terms, nodes, site, plan.weight_bits)
                 count += len(terms)
+        if site.normalized:
+            instance.instance(graph, nodes.value)
     _words(graph)
     graph.sort()
     build.remove_unused(model)

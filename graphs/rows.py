@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from graphs import build
+from graphs import build, instance
 
 # Of these, each row of the result follows from the same row of what is read.
 _TOKEN_WISE = frozenset(
@@ -38,7 +38,7 @@ class _Rows:
         return found
 
 
-def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value) -> None:
+def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value, ones: ir.Value, zeros: ir.Value) -> None:
     """Let token-wise operators read rows as they are, in place; `[b s, k]` only where an operator needs it.
 
     In: a sorted graph in which `given`, `[b, s, k]`, come to operators that were made for `[b s, k]`.
@@ -49,6 +49,8 @@ def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value) -> None:
         graph: the graph.
         given: the values that are `[b, s, k]` at first.
         row_shape: int64 `[3]`, b, s and -1.
+        ones: float32 `[s]`, and
+        zeros: float32 `[s]`: the scale and the offset of what `instance` made.
     """
     rows = _Rows(graph, given, row_shape)
     laid_out: set[ir.Node] = set()
@@ -58,6 +60,10 @@ def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value) -> None:
             if read and node.inputs[1] is row_shape:
                 laid_out |= {use.node for use in node.outputs[0].uses()}
                 node.outputs[0].replace_all_uses_with(read[0])
+        elif node.op_type == "Unsqueeze" and read:
+            normalized = instance.of_rows(node, read[0], ones, zeros)
+            laid_out.add(normalized)
+            rows.kept.add(normalized.outputs[0])
         elif node.op_type == "QAttention":
             if not read:
                 node.replace_input_with(0, rows.apart(node, build.read(node)))

@@ -29,6 +29,17 @@ def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: N
     replace(graph, producer, 2, (array(producer, 2) - offset) / step)
 
 
+def _beta_and_gamma(site: SiteNodes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return beta and gamma: offset and unit of a normalization's output, as it is before them."""
+    producer = site.value.producer()
+    if site.kind != sites.NORM or producer is None or producer.op_type != "LayerNormalization":
+        raise GraphError(f"{site.name}: found normalized, expected it of a normalization's output only")
+    gamma, beta = array(producer, 1), array(producer, 2)
+    if not (gamma > 0).all():
+        raise GraphError(f"{site.name}: normalized: found a gamma of {gamma.min():g}, expected all above 0")
+    return beta, gamma
+
+
 def _context(
     graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]
 ) -> None:
@@ -88,7 +99,8 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
     """Bring each activation that the plan quantizes to units of its step, in place.
 
     In: a packed graph. Out: the same function. A normalization's gamma and beta carry its output's
-    step and offset, and the residual that reads it too has a `Mul`; the value projection's columns
+    step and offset, and the residual that reads it too has a `Mul`; of a normalized site it is gamma and
+    beta themselves that go to the readers (arXiv 2209.13325). The value projection's columns
     carry the context's; after GELU there is a `Mul`. Float channels are sliced off for a small product
     of their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
 
@@ -96,7 +108,7 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
         The sites as the graph now has them: float channels last, and of no weight.
 
     Raises:
-        GraphError: the graph's sites are not the plan's.
+        GraphError: the graph's sites are not the plan's, or one is to be what it cannot.
     """
     graph = model.graph
     expected, found = list(plan.sites), [site.name for site in sites.find(model)]
@@ -117,6 +129,10 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
         if site.mode == "float":
             continue
         offset, step = steps_of(site, nodes.kind)
+        if site.normalized:
+            if site.mode != "int8":
+                raise GraphError(f"{nodes.name}: found normalized in mode {site.mode}, expected mode int8")
+            offset, step = _beta_and_gamma(nodes)
         if nodes.kind == sites.NORM:
             _norm(graph, nodes, offset, step)
         elif nodes.kind == sites.CONTEXT:

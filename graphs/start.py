@@ -12,6 +12,7 @@ from graphs.forms import FULL, Form
 from graphs.plan import Parts, Plan, Range, Site
 from graphs.rounding import COPIES
 from graphs.sites import SiteNodes
+from graphs.smooth_readers import array
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
 _FLOAT_SHARE = 96
@@ -83,7 +84,23 @@ def _shared(limits: Range, keep: list[int], form: Form) -> tuple[Range, Parts]:
     return Range(np.minimum(limits.low_k, 0), np.full_like(limits.high_k, high), limits.mean_k), made
 
 
+def _normalized(site: SiteNodes, observed: Observed) -> Site | None:
+    """Return a normalization's output as it is before gamma and beta, in one range; None: it cannot be."""
+    producer = site.value.producer()
+    if site.kind != sites.NORM or producer is None:
+        return None
+    gamma, beta = array(producer, 1), array(producer, 2)
+    if not (gamma > 0).all():
+        return None
+    limits = observed.range
+    low_k, high_k, mean_k = ((ends - beta) / gamma for ends in (limits.low_k, limits.high_k, limits.mean_k))
+    one_range = (np.full_like(low_k, low_k.min()), np.full_like(high_k, high_k.max()))
+    return Site("int8", (), (), Range(*one_range, mean_k), normalized=True)
+
+
 def _planned(site: SiteNodes, observed: Observed, levels: int, form: Form) -> Site:
+    if form.normalized and (found := _normalized(site, observed)) is not None:
+        return found
     weight_kn = _weight(site)
     channels = _float_channels(site, observed, weight_kn) if form.float_channels else ()
     keep = [index for index in range(site.width) if index not in set(channels)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import onnx_ir as ir
 
 from export.contract import ATTENTION_MASK, INPUT_IDS
@@ -40,6 +41,10 @@ def _without_layout(model: ir.Model, fused: list[str]) -> None:
         "layout_valid": chain.add("Equal", [mask, mask], "valid"),
         "position_embedding_rows": chain.add("Slice", [table, first, length, first], "positions"),
     }
+    numbers = [
+        build.constant(graph, f"{_PREFIX}_{number}", np.array(number, np.float32)) for number in (1, 0)
+    ]
+    scales = [chain.add("Expand", [number, length], f"{number.name}_of_columns") for number in numbers]
     # Only poolings of a first token read it.
     starts, start = named.get("layout_starts"), chain.integers("start", 0)
     contexts = Chain(graph, None, _PREFIX).integers("context_shape", [-1, build.array_of(table).shape[1]])
@@ -67,8 +72,8 @@ def _without_layout(model: ir.Model, fused: list[str]) -> None:
             graph.insert_before(node, pooled)
             node.outputs[0].replace_all_uses_with(pooled.outputs[0], replace_graph_outputs=True)
     graph.sort()
-    build.remove_unused(model)
-    rows.keep(graph, given, row_shape)
+    rows.keep(graph, given, row_shape, *scales)
+    graph.sort()
     build.remove_unused(model)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from graphs import calibrate, merge, pack, prune, start, unfuse
+from graphs import calibrate, forms, merge, pack, prune, start, unfuse
+from graphs.forms import FULL, Form
 from graphs.plan import Plan
 from tests.graphs.make import Exported, linear_head, pooled, run
 
@@ -30,10 +31,15 @@ def random_ids(made: Exported, count: int = 60, seed: int = 0) -> list[np.ndarra
     return [random.integers(0, made.info.vocabulary, length).astype(np.int32) for length in lengths]
 
 
-def plan_of(made: Exported, bits: int = 8, ids: list[np.ndarray] | None = None) -> Plan:
+def plan_of(made: Exported, bits: int = 8, ids: list[np.ndarray] | None = None, form: Form = FULL) -> Plan:
     model = packed_with_head(made)
     observed = calibrate.calibrate(model, random_ids(made) if ids is None else ids)
-    return start.start(model, observed, bits, "e" * 64, "h" * 64)
+    return start.start(model, observed, bits, "e" * 64, "h" * 64, form)
+
+
+def bare(made: Exported) -> Plan:
+    """The plan of the cheapest form, in which normalizations' outputs have one step for all channels."""
+    return plan_of(made, form=forms.cheaper("bare")[0])
 
 
 def busy(plan: Plan) -> Plan:

@@ -49,20 +49,22 @@ def steps_after_gelu(model):
 
 
 def test_forms_are_in_the_order_of_cost_and_begin_where_they_are_told():
-    costs = [form.cost for form in forms.cheaper("parts")]
+    costs = [form.cost for form in forms.cheaper("bare")]
     assert costs == sorted(costs)
     assert costs[-1] < FULL.cost
     assert {form.form for form in forms.cheaper("shared")} == {"shared"}
     assert forms.cheaper("full") == ()
-    names = [form.name for form in (*forms.cheaper("parts"), FULL)]
+    assert {form.form for form in forms.cheaper("parts")} == {"parts", "shared"}
+    names = [form.name for form in (*forms.cheaper("bare"), FULL)]
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("form", forms.cheaper("parts"), ids=lambda form: form.name)
+@pytest.mark.parametrize("form", forms.cheaper("bare"), ids=lambda form: form.name)
 def test_one_step_after_gelu_and_what_else_is_left_out(mean, observed, form):
     plan = plan_in(mean, observed, form)
     for name, site in plan.sites.items():
         assert not site.split_channels
+        assert site.normalized == (form.form == "bare" and name.endswith(("qkv", "up")))
         if not name.endswith("down"):
             assert not site.float_channels
             continue
@@ -114,8 +116,10 @@ class ByChannels:
 
     ids = (np.zeros(3, np.int32),) * 10**6
 
-    def __init__(self, without_float, without_steps):
+    def __init__(self, without_float, without_steps, without_gamma=0.05):
         self.without_float, self.without_steps = without_float, without_steps
+        # Of the bare form alone.
+        self.without_gamma = without_gamma
 
     def judge(self, model, count=None):
         shared = [
@@ -123,6 +127,7 @@ class ByChannels:
         ]
         kept = any("down_float" in node.name for node in model.graph)
         rate = 0.01 + self.without_float * (not kept) + self.without_steps * bool(shared)
+        rate += self.without_gamma * bool(build.nodes_of(model.graph, "InstanceNormalization"))
         # Of one form, the widest step is the best.
         return Judgement(rate, float(1 / max(shared)) if shared else 0.5)
 
@@ -131,18 +136,19 @@ class ByChannels:
 
 
 @pytest.mark.parametrize(
-    ("without_float", "without_steps", "budget", "chosen"),
+    ("without_float", "without_steps", "without_gamma", "budget", "chosen"),
     [
-        (0.01, 0.01, 0.05, "parts"),
-        (0.05, 0.01, 0.05, "shared"),
-        (0.05, 0.05, 0.05, "full"),
+        (0.01, 0.01, 0.01, 0.05, "bare"),
+        (0.01, 0.01, 0.05, 0.05, "parts"),
+        (0.05, 0.01, 0.01, 0.05, "shared"),
+        (0.05, 0.05, 0.01, 0.05, "full"),
     ],
 )
 def test_a_search_takes_the_cheapest_form_that_is_inside(
-    mean, observed, without_float, without_steps, budget, chosen
+    mean, observed, without_float, without_steps, without_gamma, budget, chosen
 ):
-    judge = ByChannels(without_float, without_steps)
-    plans = {form: plan_in(mean, observed, form) for form in forms.cheaper("parts")}
+    judge = ByChannels(without_float, without_steps, without_gamma)
+    plans = {form: plan_in(mean, observed, form) for form in forms.cheaper("bare")}
     base = plan_in(mean, observed, FULL)
     found, points = search.search(
         lambda: packed_with_head(mean), base, judge, judge, budget, Console(file=io.StringIO()), plans

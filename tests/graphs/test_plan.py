@@ -16,7 +16,7 @@ from export.contract import ArtifactError, GraphError
 from graphs import calibrate, frontier, plan, search
 from graphs.judge import Judge, Judgement
 from tests.graphs.make import linear_head
-from tests.graphs.quantization import LABELS, busy, packed_with_head, plan_of, random_ids
+from tests.graphs.quantization import LABELS, bare, busy, packed_with_head, plan_of, random_ids
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,8 @@ def test_a_plan_is_read_back_exactly(base, tmp_path):
         (lambda c: c["sites"]["layer_0_up"].update(low="AAAA"), "cannot be read|as many low, high and mean"),
         (lambda c: c["sites"]["layer_0_up"].update(split_channels=[99]), "expected different ones of 24"),
         (lambda c: c["sites"]["layer_0_up"].update(split_channels=[1], float_channels=[1]), "different ones"),
+        (lambda c: c["sites"]["layer_0_up"].update(normalized=1), "layer_0_up: normalized: expected true or"),
+        (lambda c: c["sites"]["layer_0_up"].update(normalized=True), "true in mode int8 with one range only"),
     ],
 )
 def test_a_damaged_plan_is_refused_with_its_file(base, tmp_path, change, message):
@@ -57,6 +59,21 @@ def test_a_damaged_plan_is_refused_with_its_file(base, tmp_path, change, message
     with pytest.raises(ArtifactError, match=message) as caught:
         plan.read(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_plan_of_normalized_sites_is_read_back_exactly(mean, tmp_path):
+    written = bare(mean)
+    assert [name for name, site in written.sites.items() if site.normalized] == [
+        f"layer_{layer}_{name}" for layer in range(2) for name in ("qkv", "up")
+    ]
+    path = tmp_path / "quantization.json"
+    path.write_text(plan.dump(written), "utf-8")
+    assert plan.dump(plan.read(path)) == plan.dump(written)
+    content = json.loads(plan.dump(written))
+    content["sites"]["layer_0_up"]["mode"] = "int8x2"
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(ArtifactError, match="true in mode int8 with one range only"):
+        plan.read(path)
 
 
 def test_calibration_against_torchs_hidden_states(mean):

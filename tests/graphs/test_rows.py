@@ -74,7 +74,7 @@ def test_rows_are_flattened_only_for_what_has_two_dimensions(op_types, flattened
     wanted = expected(graph_of(op_types), x)
     model = graph_of(op_types)
     first, lead = model.graph.node("first"), model.graph.inputs[1]
-    rows.keep(model.graph, set(first.outputs), lead)
+    rows.keep(model.graph, set(first.outputs), lead, lead, lead)
     build.remove_unused(model)
     assert len(build.nodes_of(model.graph, "Flatten")) == flattened
     assert len(build.nodes_of(model.graph, "Reshape")) == laid_out

@@ -17,7 +17,7 @@ from export.contract import GraphError
 from graphs import build, legal, pack, padded, quantize, unpadded
 from tests.graphs import test_features as several
 from tests.graphs.make import pooled, session_of
-from tests.graphs.quantization import busy, packed_with_head, plan_of
+from tests.graphs.quantization import bare, busy, packed_with_head, plan_of
 
 EXACT = 1e-6
 made = several.made
@@ -200,7 +200,11 @@ def test_a_projection_in_another_form_keeps_its_attention(mean, mode):
     assert_same(*(all_outputs(one, ids, np.ones_like(ids)) for one in (after, before)))
 
 
-@pytest.mark.parametrize("form", [plan_of, lambda made: busy(plan_of(made))], ids=["plain", "busy"])
+@pytest.mark.parametrize(
+    "form",
+    [plan_of, lambda made: busy(plan_of(made)), bare, lambda made: busy(bare(made))],
+    ids=["plain", "busy", "bare", "bare and busy"],
+)
 def test_both_branches_say_the_same_to_the_bit(deep, form):
     """Of each text in a batch without padding, and of it beside a longer one."""
     model = packed_with_head(deep)
