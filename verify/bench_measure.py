@@ -10,6 +10,7 @@ from verify import bench_floor as floors
 from verify import bench_texts as texts
 from verify.bench_contenders import Contender
 from verify.bench_process import Worker
+from verify.bench_rounds import Times
 from verify.bench_statistics import percentile_ms, ratio, spread
 
 
@@ -37,25 +38,25 @@ def _rates(amounts: Sequence[float], seconds: Sequence[float]) -> list[float]:
 
 
 def measurements(
-    times: Mapping[str, list[list[float]]],
+    times: Times,
     done: Work,
     contenders: Sequence[Contender],
-    peaks: Mapping[str, float],
+    best: Mapping[str, float],
 ) -> list[dict[str, Any]]:
     """Return a row a contender.
 
     Args:
-        times: contender → for each round, the seconds of its calls.
+        times: what the rounds took, and what the machine could do in each.
         done: what each round held.
         contenders: whom to report, in order.
-        peaks: precision → the machine's MAC/s with this number of threads.
+        best: precision → MAC/s of the best of all rounds with this number of threads.
     """
-    totals = {one.name: [sum(calls) for calls in times[one.name]] for one in contenders}
+    totals = {one.name: [sum(calls) for calls in times.seconds[one.name]] for one in contenders}
     rows = []
     for one in contenders:
         mine = totals[one.name]
-        calls = [seconds for turn in times[one.name] for seconds in turn]
-        peak = peaks[one.precision]
+        calls = [seconds for turn in times.seconds[one.name] for seconds in turn]
+        macs, peaks = _rates(done.macs, mine), [peak[one.precision] for peak in times.peaks]
         rows.append(
             {
                 "contender": one.name,
@@ -63,7 +64,8 @@ def measurements(
                 "tokens_per_second": asdict(spread(_rates(done.tokens, mine))),
                 "latency_ms": {"p50": percentile_ms(calls, 50), "p99": percentile_ms(calls, 99)},
                 "calls": len(calls),
-                "share_of_floor": asdict(spread([rate / peak for rate in _rates(done.macs, mine)])),
+                "share_of_floor": asdict(ratio(macs, peaks)),
+                "share_of_best_floor": asdict(spread([rate / best[one.precision] for rate in macs])),
                 "times_as_fast_as": {
                     other.name: asdict(ratio(totals[other.name], mine))
                     for other in contenders
@@ -84,9 +86,3 @@ def process(worker: Worker) -> dict[str, Any]:
         "size_bytes": worker.ready["size_bytes"],
         "versions": worker.ready["versions"],
     }
-
-
-def flatness(swept: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
-    """Return contender → its highest over its lowest median cost of a real token."""
-    medians = {name: [row["us_per_token"]["median"] for row in rows] for name, rows in swept.items()}
-    return {name: max(costs) / min(costs) for name, costs in medians.items()}

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from verify.bench_table import figure, percent, spread, table
 
 _BASELINES = ("torch", "optimum")
 # Beyond this many CPUs of somebody else's work, a run says more of them than of the contenders.
 _QUIET_CPUS = 0.1
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> list[str]:
-    """Return a table whose first `words` columns are words, and the others numbers."""
-    rule = ["---"] * words + ["---:"] * (len(header) - words)
-    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
-
-
-def _figure(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _spread(found: dict[str, float]) -> str:
-    return f"{_figure(found['median'])} ({_figure(found['low'])}–{_figure(found['high'])})"
-
-
 def _measurement(row: dict[str, Any], baselines: Sequence[str]) -> list[str]:
     versus = [row["times_as_fast_as"].get(name) for name in baselines]
-    share = row["share_of_floor"]
     return [
         row["contender"],
-        _spread(row["texts_per_second"]),
-        _figure(row["tokens_per_second"]["median"]),
-        _figure(row["latency_ms"]["p50"]),
-        _figure(row["latency_ms"]["p99"]),
-        *("" if one is None else _spread(one) for one in versus),
-        f"{share['median']:.0%} ({share['low']:.0%}–{share['high']:.0%})",
+        spread(row["texts_per_second"]),
+        figure(row["tokens_per_second"]["median"]),
+        figure(row["latency_ms"]["p50"]),
+        figure(row["latency_ms"]["p99"]),
+        *("" if one is None else spread(one) for one in versus),
+        percent(row["share_of_floor"]),
+        percent(row["share_of_best_floor"]),
     ]
 
 
@@ -68,8 +55,8 @@ def _measurements(found: dict[str, Any]) -> list[str]:
             plural = "" if threads == 1 else "s"
             lines += ["", f"## Batch {batch}, {threads} thread{plural} ({rows[0]['calls']} calls each)", ""]
             header = ["contender", "texts/s", "tokens/s", "p50 ms", "p99 ms"]
-            header += [*(f"× {name}" for name in baselines), "of its floor"]
-            lines += _table(header, (_measurement(row, baselines) for row in rows))
+            header += [*(f"× {name}" for name in baselines), "of its floor", "of the best floor"]
+            lines += table(header, (_measurement(row, baselines) for row in rows))
     return lines
 
 
@@ -87,7 +74,7 @@ def _processes(found: dict[str, Any]) -> list[str]:
         ]
         for row in found["processes"]
     )
-    return ["", "## Files, load time, memory", "", *_table(header, rows)]
+    return ["", "## Files, load time, memory", "", *table(header, rows)]
 
 
 def _floors(found: dict[str, Any]) -> list[str]:
@@ -96,26 +83,45 @@ def _floors(found: dict[str, Any]) -> list[str]:
         [
             row["precision"],
             str(row["threads"]),
-            _spread({key: rate / 1e9 for key, rate in row["peak_macs_per_second"].items()}),
-            _figure(row["peak_macs_per_second"]["high"] / 1e9),
-            _figure(row["texts_per_second"]),
+            spread({key: rate / 1e9 for key, rate in row["peak_macs_per_second"].items()}),
+            figure(row["peak_macs_per_second"]["high"] / 1e9),
+            figure(row["texts_per_second"]),
         ]
         for row in found["floors"]
     )
     said = (
         f"A text of {found['average_tokens']:.1f} real tokens needs {found['macs_per_text'] / 1e9:.3f} GMAC; "
-        "the floor is the fastest bare matrix product of a contender's precision in any round."
+        "the floor is the fastest bare matrix product of a contender's precision in any round. "
+        "`of its floor` divides a contender's rate in a round by the fastest of these products in the same "
+        "round, what the machine could do just then; `of the best floor` divides it by the fastest of all "
+        "rounds and batch sizes with this number of threads."
     )
-    return ["", "## The machine's floor", "", said, "", *_table(header, rows)]
+    return ["", "## The machine's floor", "", said, "", *table(header, rows)]
 
 
 def _sweep(found: dict[str, Any], key: str, what: str, title: str) -> list[str]:
     swept = found[key]
     points = [row["at"] for row in next(iter(swept.values()))]
     rows = (
-        [name, *(_figure(row["us_per_token"]["median"]) for row in costs)] for name, costs in swept.items()
+        [name, *(figure(row["us_per_token"]["median"]) for row in costs)] for name, costs in swept.items()
     )
-    return ["", f"## {title}", "", *_table([what, *map(str, points)], rows)]
+    return ["", f"## {title}", "", *table([what, *map(str, points)], rows)]
+
+
+def _sweeps(found: dict[str, Any]) -> list[str]:
+    flat = ", ".join(f"`{name}` {one:.2f}" for name, one in found["by_batch_max_over_min"].items())
+    length = "Cost by length: µs a real token, batch 8 of equal lengths"
+    batch = "Cost by batch size: µs a real token, mixed lengths of 4 to 128 tokens"
+    said = (
+        f"Highest over lowest cost of these batch sizes: {flat}. A round's costs of a contender are divided "
+        "by their geometric mean, and a size's cost is the median of that over the rounds."
+    )
+    return [
+        *_sweep(found, "by_length", "tokens a text", length),
+        *_sweep(found, "by_batch", "batch", batch),
+        "",
+        said,
+    ]
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -131,7 +137,7 @@ def markdown(found: dict[str, Any]) -> str:
         f"timed, tokenization is not. {_elsewhere(machine)}"
         f"{_peer(found['optimum'])}",
         "",
-        *_table(
+        *table(
             ["contender", "precision", "what it is"],
             ([name, one["precision"], one["way"]] for name, one in found["contenders"].items()),
             words=3,
@@ -141,15 +147,5 @@ def markdown(found: dict[str, Any]) -> str:
         *_processes(found),
     ]
     if "by_length" in found:
-        lines += _sweep(
-            found, "by_length", "tokens a text", "Cost by length: µs a real token, batch 8 of equal lengths"
-        )
-        lines += _sweep(
-            found,
-            "by_batch",
-            "batch",
-            "Cost by batch size: µs a real token, mixed lengths of 4 to 128 tokens",
-        )
-        flat = ", ".join(f"`{name}` {one:.2f}" for name, one in found["by_batch_max_over_min"].items())
-        lines += ["", f"Highest over lowest cost of these batch sizes: {flat}."]
+        lines += _sweeps(found)
     return "\n".join(lines) + "\n"

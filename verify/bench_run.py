@@ -10,14 +10,14 @@ import numpy as np
 
 from verify import bench_floor as floors
 from verify import bench_texts as texts
-from verify.bench_contenders import PRODUCTS, SWEPT, Contender, products
-from verify.bench_measure import flatness, measurements, process, work
+from verify.bench_contenders import Contender, products
+from verify.bench_measure import measurements, process, work
 from verify.bench_process import Worker, started
-from verify.bench_statistics import Turn, interleave, spread
+from verify.bench_rounds import run_rounds
+from verify.bench_statistics import spread
+from verify.bench_sweep import flatness, sweep
 
 _TIMEOUT_SECONDS = 300.0
-_WARM_UP_BATCHES = 4
-_PRODUCT_CALLS = 5
 _AGREEMENT_TEXTS = 32
 Say = Callable[[str], None]
 
@@ -42,46 +42,10 @@ class Encoder:
     products: list[floors.Product]
 
 
-def _turn(worker: Worker, rounds: Sequence[Sequence[texts.Ids]]) -> Turn:
-    return lambda index: worker.seconds(rounds[index])
-
-
 def _agreement(workers: Mapping[str, Worker], ids: texts.Ids, contenders: Sequence[Contender]) -> Any:
     """Return name → largest difference of a probability from the first contender's, on some texts."""
     found = [np.array(workers[one.name].probabilities(ids[:_AGREEMENT_TEXTS])) for one in contenders]
     return {one.name: float(abs(mine - found[0]).max()) for one, mine in zip(contenders, found, strict=True)}
-
-
-def _sweep(
-    workers: Mapping[str, Worker], points: Mapping[int, list[texts.Ids]], rounds: int
-) -> dict[str, list[dict[str, Any]]]:
-    """Return name → for each point, microseconds a real token; the points, too, take turns."""
-    swept = {name: worker for name, worker in workers.items() if name in SWEPT}
-    turns = {
-        (point, name): _turn(worker, [batches] * rounds)
-        for point, batches in points.items()
-        for name, worker in swept.items()
-    }
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in swept}
-    for (point, name), times in interleave(turns, rounds).items():
-        count = texts.tokens(points[point])
-        cost = spread([sum(seconds) / count * 1e6 for seconds in times])
-        found[name].append({"at": point, "calls": len(points[point]), "us_per_token": asdict(cost)})
-    return found
-
-
-def _rounds(
-    workers: Mapping[str, Worker],
-    contenders: Sequence[Contender],
-    rounds: Sequence[Sequence[texts.Ids]],
-    products_order: Sequence[int],
-) -> dict[str, list[list[float]]]:
-    """Warm everybody up, then run the rounds; the bare products run in each of them, too."""
-    turns = {one.name: _turn(workers[one.name], rounds) for one in contenders}
-    turns[PRODUCTS] = _turn(workers[PRODUCTS], [[[[index]] for index in products_order]] * len(rounds))
-    for one in contenders:
-        workers[one.name].seconds(rounds[0][:_WARM_UP_BATCHES])
-    return interleave(turns, len(rounds))
 
 
 def _threads(
@@ -92,15 +56,12 @@ def _threads(
     plan: Plan,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the measurements and the peaks of one number of threads."""
-    order = [index for index in range(len(encoder.products)) for _ in range(_PRODUCT_CALLS)]
     by_size = {}
     for size in plan.sizes:
         rounds = [texts.batches(one, size) for one in rounds_ids]
-        by_size[size] = _rounds(workers, contenders, rounds, order), work(rounds, encoder.shape)
-    calls = [times[PRODUCTS] for times, _ in by_size.values()]
-    peaks = [
-        floors.peaks(encoder.products, list(zip(order, one, strict=True))) for turns in calls for one in turns
-    ]
+        times = run_rounds(workers, contenders, rounds, encoder.products)
+        by_size[size] = times, work(rounds, encoder.shape)
+    peaks = [peak for times, _ in by_size.values() for peak in times.peaks]
     best = {kind: max(peak[kind] for peak in peaks) for kind in peaks[0]}
     rows = [
         {"batch": size, **row}
@@ -145,8 +106,8 @@ def run(
             say(f"threads {threads}: {plan.rounds} rounds of {plan.texts} texts a batch size")
             if plan.sweep_rounds and threads == max(plan.threads):
                 length = encoder.max_length
-                found["by_length"] = _sweep(workers, texts.by_length(ids, length), plan.sweep_rounds)
-                found["by_batch"] = _sweep(workers, texts.by_size(ids, length), plan.sweep_rounds)
+                found["by_length"] = sweep(workers, texts.by_length(ids, length), plan.sweep_rounds)
+                found["by_batch"] = sweep(workers, texts.by_size(ids, length), plan.sweep_rounds)
                 found["by_batch_max_over_min"] = flatness(found["by_batch"])
                 say(f"threads {threads}: cost of a token by length and by batch size")
     return found

@@ -105,6 +105,8 @@ def test_figures_of_a_run_by_hand(measured):
     per_second = [sum(macs(shape, n) for n in one) / 0.04 for one in rounds]
     assert torch["share_of_floor"]["median"] == pytest.approx(np.median(per_second) / 2000)
     assert int8["share_of_floor"]["high"] == pytest.approx(max(per_second) * 4 / 8000)
+    # The products' times are the same in every round.
+    assert int8["share_of_best_floor"] == pytest.approx(int8["share_of_floor"])
     average = sum(sum(one) for one in rounds) / 12
     assert found["average_tokens"] == average
     assert {(row["precision"], row["texts_per_second"]) for row in found["floors"]} == {
@@ -117,29 +119,18 @@ def test_figures_of_a_run_by_hand(measured):
 
 def test_everybody_runs_the_same_batches_in_turn(measured):
     _, log, _ = measured
-    single = [line for line in log if line.endswith("[1, 1, 1, 1, 1]") and "products" not in line]
-    # A warm-up each, then rounds; the bare products are the third in turn.
-    assert [line.split()[0] for line in single] == [
-        "torch",
-        "int8",
-        "torch",
-        "int8",
-        "int8",
-        "torch",
-        "torch",
-        "int8",
+    # A warm-up each, then rounds: the bare products before the first, and again in the middle.
+    warm_up = ["torch", "int8"]
+    rounds = [
+        ["products", "torch", "products", "int8"],
+        ["torch", "products", "int8", "products"],
+        ["products", "int8", "products", "torch"],
     ]
-    triple = [line.split(" ", 1) for line in log if line.endswith("[3, 3, 1]")]
-    assert [name for name, _ in triple] == [
-        "torch",
-        "int8",
-        "torch",
-        "int8",
-        "int8",
-        "torch",
-        "torch",
-        "int8",
-    ]
+    expected = warm_up + [name for one in rounds for name in one]
+    single, triple = log[: len(expected)], log[len(expected) : 2 * len(expected)]
+    for lines, batches in ((single, [1, 1, 1, 1, 1]), (triple, [3, 3, 1])):
+        assert [line.split()[0] for line in lines] == expected
+        assert {line.split(" ", 1)[1] for line in lines if "products" not in line} == {str(batches)}
 
 
 def test_sweeps_leave_out_who_is_not_swept_and_say_how_flat(measured):
@@ -148,6 +139,9 @@ def test_sweeps_leave_out_who_is_not_swept_and_say_how_flat(measured):
     assert [row["at"] for row in found["by_length"]["int8"]] == [8, 16, 32, 64]
     # The fake's time is 2.5 ms a text, whatever its length.
     assert found["by_length"]["int8"][0]["us_per_token"]["median"] == pytest.approx(2500 / 8)
+    # Of 8, 16, 32 and 64 tokens the geometric mean is 2 ** 4.5.
+    relative = [row["relative"] for row in found["by_length"]["int8"]]
+    assert relative == pytest.approx([2**1.5, 2**0.5, 2**-0.5, 2**-1.5])
     assert found["by_batch_max_over_min"]["int8"] == pytest.approx(1.0)
 
 
@@ -178,7 +172,10 @@ def test_a_whole_run_on_a_small_bert(tmp_path, go_emotions):
     weights = (tmp_path / "encoder/model.safetensors").stat().st_size
     assert sizes["torch"] == weights + (tmp_path / "head/model.onnx").stat().st_size
     assert record["optimum"]["way"] == "onnxruntime"
-    assert "no environment for optimum was asked for" in (bench / "bench.md").read_text("utf-8")
+    text = (bench / "bench.md").read_text("utf-8")
+    assert "no environment for optimum was asked for" in text
+    assert text.count("| of its floor | of the best floor |") == 2
+    assert "divided by their geometric mean" in text
     assert bench_report.markdown(record) in found.stdout
     assert str(tmp_path) not in (bench / "bench.json").read_text("utf-8")
     for name in ("throughput.svg", "cost.svg"):
