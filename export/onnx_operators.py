@@ -18,8 +18,9 @@ _MATHS = (
     "Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor"
 )
 _ROWS = (
-    "ArgMax ArgMin BatchNormalization CumSum Dropout Gemm Hardmax LayerNormalization LogSoftmax "
-    "LpNormalization MatMul MeanVarianceNormalization ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
+    "ArgMax ArgMin BatchNormalization CumSum Dropout Gemm Hardmax InstanceNormalization LayerNormalization "
+    "LogSoftmax LpNormalization MatMul MeanVarianceNormalization ReduceL1 ReduceL2 ReduceLogSum "
+    "ReduceLogSumExp "
     "ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RMSNormalization Softmax TopK"
 )
 _SHAPES = (

@@ -10,7 +10,20 @@ import pytest
 import torch
 
 from export.contract import GraphError
-from graphs import build, calibrate, forms, instance, legal, quantize, rows, smooth, start
+from graphs import (
+    build,
+    calibrate,
+    forms,
+    instance,
+    legal,
+    padded,
+    pipeline,
+    quantize,
+    rows,
+    smooth,
+    start,
+    unpadded,
+)
 from tests.factories import random_tokens
 from tests.graphs.make import linear_head, session_of
 from tests.graphs.quantization import LABELS, bare, packed_with_head, probabilities, random_ids
@@ -93,6 +106,22 @@ def test_every_site_of_a_normalization_has_one_step(any_encoder):
     ]
     error = abs(probabilities(model, ids, mask) - before)
     assert 0 < error.mean() < 0.01
+
+
+def test_a_graph_of_it_is_read_again_and_answers_with_either_branch(any_encoder, tmp_path):
+    """By the checked readers, that is: of the toolchain, and of the package for other engines."""
+    model = packed_with_head(any_encoder)
+    quantize.quantize(model, bare(any_encoder))
+    unpadded.unpadded(model)
+    whole, one = tmp_path / "model.onnx", tmp_path / "padded.onnx"
+    ir.save(model, whole)
+    padded.write(whole, one)
+    ids, mask = random_tokens(6, 20, any_encoder.info.vocabulary, seed=3)
+    for lengths in (mask, np.ones_like(mask)):
+        inputs = {"input_ids": ids, "attention_mask": lengths}
+        both = [session_of(pipeline.load(path)).run(None, inputs) for path in (whole, one)]
+        for mine, theirs in zip(*both, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
 
 
 def _changed_gamma(model: ir.Model, number: float) -> ir.Model:
