@@ -13,7 +13,7 @@ from export import recipe
 from export.contract import TEXT_TOKENIZER_FILE, GraphError, ToolchainError
 from export.files import replacing, sha256_file, write_text
 from export.info import EncoderInfo
-from graphs import head, pipeline, plan
+from graphs import head, pipeline, plan_file
 from graphs.job import Job
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -26,7 +26,7 @@ def main(
     build_folder: Path,
     source: Path,
     target: Path,
-    plan_file: Annotated[Path | None, typer.Option("--plan", help="for int8: quantization.json")] = None,
+    given_plan: Annotated[Path | None, typer.Option("--plan", help="for int8: quantization.json")] = None,
 ) -> None:
     """Run one stage of the graph pipeline on SOURCE and write TARGET."""
     console = Console(highlight=False, soft_wrap=True)
@@ -37,7 +37,7 @@ def main(
             recipe.load(recipe_folder),
             EncoderInfo.read(build_folder / "encoder.json"),
             head.read(build_folder),
-            plan.read(plan_file) if plan_file else None,
+            plan_file.read(given_plan) if given_plan else None,
             pipeline.load(build_folder / TEXT_TOKENIZER_FILE) if stage == "text" else None,
         )
         for name, counts, rewritten in pipeline.run(pipeline.load(source), job, stage):
@@ -49,8 +49,9 @@ def main(
             )
         with replacing(target) as temporary:
             ir.save(rewritten, temporary)
-            if plan_file and job.plan:
-                write_text(build_folder / plan.USED_FILE, plan.summary(job.plan, sha256_file(plan_file)))
+            if given_plan and job.plan:
+                used = plan_file.summary(job.plan, sha256_file(given_plan))
+                write_text(build_folder / plan_file.USED_FILE, used)
     except ToolchainError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
         raise typer.Exit(1) from error

@@ -17,7 +17,7 @@ from export import recipe
 from export.contract import GraphError, ToolchainError
 from export.files import write_text
 from export.info import EncoderInfo
-from graphs import calibrate, forms, frontier, head, pipeline, plan, start
+from graphs import calibrate, forms, frontier, head, pipeline, plan_file, start
 from graphs.forms import FULL, Form
 from graphs.frontier import Point
 from graphs.job import Job
@@ -162,7 +162,7 @@ def main(recipe_folder: Path, build_folder: Annotated[Path, typer.Argument()]) -
         found = replace(chosen, record=_record(texts, points, chosen, budget))
         frontier.write(build_folder, points, budget)
         console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)
-        write_text(build_folder / plan.PLAN_FILE, plan.dump(found))
+        write_text(build_folder / plan_file.PLAN_FILE, plan_file.dump(found))
     except ToolchainError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
         raise typer.Exit(1) from error

@@ -13,7 +13,7 @@ from export.contract import TOOLCHAIN_VERSION, VARIANT_FILES, ArtifactError, Gat
 from export.files import sha256_file
 from export.info import EncoderInfo, HeadInfo
 from export.recipe import RECIPE_FILE, Recipe
-from graphs.plan import USED_FILE
+from graphs.plan_file import USED_FILE
 from verify import artifact, card, front_matter, parity, report, sbom, seal, text_record
 from verify.artifact import MANIFEST_FILE, REFERENCE_FILE
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from export.contract import ArtifactError, GraphError
-from graphs import build, calibrate, forms, parts, plan, quantize, start
+from graphs import build, calibrate, forms, parts, plan_file, quantize, start
 from graphs.plan import Parts
 from graphs.steps import GELU_LEAST, gelu_zero_point, shared_step
 from tests.factories import random_tokens
@@ -74,7 +74,7 @@ def with_outliers(made) -> ir.Model:
 
 @pytest.fixture(scope="module")
 def planned(mean):
-    """A plan of the cheapest form, with one part for four channels: the encoders here are narrow."""
+    """A plan with parts after GELU, with one part for four channels: the encoders here are narrow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(start, "_PARTS_SHARE", 4)
         model = with_outliers(mean)
@@ -162,9 +162,9 @@ def test_the_zero_point_leaves_room_for_the_least_value_alone(planned, high):
 
 def test_a_plan_with_parts_is_read_back(planned, tmp_path):
     path = tmp_path / "quantization.json"
-    path.write_text(plan.dump(planned), "utf-8")
-    found = plan.read(path)
-    assert plan.dump(found) == plan.dump(planned)
+    path.write_text(plan_file.dump(planned), "utf-8")
+    found = plan_file.read(path)
+    assert plan_file.dump(found) == plan_file.dump(planned)
     for name, site in planned.sites.items():
         assert found.sites[name].parts.channels == site.parts.channels
         np.testing.assert_array_equal(found.sites[name].parts.gain_p, site.parts.gain_p)
@@ -176,19 +176,19 @@ def test_a_plan_with_parts_is_read_back(planned, tmp_path):
         (lambda p: p.update(channels=[*p["channels"], 0]), "as many start and gain as channels"),
         (lambda p: p["channels"].__setitem__(0, 40), "as channels, of 40"),
         (
-            lambda p: p.update(gain=p["start"], start=plan._packed(np.zeros(len(p["channels"])))),
+            lambda p: p.update(gain=p["start"], start=plan_file._packed(np.zeros(len(p["channels"])))),
             "starts above 0",
         ),
         (lambda p: p.pop("gain"), "cannot be read as a quantization plan"),
     ],
 )
 def test_damaged_parts_are_refused(planned, tmp_path, change, message):
-    content = json.loads(plan.dump(planned))
+    content = json.loads(plan_file.dump(planned))
     change(content["sites"]["layer_0_down"]["parts"])
     path = tmp_path / "quantization.json"
     path.write_text(json.dumps(content), "utf-8")
     with pytest.raises(ArtifactError, match=message):
-        plan.read(path)
+        plan_file.read(path)
 
 
 def test_parts_in_two_terms_are_refused(mean, planned):

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 from export.contract import ArtifactError, GraphError
-from graphs import calibrate, frontier, plan, search
+from graphs import calibrate, frontier, plan_file, search
 from graphs.judge import Judge, Judgement
 from tests.graphs.make import linear_head
 from tests.graphs.quantization import LABELS, bare, busy, packed_with_head, plan_of, random_ids
@@ -26,9 +26,9 @@ def base(mean):
 
 def test_a_plan_is_read_back_exactly(base, tmp_path):
     written = replace(busy(base).with_mode("layer_1_up", "int8x2"), record={"calibration": "some – texts"})
-    (tmp_path / "quantization.json").write_text(plan.dump(written), "utf-8")
-    found = plan.read(tmp_path / "quantization.json")
-    assert plan.dump(found) == plan.dump(written)
+    (tmp_path / "quantization.json").write_text(plan_file.dump(written), "utf-8")
+    found = plan_file.read(tmp_path / "quantization.json")
+    assert plan_file.dump(found) == plan_file.dump(written)
     for name, site in written.sites.items():
         for mine, theirs in zip(
             vars(site.range).values(), vars(found.sites[name].range).values(), strict=True
@@ -52,12 +52,12 @@ def test_a_plan_is_read_back_exactly(base, tmp_path):
     ],
 )
 def test_a_damaged_plan_is_refused_with_its_file(base, tmp_path, change, message):
-    content = json.loads(plan.dump(base))
+    content = json.loads(plan_file.dump(base))
     change(content)
     path = tmp_path / "quantization.json"
     path.write_text(json.dumps(content), "utf-8")
     with pytest.raises(ArtifactError, match=message) as caught:
-        plan.read(path)
+        plan_file.read(path)
     assert str(path) in str(caught.value)
 
 
@@ -67,13 +67,13 @@ def test_a_plan_of_normalized_sites_is_read_back_exactly(mean, tmp_path):
         f"layer_{layer}_{name}" for layer in range(2) for name in ("qkv", "up")
     ]
     path = tmp_path / "quantization.json"
-    path.write_text(plan.dump(written), "utf-8")
-    assert plan.dump(plan.read(path)) == plan.dump(written)
-    content = json.loads(plan.dump(written))
+    path.write_text(plan_file.dump(written), "utf-8")
+    assert plan_file.dump(plan_file.read(path)) == plan_file.dump(written)
+    content = json.loads(plan_file.dump(written))
     content["sites"]["layer_0_up"]["mode"] = "int8x2"
     path.write_text(json.dumps(content), "utf-8")
     with pytest.raises(ArtifactError, match="true in mode int8 with one range only"):
-        plan.read(path)
+        plan_file.read(path)
 
 
 def test_calibration_against_torchs_hidden_states(mean):
@@ -164,7 +164,7 @@ def test_a_budget_between_takes_up_the_cheapest_modes_until_it_is_within(cls, sm
     assert [site.mode for site in chosen.sites.values()] == ["int8x2", "int8x2", "int8", "int8"]
     assert frontier.chosen(points).name == "+ layer_0_qkv int8x2"
     again, _ = search.search(lambda: packed_with_head(cls), small, judge, judge, 0.061, quiet())
-    assert plan.dump(again) == plan.dump(chosen)
+    assert plan_file.dump(again) == plan_file.dump(chosen)
 
 
 def test_a_budget_that_nothing_meets_is_an_error(cls, small, judge):
