@@ -10,16 +10,21 @@ from export.contract import GraphError
 from graphs import build, sites
 from graphs.chain import Chain
 from graphs.pack import LAYER
-from graphs.plan import Plan, Range, Site
+from graphs.plan import Mode, Plan, Range, Site
 from graphs.sites import SiteNodes
 from graphs.smooth_readers import JOINED, array, feature, replace, residual, take_up
 from graphs.steps import steps_of
 
 
-def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
+def _normalization(site: SiteNodes) -> ir.Node:
     producer = site.value.producer()
     if producer is None or producer.op_type != "LayerNormalization":
         raise GraphError(f"{site.name}: expected a normalization before it")
+    return producer
+
+
+def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
+    producer = _normalization(site)
     values = [site.value, *([site.rows.outputs[0]] if site.rows is not None else [])]
     for use in [use for value in values for use in value.uses()]:
         if use.node is not site.rows and use.node not in site.linears:
@@ -29,11 +34,13 @@ def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: N
     replace(graph, producer, 2, (array(producer, 2) - offset) / step)
 
 
-def _beta_and_gamma(site: SiteNodes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _beta_and_gamma(site: SiteNodes, mode: Mode) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return beta and gamma: offset and unit of a normalization's output, as it is before them."""
-    producer = site.value.producer()
-    if site.kind != sites.NORM or producer is None or producer.op_type != "LayerNormalization":
+    if site.kind != sites.NORM:
         raise GraphError(f"{site.name}: found normalized, expected it of a normalization's output only")
+    if mode != "int8":
+        raise GraphError(f"{site.name}: found normalized in mode {mode}, expected mode int8")
+    producer = _normalization(site)
     gamma, beta = array(producer, 1), array(producer, 2)
     if not (gamma > 0).all():
         raise GraphError(f"{site.name}: normalized: found a gamma of {gamma.min():g}, expected all above 0")
@@ -130,9 +137,7 @@ def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
             continue
         offset, step = steps_of(site, nodes.kind)
         if site.normalized:
-            if site.mode != "int8":
-                raise GraphError(f"{nodes.name}: found normalized in mode {site.mode}, expected mode int8")
-            offset, step = _beta_and_gamma(nodes)
+            offset, step = _beta_and_gamma(nodes, site.mode)
         if nodes.kind == sites.NORM:
             _norm(graph, nodes, offset, step)
         elif nodes.kind == sites.CONTEXT:
