@@ -29,6 +29,8 @@ from tests.graphs.make import linear_head, session_of
 from tests.graphs.quantization import LABELS, bare, packed_with_head, probabilities, random_ids
 
 WIDTH, EPSILON = 12, 1e-12
+# Of 12 values none is more than sqrt(11) deviations from their mean; some roundings of that and of the mean.
+ROUNDED = 2e-6
 
 
 def of_one_normalization(shape: list[str], gamma: float = 1) -> ir.Model:
@@ -57,7 +59,7 @@ def test_a_token_is_normalized_as_by_torch():
     random = np.random.default_rng(0)
     for tokens in (0, 1, 37):
         x = random.normal(3, 10, (tokens, WIDTH)).astype(np.float32)
-        np.testing.assert_allclose(session_of(model).run(None, {"x": x})[0], torchs(x), atol=2e-6)
+        np.testing.assert_allclose(session_of(model).run(None, {"x": x})[0], torchs(x), atol=ROUNDED)
 
 
 def test_rows_are_normalized_as_they_are():
@@ -74,7 +76,7 @@ def test_rows_are_normalized_as_they_are():
     build.remove_unused(model)
     assert [node.op_type for node in graph] == ["Identity", instance.OP_TYPE, "Mul"]
     x = np.random.default_rng(1).normal(-2, 4, (3, 5, WIDTH)).astype(np.float32)
-    np.testing.assert_allclose(session_of(model).run(None, {"x": x})[0], torchs(x), atol=2e-6)
+    np.testing.assert_allclose(session_of(model).run(None, {"x": x})[0], torchs(x), atol=ROUNDED)
 
 
 @pytest.mark.parametrize("value", ["norm", "scaled"])
@@ -105,7 +107,8 @@ def test_every_site_of_a_normalization_has_one_step(any_encoder):
         f"layer_{layers - 1}_norm"
     ]
     error = abs(probabilities(model, ids, mask) - before)
-    assert 0 < error.mean() < 0.01
+    # Twice what was seen.
+    assert 0 < error.mean() < 0.002
 
 
 def test_a_graph_of_it_is_read_again_and_answers_with_either_branch(any_encoder, tmp_path):
