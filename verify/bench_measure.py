@@ -22,6 +22,14 @@ class Work:
     tokens: list[int]
     macs: list[float]
 
+    def only(self, rounds: Sequence[int]) -> Work:
+        """Return the work of some of the rounds."""
+        return Work(
+            [self.texts[index] for index in rounds],
+            [self.tokens[index] for index in rounds],
+            [self.macs[index] for index in rounds],
+        )
+
 
 def work(rounds: Sequence[Sequence[texts.Ids]], shape: floors.Shape) -> Work:
     """Count the work of each round's batches."""

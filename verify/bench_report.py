@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from verify.bench_phase import lines as phase_lines
 from verify.bench_table import figure, percent, spread, table
 
 _BASELINES = ("torch", "optimum")
@@ -57,6 +58,9 @@ def _measurements(found: dict[str, Any]) -> list[str]:
             header = ["contender", "texts/s", "tokens/s", "p50 ms", "p99 ms"]
             header += [*(f"× {name}" for name in baselines), "of its floor", "of the best floor"]
             lines += table(header, (_measurement(row, baselines) for row in rows))
+            for one in found["phases"]:
+                if (one["threads"], one["batch"]) == (threads, batch):
+                    lines += phase_lines(one, baselines[-1])
     return lines
 
 
@@ -109,12 +113,16 @@ def _sweep(found: dict[str, Any], key: str, what: str, title: str) -> list[str]:
 
 
 def _sweeps(found: dict[str, Any]) -> list[str]:
-    flat = ", ".join(f"`{name}` {one:.2f}" for name, one in found["by_batch_max_over_min"].items())
+    flat, fastest = (
+        ", ".join(f"`{name}` {one:.2f}" for name, one in found[key].items())
+        for key in ("by_batch_max_over_min", "by_batch_fastest_max_over_min")
+    )
     length = "Cost by length: µs a real token, batch 8 of equal lengths"
     batch = "Cost by batch size: µs a real token, mixed lengths of 4 to 128 tokens"
     said = (
         f"Highest over lowest cost of these batch sizes: {flat}. A round's costs of a contender are divided "
-        "by their geometric mean, and a size's cost is the median of that over the rounds."
+        "by their geometric mean, and a size's cost is the median of that over the rounds. Of each size's "
+        f"fastest round: {fastest}."
     )
     return [
         *_sweep(found, "by_length", "tokens a text", length),

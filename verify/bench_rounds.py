@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from verify import bench_floor as floors
 from verify import bench_texts as texts
 from verify.bench_contenders import PRODUCTS, Contender
+from verify.bench_line import RoundTrip
 from verify.bench_process import Worker
 from verify.bench_statistics import Turn, interleave
 
@@ -21,15 +22,36 @@ class Times:
     """What the rounds took, in the rounds' order.
 
     `seconds` is contender → for each round, the seconds of its calls; `peaks` is for each round,
-    precision → MAC/s of the fastest call of a bare product in it.
+    precision → MAC/s of the fastest call of a bare product in it; `round_trips_ns` is for each round,
+    a cache line's round trip before each of its turns, none where that was not measured.
     """
 
     seconds: dict[str, list[list[float]]]
     peaks: list[dict[str, float]]
+    round_trips_ns: list[list[float]]
+
+    def only(self, rounds: Sequence[int]) -> Times:
+        """Return the times of some of the rounds."""
+        return Times(
+            {name: [mine[index] for index in rounds] for name, mine in self.seconds.items()},
+            [self.peaks[index] for index in rounds],
+            [self.round_trips_ns[index] for index in rounds],
+        )
 
 
 def _turn(worker: Worker, rounds: Sequence[Sequence[texts.Ids]]) -> Turn:
     return lambda index: worker.seconds(rounds[index])
+
+
+def _after(trip: RoundTrip | None, trips: Sequence[list[float]], turn: Turn) -> Turn:
+    """Return a turn that adds a round trip to its round's before it runs."""
+
+    def run(index: int) -> list[float]:
+        if trip is not None:
+            trips[index].append(trip())
+        return turn(index)
+
+    return run
 
 
 def run_rounds(
@@ -37,6 +59,7 @@ def run_rounds(
     contenders: Sequence[Contender],
     rounds: Sequence[Sequence[texts.Ids]],
     products: Sequence[floors.Product],
+    trip: RoundTrip | None = None,
 ) -> Times:
     """Warm everybody up, then run the rounds.
 
@@ -47,6 +70,7 @@ def run_rounds(
         contenders: who runs, in order.
         rounds: for each round, the batches everybody runs.
         products: what the products' process holds, in its order.
+        trip: measures a cache line's round trip.
 
     Raises:
         BenchmarkError: a process ends, answers with something else, or takes too long.
@@ -58,7 +82,8 @@ def run_rounds(
     for one in contenders:
         workers[one.name].seconds(rounds[0][:_WARM_UP_BATCHES])
     listed = [(PRODUCTS, bare), *turns[:middle], (_AGAIN, bare), *turns[middle:]]
-    seconds = interleave(dict(listed), len(rounds))
+    trips: list[list[float]] = [[] for _ in rounds]
+    seconds = interleave({name: _after(trip, trips, turn) for name, turn in listed}, len(rounds))
     both = zip(seconds.pop(PRODUCTS), seconds.pop(_AGAIN), strict=True)
     calls = [list(zip(order * 2, first + again, strict=True)) for first, again in both]
-    return Times(seconds, [floors.peaks(products, one) for one in calls])
+    return Times(seconds, [floors.peaks(products, one) for one in calls], trips)

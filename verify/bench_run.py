@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from verify import bench_floor as floors
+from verify import bench_line
 from verify import bench_texts as texts
 from verify.bench_contenders import Contender, products
 from verify.bench_measure import measurements, process, work
+from verify.bench_phase import phases
 from verify.bench_process import Worker, started
 from verify.bench_rounds import run_rounds
 from verify.bench_statistics import spread
-from verify.bench_sweep import flatness, sweep
+from verify.bench_sweep import flatness, flatness_of_fastest, sweep
 
 _TIMEOUT_SECONDS = 300.0
 _AGREEMENT_TEXTS = 32
@@ -54,12 +57,13 @@ def _threads(
     encoder: Encoder,
     rounds_ids: Sequence[texts.Ids],
     plan: Plan,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the measurements and the peaks of one number of threads."""
+    trip: bench_line.RoundTrip | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the measurements, the peaks and the phases of one number of threads."""
     by_size = {}
     for size in plan.sizes:
         rounds = [texts.batches(one, size) for one in rounds_ids]
-        times = run_rounds(workers, contenders, rounds, encoder.products)
+        times = run_rounds(workers, contenders, rounds, encoder.products, trip)
         by_size[size] = times, work(rounds, encoder.shape)
     peaks = [peak for times, _ in by_size.values() for peak in times.peaks]
     best = {kind: max(peak[kind] for peak in peaks) for kind in peaks[0]}
@@ -72,7 +76,12 @@ def _threads(
         {"precision": kind, "peak_macs_per_second": asdict(spread([peak[kind] for peak in peaks]))}
         for kind in sorted(best)
     ]
-    return rows, kinds
+    apart = [
+        {"batch": size, **found}
+        for size, (times, done) in by_size.items()
+        if (found := phases(times, done, contenders, best)) is not None
+    ]
+    return rows, kinds, apart
 
 
 def run(
@@ -91,12 +100,16 @@ def run(
     average = texts.tokens(rounds_ids) / sum(len(one) for one in rounds_ids)
     macs = floors.macs(encoder.shape, average)
     found: dict[str, Any] = {"plan": asdict(plan), "average_tokens": average, "macs_per_text": macs}
-    found |= {"processes": [], "floors": [], "measurements": []}
+    found |= {"processes": [], "floors": [], "measurements": [], "phases": []}
     for threads in plan.threads:
-        with started({one.name: one.command(threads) for one in listed}, _TIMEOUT_SECONDS) as workers:
+        with (
+            bench_line.opened() if threads > 1 else nullcontext() as trip,
+            started({one.name: one.command(threads) for one in listed}, _TIMEOUT_SECONDS) as workers,
+        ):
             agreement = _agreement(workers, ids, contenders)
-            rows, peaks = _threads(workers, contenders, encoder, rounds_ids, plan)
+            rows, peaks, apart = _threads(workers, contenders, encoder, rounds_ids, plan, trip)
             found["measurements"] += [{"threads": threads, **row} for row in rows]
+            found["phases"] += [{"threads": threads, **one} for one in apart]
             for peak in peaks:
                 floor = peak["peak_macs_per_second"]["high"] / macs
                 found["floors"].append({"threads": threads, **peak, "texts_per_second": floor})
@@ -109,5 +122,6 @@ def run(
                 found["by_length"] = sweep(workers, texts.by_length(ids, length), plan.sweep_rounds)
                 found["by_batch"] = sweep(workers, texts.by_size(ids, length), plan.sweep_rounds)
                 found["by_batch_max_over_min"] = flatness(found["by_batch"])
+                found["by_batch_fastest_max_over_min"] = flatness_of_fastest(found["by_batch"])
                 say(f"threads {threads}: cost of a token by length and by batch size")
     return found

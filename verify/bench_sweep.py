@@ -73,3 +73,9 @@ def flatness(swept: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
     """Return contender → its highest over its lowest `relative` cost of a real token."""
     shares = {name: [row["relative"] for row in rows] for name, rows in swept.items()}
     return {name: max(one) / min(one) for name, one in shares.items()}
+
+
+def flatness_of_fastest(swept: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """Return the same of each point's fastest round: where the machine has phases, of its best one."""
+    lows = {name: [row["us_per_token"]["low"] for row in rows] for name, rows in swept.items()}
+    return {name: max(one) / min(one) for name, one in lows.items()}

@@ -34,14 +34,14 @@ def no_waiting(monkeypatch):
 def ran(tmp_path):
     """Run contenders with a pace a round, and products with a pace a turn; return the log, too."""
 
-    def run(paces, products):
+    def run(paces, products, trip=None):
         log = []
         bare = [Product("int8", 800, tmp_path), Product("fp32", 200, tmp_path)]
         listed = [fake(name, "int8", []) for name in paces]
         # The warm-up is a turn of its own.
         workers = {name: Timed(name, [99.0, *mine], log) for name, mine in paces.items()}
         workers["products"] = Timed("products", products, log)
-        return run_rounds(workers, listed, ROUNDS, bare), listed, log
+        return run_rounds(workers, listed, ROUNDS, bare, trip), listed, log
 
     return run
 
@@ -54,6 +54,14 @@ def test_a_rounds_peak_is_the_fastest_of_both_turns(ran):
         {"int8": 1600.0, "fp32": 400.0},
     ]
     assert times.seconds == {"a": [[2.0, 1.0]] * 3}
+
+
+def test_a_round_trip_is_measured_before_each_turn_of_a_round(ran):
+    trips = iter(range(12))
+    times, _, log = ran({"a": [1.0] * 3, "b": [1.0] * 3}, [1.0] * 6, lambda: float(next(trips)))
+    assert len(log) == 2 + 12
+    assert times.round_trips_ns == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert ran({"a": [1.0] * 3}, [1.0] * 6)[0].round_trips_ns == [[], [], []]
 
 
 def test_the_products_turns_are_half_a_round_apart(ran):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from verify.bench_sweep import flatness, relative, sweep
+from verify.bench_sweep import flatness, flatness_of_fastest, relative, sweep
 
 # Batch size → two batches of texts of five tokens.
 POINTS = {size: [[[2, 7, 8, 9, 3]] * size] * 2 for size in (1, 2, 4)}
@@ -79,3 +79,13 @@ def test_slow_rounds_move_the_cost_but_not_the_flatness():
         assert after["us_per_token"]["low"] == pytest.approx(before["us_per_token"]["low"])
         assert after["relative"] == pytest.approx(before["relative"])
     assert flatness(phases) == pytest.approx(flatness(steady))
+
+
+def test_the_fastest_rounds_of_the_points_are_compared_with_each_other():
+    # A phase over two rounds of three moves a median, and no point's fastest round.
+    found, _ = swept([3.0, 1.0, 3.0])
+    assert found["int8"][0]["us_per_token"]["median"] == pytest.approx(120)
+    assert flatness_of_fastest(found) == pytest.approx({"int8": 4.0})
+    for row, low in zip(found["int8"], (40.0, 30.0, 20.0), strict=True):
+        row["us_per_token"]["low"] = low
+    assert flatness_of_fastest(found) == pytest.approx({"int8": 2.0})

@@ -1,0 +1,45 @@
+"""The round trip between two CPUs: measured for real, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from export.contract import BenchmarkError
+from verify import bench_line
+
+two_cpus = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="there are not two CPUs to measure between",
+)
+
+
+@two_cpus
+def test_a_round_trip_is_measured_between_two_cpus_and_leaves_the_process_as_it_was():
+    before = os.sched_getaffinity(0)
+    with bench_line.opened() as trip:
+        trip()  # waits until the other process has started
+        start = time.perf_counter()
+        found = trip()
+        took_ns = (time.perf_counter() - start) * 1e9
+    # No light goes to another core and back in 10 ns; and all trips fit into the call that made them.
+    assert 10 < found < took_ns / (bench_line._TRIPS - bench_line._WARM_UP)
+    assert os.sched_getaffinity(0) == before
+
+
+@two_cpus
+def test_another_side_that_is_gone_is_an_error(monkeypatch):
+    monkeypatch.setattr(bench_line, "_MOST_SPINS", 1000)
+    monkeypatch.setattr("sys.executable", "/bin/true")
+    before = os.sched_getaffinity(0)
+    with bench_line.opened() as trip, pytest.raises(BenchmarkError, match="did not answer"):
+        trip()
+    assert os.sched_getaffinity(0) == before
+
+
+def test_one_cpu_has_no_round_trip(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
+    with bench_line.opened() as trip:
+        assert trip is None
