@@ -68,6 +68,11 @@ def front_of(job: Job) -> ir.Model:
     return job.front
 
 
+def of_all_tokens(job: Job) -> Counts:
+    """Attentions whose results are of all tokens: the last layer's is not where only the first is read."""
+    return {"attentions": job.encoder.used_layers - int(job.encoder.last_is_cls)}
+
+
 def each_layer(job: Job) -> Counts:
     """Return how often each fusion must apply."""
     layers = job.encoder.used_layers

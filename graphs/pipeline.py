@@ -27,11 +27,12 @@ from graphs import (
     stamp,
     standard,
     text,
+    token_dimension,
     unfuse,
     unpadded,
 )
 from graphs.head import LinearHead
-from graphs.job import Counts, Job, each_layer, front_of, int8_products, means, plan_of
+from graphs.job import Counts, Job, each_layer, front_of, int8_products, means, of_all_tokens, plan_of
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,10 @@ def _quantize(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"products in int8": quantize.quantize(model, plan_of(job))}
 
 
+def _tokens(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
+    return model, {"attentions": token_dimension.name(model, job.encoder.hidden)}
+
+
 def _unpadded(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     return model, {"branches": unpadded.unpadded(model)}
 
@@ -141,11 +146,13 @@ PACK = (
 )
 SIMPLIFY = (Step("simplify", _simplify, None),)
 FP32 = (
+    Step("tokens", _tokens, of_all_tokens),
     Step("standard", _standard, lambda job: {"Gelu": job.encoder.used_layers}),
     Step("stamp", _stamp_float, lambda job: {"properties": len(METADATA_KEYS)}),
 )
 INT8 = (
     Step("quantize", _quantize, int8_products),
+    Step("tokens", _tokens, of_all_tokens),
     Step("unpadded", _unpadded, lambda job: {"branches": 1}),
     Step("stamp", _stamp_int8, lambda job: {"properties": len(METADATA_KEYS)}),
 )

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from graphs import build, instance
 
 # Of these, each row of the result follows from the same row of what is read.
-_TOKEN_WISE = frozenset(
+TOKEN_WISE = frozenset(
     "Add DequantizeLinear Gelu LayerNormalization MatMulIntegerToFloat Mul QuantizeLinear Sub".split()
 )
 
@@ -68,7 +68,7 @@ def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value, ones: ir.Va
             if not read:
                 node.replace_input_with(0, rows.apart(node, build.read(node)))
             rows.kept.add(node.outputs[0])
-        elif node.op_type in _TOKEN_WISE and read:
+        elif node.op_type in TOKEN_WISE and read:
             for index, value in enumerate(node.inputs):
                 if value is not None and value.producer() is not None and value not in rows.kept:
                     node.replace_input_with(index, rows.apart(node, value))

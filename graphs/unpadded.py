@@ -106,7 +106,7 @@ def _bring(graph: ir.Graph, other: ir.Graph) -> None:
         for value in node.outputs:
             value.name = f"{_PREFIX}_{value.name}"
             if not value.is_graph_output():
-                value.shape = None  # said of the packed graph
+                value.shape = value.type = None  # said of the packed graph
 
 
 def _take(graph: ir.Graph, name: str) -> ir.Graph:
