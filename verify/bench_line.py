@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from export.contract import BenchmarkError
 
@@ -30,6 +31,16 @@ _ROOT = Path(__file__).resolve().parent.parent
 # of them is some 150 ns.
 APART_NS = 430.0
 RoundTrip = Callable[[], float]
+Phase = Literal["together", "apart", "mixed"]
+# Of a phase alone rates say something.
+STEADY: tuple[Phase, ...] = ("together", "apart")
+
+
+def phase(round_trips_ns: Sequence[float]) -> Phase:
+    """Name what was run between some round trips by whether the CPUs shared a cache; at least one."""
+    if max(round_trips_ns) <= APART_NS:
+        return "together"
+    return "apart" if min(round_trips_ns) > APART_NS else "mixed"
 
 
 def _answer(fd: int, cpu: int) -> None:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from verify.bench_contenders import Contender
-from verify.bench_line import APART_NS
+from verify.bench_line import APART_NS, STEADY, Phase, phase
 from verify.bench_measure import Work, measurements
 from verify.bench_rounds import Times
 from verify.bench_statistics import spread
 from verify.bench_table import figure, percent, table
 from verify.bench_table import spread as figures
-
-Phase = Literal["together", "apart", "mixed"]
-# Of a phase alone rates say something.
-_STEADY: tuple[Phase, ...] = ("together", "apart")
-
-
-def phase(round_trips_ns: Sequence[float]) -> Phase:
-    """Name a round by the round trips measured before each of its turns; at least one."""
-    if max(round_trips_ns) <= APART_NS:
-        return "together"
-    return "apart" if min(round_trips_ns) > APART_NS else "mixed"
 
 
 def phases(
@@ -42,7 +31,7 @@ def phases(
         "rounds": {name: len(found) for name, found in rounds.items()},
         "measurements": {
             name: measurements(times.only(rounds[name]), done.only(rounds[name]), contenders, best)
-            for name in _STEADY
+            for name in STEADY
             if rounds[name]
         },
     }

@@ -113,16 +113,19 @@ def _sweep(found: dict[str, Any], key: str, what: str, title: str) -> list[str]:
 
 
 def _sweeps(found: dict[str, Any]) -> list[str]:
-    flat, fastest = (
-        ", ".join(f"`{name}` {one:.2f}" for name, one in found[key].items())
-        for key in ("by_batch_max_over_min", "by_batch_fastest_max_over_min")
+    def listed(ratios: dict[str, float]) -> str:
+        return ", ".join(f"`{name}` {one:.2f}" for name, one in ratios.items())
+
+    flat = listed(found["by_batch_max_over_min"])
+    steady = "".join(
+        f" Where all a contender's sizes ran with the CPUs {name}: {listed(ratios)}."
+        for name, ratios in found["by_batch_max_over_min_by_phase"].items()
     )
     length = "Cost by length: µs a real token, batch 8 of equal lengths"
     batch = "Cost by batch size: µs a real token, mixed lengths of 4 to 128 tokens"
     said = (
         f"Highest over lowest cost of these batch sizes: {flat}. A round's costs of a contender are divided "
-        "by their geometric mean, and a size's cost is the median of that over the rounds. Of each size's "
-        f"fastest round: {fastest}."
+        f"by their geometric mean, and a size's cost is the median of that over the rounds.{steady}"
     )
     return [
         *_sweep(found, "by_length", "tokens a text", length),

@@ -18,7 +18,7 @@ from verify.bench_phase import phases
 from verify.bench_process import Worker, started
 from verify.bench_rounds import run_rounds
 from verify.bench_statistics import spread
-from verify.bench_sweep import flatness, flatness_of_fastest, sweep
+from verify.bench_sweep import flatness, flatness_by_phase, sweep
 
 _TIMEOUT_SECONDS = 300.0
 _AGREEMENT_TEXTS = 32
@@ -119,9 +119,9 @@ def run(
             say(f"threads {threads}: {plan.rounds} rounds of {plan.texts} texts a batch size")
             if plan.sweep_rounds and threads == max(plan.threads):
                 length = encoder.max_length
-                found["by_length"] = sweep(workers, texts.by_length(ids, length), plan.sweep_rounds)
-                found["by_batch"] = sweep(workers, texts.by_size(ids, length), plan.sweep_rounds)
+                found["by_length"] = sweep(workers, texts.by_length(ids, length), plan.sweep_rounds, trip)
+                found["by_batch"] = sweep(workers, texts.by_size(ids, length), plan.sweep_rounds, trip)
                 found["by_batch_max_over_min"] = flatness(found["by_batch"])
-                found["by_batch_fastest_max_over_min"] = flatness_of_fastest(found["by_batch"])
+                found["by_batch_max_over_min_by_phase"] = flatness_by_phase(found["by_batch"])
                 say(f"threads {threads}: cost of a token by length and by batch size")
     return found

@@ -6,8 +6,9 @@ import pytest
 
 from tests.verify.fakes import fake
 from verify.bench_floor import Shape
+from verify.bench_line import phase
 from verify.bench_measure import measurements, work
-from verify.bench_phase import lines, phase, phases
+from verify.bench_phase import lines, phases
 from verify.bench_rounds import Times
 
 CONTENDERS = [fake(name, "int8", []) for name in ("optimum", "int8")]

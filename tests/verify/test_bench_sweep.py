@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from verify.bench_sweep import flatness, flatness_of_fastest, relative, sweep
+from verify.bench_sweep import flatness, flatness_by_phase, relative, sweep
 
 # Batch size → two batches of texts of five tokens.
 POINTS = {size: [[[2, 7, 8, 9, 3]] * size] * 2 for size in (1, 2, 4)}
@@ -81,11 +81,22 @@ def test_slow_rounds_move_the_cost_but_not_the_flatness():
     assert flatness(phases) == pytest.approx(flatness(steady))
 
 
-def test_the_fastest_rounds_of_the_points_are_compared_with_each_other():
-    # A phase over two rounds of three moves a median, and no point's fastest round.
-    found, _ = swept([3.0, 1.0, 3.0])
-    assert found["int8"][0]["us_per_token"]["median"] == pytest.approx(120)
-    assert flatness_of_fastest(found) == pytest.approx({"int8": 4.0})
-    for row, low in zip(found["int8"], (40.0, 30.0, 20.0), strict=True):
-        row["us_per_token"]["low"] = low
-    assert flatness_of_fastest(found) == pytest.approx({"int8": 2.0})
+def test_a_points_phase_is_that_of_the_round_trips_around_it():
+    # Rounds of points 1, 2, 4; then 2, 4, 1: two trips a point.
+    trips = iter([200, 200, 200, 900, 900, 900, 200, 200, 200, 200, 900, 900])
+    worker = Timed("int8", [1.0, 3.0], [])
+    found = sweep({"int8": worker}, POINTS, 2, lambda: float(next(trips)))["int8"]
+    approx = pytest.approx
+    assert [row["by_phase"] for row in found] == [
+        {"together": approx(40), "apart": approx(120)},
+        {"together": approx(30)},
+        {"together": approx(60), "apart": approx(20)},
+    ]
+    # Of what ran apart a point is missing.
+    assert flatness_by_phase({"int8": found}) == {"together": {"int8": approx(2.0)}}
+
+
+def test_without_round_trips_a_sweep_has_no_phases():
+    found, _ = swept([1.0])
+    assert all(row["by_phase"] == {} for row in found["int8"])
+    assert flatness_by_phase(found) == {}
