@@ -69,7 +69,7 @@ def front_of(job: Job) -> ir.Model:
 
 
 def of_all_tokens(job: Job) -> Counts:
-    """Attentions whose results are of all tokens: the last layer's is not where only the first is read."""
+    """Return how many attentions answer for all tokens: the last does not where only the first is read."""
     return {"attentions": job.encoder.used_layers - int(job.encoder.last_is_cls)}
 
 

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Literal
 
 from export.contract import BenchmarkError
+from verify.bench_process import end
 
 _TRIPS = 2000
 _WARM_UP = 200
 # Two cache lines on, as some CPUs fetch them in pairs.
 _ANSWER = 16
-# Some ten seconds of waiting for the other.
+# Some seconds of waiting for the other, and no end without it.
 _MOST_SPINS = 200_000_000
-_END_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parent.parent
-# Measured on an AMD EPYC: 160 to 330 ns with a shared cache, 540 to 660 without one; the interpreter's part
-# of them is some 150 ns.
+# Measured on an AMD EPYC: 160 to 320 ns with a shared cache, 530 to 710 without one. Some 150 ns of them are
+# the interpreter's: the difference to the same trip in C.
 APART_NS = 430.0
 RoundTrip = Callable[[], float]
 Phase = Literal["together", "apart", "mixed"]
@@ -104,12 +104,7 @@ def opened() -> Iterator[RoundTrip | None]:
             try:
                 yield lambda: _ask(cells, process, cpus[0])
             finally:
-                assert process.stdin is not None
-                process.stdin.close()
-                try:
-                    process.wait(_END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+                end(process)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ def lines(found: dict[str, Any], baseline: str) -> list[str]:
     total = sum(rounds.values())
     said = (
         f"A cache line's round trip between two CPUs took {figures(found['round_trip_ns'])} ns. Up to "
-        f"{APART_NS:.0f} ns they share a cache: all through {rounds['together']} of {total} rounds they did, "
-        f"all through {rounds['apart']} they did not."
+        f"{APART_NS:.0f} ns they are taken to share a cache: all through {rounds['together']} of {total} "
+        f"rounds they did, all through {rounds['apart']} they did not."
     )
     if total in rounds.values():
         return ["", said]

@@ -21,6 +21,18 @@ _EXCERPT = 80
 _CHUNK_BYTES = 1 << 16
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that reads its standard input to the end: politely, then not."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Worker:
     """One contender; `ready` is what it said when it had opened its files."""
 
@@ -86,15 +98,8 @@ class Worker:
         return found
 
     def close(self) -> None:
-        """End the process: politely, then not."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End the process."""
+        end(self._process)
         self._stderr.close()
 
     def _ask(self, request: Mapping[str, object], fields: set[str]) -> dict[str, Any]:

@@ -76,12 +76,12 @@ def _threads(
         {"precision": kind, "peak_macs_per_second": asdict(spread([peak[kind] for peak in peaks]))}
         for kind in sorted(best)
     ]
-    apart = [
+    by_phase = [
         {"batch": size, **found}
         for size, (times, done) in by_size.items()
         if (found := phases(times, done, contenders, best)) is not None
     ]
-    return rows, kinds, apart
+    return rows, kinds, by_phase
 
 
 def run(
@@ -107,9 +107,9 @@ def run(
             started({one.name: one.command(threads) for one in listed}, _TIMEOUT_SECONDS) as workers,
         ):
             agreement = _agreement(workers, ids, contenders)
-            rows, peaks, apart = _threads(workers, contenders, encoder, rounds_ids, plan, trip)
+            rows, peaks, by_phase = _threads(workers, contenders, encoder, rounds_ids, plan, trip)
             found["measurements"] += [{"threads": threads, **row} for row in rows]
-            found["phases"] += [{"threads": threads, **one} for one in apart]
+            found["phases"] += [{"threads": threads, **one} for one in by_phase]
             for peak in peaks:
                 floor = peak["peak_macs_per_second"]["high"] / macs
                 found["floors"].append({"threads": threads, **peak, "texts_per_second": floor})

@@ -54,7 +54,9 @@ def relative(costs: Sequence[Sequence[float]]) -> list[float]:
 
 def _by_phase(costs: Sequence[float], phases: Sequence[Phase]) -> dict[str, float]:
     """Return steady phase → the median of the costs in it, where there are any; without phases none."""
-    found = {name: [cost for cost, own in zip(costs, phases, strict=False) if own == name] for name in STEADY}
+    if not phases:
+        return {}
+    found = {name: [cost for cost, own in zip(costs, phases, strict=True) if own == name] for name in STEADY}
     return {name: median(own) for name, own in found.items() if own}
 
 

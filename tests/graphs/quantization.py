@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 
-from graphs import calibrate, forms, merge, pack, prune, start, unfuse
+from graphs import calibrate, forms, merge, pack, prune, quantize, start, unfuse
 from graphs.forms import FULL, Form
 from graphs.plan import Plan
 from tests.graphs.make import Exported, linear_head, pooled, run
@@ -22,6 +23,13 @@ def packed_with_head(made: Exported) -> ir.Model:
     unfuse.unfuse(model)
     if made.info.pooling == "cls":
         prune.prune(model, made.info.layers)
+    return model
+
+
+def int8(made: Exported, change: Callable[[Plan], Plan] = lambda plan: plan) -> ir.Model:
+    """A packed graph with a head, in int8 by its own plan after `change`."""
+    model = packed_with_head(made)
+    quantize.quantize(model, change(plan_of(made)))
     return model
 
 

@@ -9,16 +9,10 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from graphs import legal, quantize, token_dimension, unpadded
+from graphs import legal, token_dimension, unpadded
 from tests.graphs.make import Exported, session_of
 from tests.graphs.masks import KINDS, batch_of
-from tests.graphs.quantization import busy, packed_with_head, plan_of
-
-
-def int8(made: Exported, change=lambda plan: plan):
-    model = packed_with_head(made)
-    quantize.quantize(model, change(plan_of(made)))
-    return model
+from tests.graphs.quantization import busy, int8, packed_with_head
 
 
 def named_values(graph):

@@ -17,7 +17,7 @@ from export.contract import GraphError
 from graphs import build, legal, pack, padded, quantize, unpadded
 from tests.graphs import test_features as several
 from tests.graphs.make import pooled, session_of
-from tests.graphs.quantization import bare, busy, packed_with_head, plan_of
+from tests.graphs.quantization import bare, busy, int8, packed_with_head, plan_of
 
 EXACT = 1e-6
 made = several.made
@@ -26,12 +26,6 @@ made = several.made
 def branched(model: ir.Model) -> ir.Model:
     assert unpadded.unpadded(model) == 1
     legal.check(model)
-    return model
-
-
-def int8(made) -> ir.Model:
-    model = packed_with_head(made)
-    quantize.quantize(model, plan_of(made))
     return model
 
 
