@@ -22,8 +22,8 @@ endif
 ASSETS := $(BUILD)/assets/thresholds.json
 FP32 := $(BUILD)/model.onnx
 INT8 := $(BUILD)/model_quantized.onnx
-SHARED := $(addprefix export/,contract.py files.py info.py recipe.py)
-GRAPHS := $(wildcard graphs/*.py) $(SHARED)
+SHARED := $(shell find core -name "*.py")
+GRAPHS := $(shell find graphs -name "*.py") $(SHARED)
 # A recipe's own plan is replayed; without one, or for other sources, one is searched.
 PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(BUILD)/quantization.json)
 # Graphs that the recipe asks for; a recipe may leave a variant out.
@@ -40,7 +40,7 @@ ifeq ($(strip $(DRY) $(filter $(LOCK),$(HELD)) $(if $(filter-out $(UNLOCKED),$(G
 .PHONY: $(GOALS) locked
 $(GOALS): locked ; @:
 locked:
-	+@$(PYTHON) -m export.lock $(LOCK) $(MAKE) --no-print-directory HELD=$(LOCK) $(GOALS)
+	+@$(PYTHON) -m core.disk.lock $(LOCK) $(MAKE) --no-print-directory HELD=$(LOCK) $(GOALS)
 else
 
 .PHONY: artifact export reference merge pack simplify quantize search verify package head features evaluate \
@@ -60,10 +60,10 @@ verify: $(BUILD)/parity.json
 package: $(DIST)/manifest.json
 
 $(VENV): requirements.txt
-	$(PYTHON) -m export.environment .venv $<
+	$(PYTHON) -m requirements.install .venv $<
 # Environments of their own: .venv-ray and others.
 .venv-%/installed: requirements-%.txt
-	$(PYTHON) -m export.environment $(@D) $<
+	$(PYTHON) -m requirements.install $(@D) $<
 
 # Changes only when ENCODER= or HEAD= do.
 $(BUILD)/overrides: FORCE
@@ -74,13 +74,13 @@ $(BUILD)/overrides: FORCE
 -include $(BUILD)/encoder.onnx.d $(BUILD)/head.json.d
 
 $(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml) $(BUILD)/overrides $(SHARED) \
-                       $(addprefix export/,checkpoint.py checkpoint_files.py encoder.py hub.py sources.py) | $(VENV)
+                       $(wildcard export/encoder/*.py export/sources/*.py) | $(VENV)
 	@$(PY) -m export encoder $(RECIPE) $(BUILD)
-$(BUILD)/head.json: $(BUILD)/encoder.onnx $(addprefix export/,head.py fold.py fold_operators.py fold_value.py original.py)
+$(BUILD)/head.json: $(BUILD)/encoder.onnx $(wildcard export/head/*.py)
 	@$(PY) -m export head $(RECIPE) $(BUILD)
-$(ASSETS): $(BUILD)/head.json $(addprefix export/,assets.py tokens.py)
+$(ASSETS): $(BUILD)/head.json $(wildcard export/encoder/*.py)
 	@$(PY) -m export assets $(RECIPE) $(BUILD)
-$(BUILD)/reference.npz: $(BUILD)/head.json $(addprefix export/,reference.py reference_texts.json tokens.py)
+$(BUILD)/reference.npz: $(BUILD)/head.json $(wildcard export/reference/*)
 	@$(PY) -m export reference $(RECIPE) $@
 $(BUILD)/merged.onnx: $(BUILD)/encoder.onnx $(BUILD)/head.json $(GRAPHS)
 	@$(PY) -m graphs merge $(RECIPE) $(BUILD) $< $@
@@ -90,18 +90,15 @@ $(BUILD)/simplified.onnx: $(BUILD)/packed.onnx
 	@$(PY) -m graphs simplify $(RECIPE) $(BUILD) $< $@
 $(FP32): $(BUILD)/simplified.onnx
 	@$(PY) -m graphs fp32 $(RECIPE) $(BUILD) $< $@
-$(BUILD)/calibration.npz: $(BUILD)/encoder.onnx $(addprefix export/,calibration.py calibration_texts.json)
+$(BUILD)/calibration.npz: $(BUILD)/encoder.onnx $(wildcard export/reference/*)
 	@$(PY) -m export calibration $(RECIPE) $(BUILD)
 $(BUILD)/quantization.json: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
-	@$(PY) -m graphs.search $(RECIPE) $(BUILD)
+	@$(PY) -m graphs.search.search $(RECIPE) $(BUILD)
 $(INT8): $(BUILD)/simplified.onnx $(PLAN)
 	@$(PY) -m graphs int8 $(RECIPE) $(BUILD) $< $@ --plan $(PLAN)
-$(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz \
-                      $(addprefix verify/,command_gate.py parity.py session.py tokens.py)
+$(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz $(wildcard verify/parity/*)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
-$(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) \
-                       $(wildcard verify/card* verify/report* \
-                         $(addprefix verify/,curves.py front_matter.py release.py sbom.py seal.py))
+$(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) $(wildcard verify/report/*.py verify/report/templates/*)
 	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Makes the committed reference of a recipe, for parity without torch.
@@ -109,7 +106,7 @@ reference: $(BUILD)/reference.npz
 	cp $< $(RECIPE)/reference.npz
 # Searches the recipe's quantization anew, and puts it where builds replay it.
 search: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
-	@$(PY) -m graphs.search $(RECIPE) $(BUILD)
+	@$(PY) -m graphs.search.search $(RECIPE) $(BUILD)
 	cp $(BUILD)/quantization.json $(RECIPE)/quantization.json
 head: $(VENV)
 	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))

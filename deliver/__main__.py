@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from core.cli import exit_code
+from core.disk.folders import replacing_folder
+from core.errors import ArtifactError
 from deliver import openvino, tei, triton
 from deliver.source import open_source
-from export.contract import ArtifactError
-from export.exit_code import exit_code
-from export.swap import replacing_folder
 
 _FORMATS = {"openvino": openvino.fill, "tei": tei.fill, "triton": triton.fill}
 

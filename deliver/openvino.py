@@ -8,11 +8,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from core.artifact.manifest import TOKENIZER_FILE
+from core.contract import THRESHOLDS_FILE
 from deliver.pages import page
 from deliver.source import Source
-from export.contract import THRESHOLDS_FILE
-from graphs import padded
-from verify.artifact import TOKENIZER_FILE
+from graphs.finish import padded
 
 GRAPH_FILE = "model.onnx"
 

@@ -10,9 +10,9 @@ from huggingface_hub import HfApi, ModelCard, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+from core.artifact.manifest import MANIFEST_FILE, files
+from core.errors import ArtifactError, PublishError
 from deliver.source import json_file
-from export.contract import ArtifactError, PublishError
-from verify.artifact import MANIFEST_FILE, files
 
 CARD_FILE = "README.md"
 

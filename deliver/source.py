@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export import safe_json
-from export.contract import ATTENTION_MASK, INPUT_IDS, PREDICTIONS, ArtifactError
-from verify.artifact import MANIFEST_FILE
-from verify.session import Graph
+from core.artifact.graph import Graph
+from core.artifact.manifest import MANIFEST_FILE
+from core.contract import ATTENTION_MASK, INPUT_IDS, PREDICTIONS
+from core.errors import ArtifactError
+from core.untrusted import json_file as safe_json
 
 _DEFAULT_VARIANT = "int8"
 

@@ -12,9 +12,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from core.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES
+from core.errors import ArtifactError
 from deliver.pages import page
 from deliver.source import Source, Tensor, json_file
-from export.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES, ArtifactError
 
 CONFIG_FILE = "config.json"
 LENGTH_FILE = "sentence_bert_config.json"

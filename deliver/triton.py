@@ -10,10 +10,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from core.artifact.manifest import TOKENIZER_FILE
+from core.contract import THRESHOLDS_FILE
+from core.errors import ArtifactError
 from deliver.pages import page
 from deliver.source import Source, Tensor
-from export.contract import THRESHOLDS_FILE, ArtifactError
-from verify.artifact import TOKENIZER_FILE
 
 CONFIG_FILE = "config.pbtxt"
 LABELS_FILE = "labels.txt"

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from export import assets, command_more, recipe
+from core import recipe
+from core.build.facts import EncoderInfo
+from core.disk.files import replacing, write_text
+from export import command_more
 from export.command import (
     BuildFolder,
     RecipeFolder,
@@ -18,9 +21,8 @@ from export.command import (
     open_encoder,
     source_of,
 )
-from export.files import replacing, write_text
-from export.info import EncoderInfo
-from export.recipe_lock import LOCK_FILE
+from export.encoder import assets
+from export.sources.recipe_lock import LOCK_FILE
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -32,7 +34,7 @@ def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
         for part in lock_sources(recipe_folder, recipe.load(recipe_folder)):
             console.print(f"  export   lock       {part} in {recipe_folder / LOCK_FILE}")
         _, source, info = open_encoder(recipe_folder)
-        from export import encoder as torch_encoder
+        from export.encoder import torch_encoder as torch_encoder
 
         target = build_folder / "encoder.onnx"
         with replacing(target) as temporary:
@@ -49,7 +51,7 @@ def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
 def head(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
     """Read the published head: head.json, and head.npz or head.onnx."""
     with errors():
-        from export import head as published_head
+        from export.head import published_head as published_head
 
         loaded = recipe.load(recipe_folder)
         info = EncoderInfo.read(build_folder / "encoder.json")
@@ -66,7 +68,7 @@ def head(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
 def write_assets(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
     """Write config, tokenizer and thresholds: assets/."""
     with errors():
-        from export.info import HeadInfo
+        from core.build.facts import HeadInfo
 
         _, source, info = open_encoder(recipe_folder)
         assets.write(source, info, HeadInfo.read(build_folder / "head.json"), build_folder / "assets")
@@ -81,9 +83,10 @@ def reference(
 ) -> None:
     """Run the original pair on the fixed list of texts and write TARGET."""
     with errors():
-        from export import dataset, tokens
-        from export import head as published_head
-        from export import reference as originals
+        from core import dataset
+        from export.encoder import tokens
+        from export.head import published_head as published_head
+        from export.reference import answers as originals
 
         loaded, source, info = open_encoder(recipe_folder)
         head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
@@ -99,9 +102,9 @@ def reference(
 def calibration(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
     """Write the token ids that a quantization is chosen and judged on: calibration.npz."""
     with errors():
-        from export import calibration as chosen
-        from export import reference as originals
-        from export import tokens
+        from export.encoder import tokens
+        from export.reference import answers as originals
+        from export.reference import calibration as chosen
 
         _, source, info = open_encoder(recipe_folder)
         tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
@@ -110,14 +113,7 @@ def calibration(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
         console.print(f"  export   calibration {arrays['source'].tobytes().decode()}")
 
 
-for _command in (
-    command_more.train,
-    command_more.features,
-    command_more.published_head,
-    command_more.random_bge,
-    command_more.bench_torch,
-    command_more.bench_pipeline,
-):
+for _command in (command_more.train, command_more.features):
     app.command()(_command)
 
 if __name__ == "__main__":

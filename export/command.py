@@ -11,10 +11,12 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from export import checkpoint, recipe, recipe_lock, sources
-from export.contract import ToolchainError
-from export.files import write_text
-from export.info import EncoderInfo
+from core import recipe
+from core.build.facts import EncoderInfo
+from core.disk.files import write_text
+from core.errors import ToolchainError
+from export.encoder import checkpoint
+from export.sources import recipe_lock, resolve
 
 RecipeFolder = Annotated[Path, typer.Argument(help="folder with recipe.toml")]
 BuildFolder = Annotated[Path, typer.Argument(help="where the files go: build/NAME")]
@@ -33,7 +35,7 @@ def errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def source_of(folder: Path, spec: str, variable: Variable) -> sources.Source:
+def source_of(folder: Path, spec: str, variable: Variable) -> resolve.Source:
     """Resolve a source of a recipe, or what the environment variable puts in its place.
 
     Raises:
@@ -42,11 +44,11 @@ def source_of(folder: Path, spec: str, variable: Variable) -> sources.Source:
     override = os.environ.get(variable)
     if override:
         # On the make line `path:` is relative to where make runs, in a recipe to the recipe.
-        return sources.resolve(override, Path.cwd(), variable)
+        return resolve.resolve(override, Path.cwd(), variable)
     locked = getattr(recipe_lock.read(folder), _PARTS[variable])
     if locked is not None and locked.source != spec:
         locked = None
-    return sources.resolve(spec, folder, variable, locked)
+    return resolve.resolve(spec, folder, variable, locked)
 
 
 def lock_sources(folder: Path, loaded: recipe.Recipe) -> list[recipe_lock.Part]:
@@ -71,7 +73,7 @@ def lock_sources(folder: Path, loaded: recipe.Recipe) -> list[recipe_lock.Part]:
     return added
 
 
-def open_encoder(folder: Path) -> tuple[recipe.Recipe, sources.Source, EncoderInfo]:
+def open_encoder(folder: Path) -> tuple[recipe.Recipe, resolve.Source, EncoderInfo]:
     """Read a recipe, and check its encoder against it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Commands beside the build: training a head, and what the benchmark needs."""
+"""Commands beside the build: training a head, choosing what it reads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from export import limits, recipe, safe_files
-from export.command import BuildFolder, RecipeFolder, console, errors, open_encoder, source_of
-from export.contract import HEAD_FILE, FeaturePooling, HeadError, RecipeError
-from export.files import write_bytes
+from core.contract import FeaturePooling
+from core.errors import HeadError, RecipeError
+from export.command import BuildFolder, RecipeFolder, console, errors, open_encoder
 
 _POOLINGS = ["mean", "max"]
 
@@ -23,7 +22,7 @@ def train(
 ) -> None:
     """Train a head on GoEmotions with the recipe's encoder."""
     with errors():
-        from export import train as training
+        from export.training import train as training
 
         loaded, source, info = open_encoder(recipe_folder)
         kind, _, place = loaded.head.source.partition(":")
@@ -48,8 +47,8 @@ def features(
 ) -> None:
     """Choose what a linear head reads; print it as the recipe's tables of features."""
     with errors():
-        from export import choose_features, embeddings_cache
-        from export import train as training
+        from export.training import choose_features, embeddings_cache
+        from export.training import train as training
 
         loaded, source, info = open_encoder(recipe_folder)
         unknown = [how for how in pooling if how not in get_args(FeaturePooling)]
@@ -70,56 +69,3 @@ def features(
                 f"{step.entropy_left:.4f}, on a fifth of train"
             )
         print(choose_features.as_toml(found[-1].parts), end="")
-
-
-def published_head(recipe_folder: RecipeFolder, target: Path) -> None:
-    """Copy the published head's ONNX file, as it is, to TARGET."""
-    with errors():
-        loaded = recipe.load(recipe_folder)
-        source = source_of(recipe_folder, loaded.head.source, "HEAD")
-        write_bytes(target, safe_files.read(source.file(HEAD_FILE), limits.HEAD_BYTES, HeadError))
-
-
-def random_bge(folder: Path) -> None:
-    """Write an encoder of BGE-small's shape and a head, both with random weights."""
-    with errors():
-        from export import random_bge as randomly
-
-        randomly.write(folder)
-        console.print("  export   random-bge 12 layers, 384 hidden, and a head; seeded random weights")
-
-
-def bench_torch(
-    recipe_folder: RecipeFolder,
-    build_folder: BuildFolder,
-    threads: Annotated[int, typer.Option(help="of torch and of the head's session")] = 1,
-) -> None:
-    """Serve the original pair to the benchmark (JSON lines; not for hands)."""
-    with errors():
-        from export import bench_torch as torch_pair
-        from export.info import HeadInfo
-        from export.protocol import serve
-
-        loaded, source, info = open_encoder(recipe_folder)
-        head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
-        classifier = HeadInfo.read(build_folder / "head.json")
-        serve(lambda: torch_pair.load(source, head_source, info, classifier, threads))
-
-
-def bench_pipeline(recipe_folder: RecipeFolder, build_folder: BuildFolder, texts: Path) -> None:
-    """Run the original pair in transformers' pipeline on a Parquet file's column `text`; print the time."""
-    with errors():
-        import json
-
-        import pyarrow.parquet as pq
-
-        from export import bench_pipeline as pipeline
-        from export.info import HeadInfo
-
-        loaded, source, info = open_encoder(recipe_folder)
-        head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
-        classifier = HeadInfo.read(build_folder / "head.json")
-        given = pq.read_table(texts).column("text").to_pylist()
-        run = pipeline.load(source, head_source, info, classifier)
-        seconds = pipeline.seconds(run, classifier.thresholds, given)
-        print(json.dumps({"texts": len(given), "seconds": seconds}))

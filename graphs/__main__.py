@@ -9,11 +9,15 @@ import onnx_ir as ir
 import typer
 from rich.console import Console
 
-from export import recipe
-from export.contract import TEXT_TOKENIZER_FILE, GraphError, ToolchainError
-from export.files import replacing, sha256_file, write_text
-from export.info import EncoderInfo
-from graphs import head, pipeline, plan_file
+from core import recipe
+from core.build import plan_file
+from core.build.facts import EncoderInfo
+from core.contract import TEXT_TOKENIZER_FILE
+from core.disk.files import replacing, sha256_file, write_text
+from core.errors import GraphError, ToolchainError
+from graphs import pipeline
+from graphs.edit.files import load as load_graph
+from graphs.head import files
 from graphs.job import Job
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -36,11 +40,11 @@ def main(
         job = Job(
             recipe.load(recipe_folder),
             EncoderInfo.read(build_folder / "encoder.json"),
-            head.read(build_folder),
+            files.read(build_folder),
             plan_file.read(given_plan) if given_plan else None,
-            pipeline.load(build_folder / TEXT_TOKENIZER_FILE) if stage == "text" else None,
+            load_graph(build_folder / TEXT_TOKENIZER_FILE) if stage == "text" else None,
         )
-        for name, counts, rewritten in pipeline.run(pipeline.load(source), job, stage):
+        for name, counts, rewritten in pipeline.run(load_graph(source), job, stage):
             done = ", ".join(f"{count} {what}" for what, count in counts.items())
             if not any(counts.values()):
                 done += " (nothing to do)"

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from export.contract import GraphError, QuantizationForm
-from export.info import EncoderInfo
-from export.recipe import Recipe
-from graphs.head import LinearHead, SubgraphHead
-from graphs.plan import Plan
+from core.build.facts import EncoderInfo
+from core.build.plan import Plan
+from core.contract import QuantizationForm
+from core.errors import GraphError
+from core.recipe import Recipe
+from graphs.head.files import LinearHead, SubgraphHead
 
 Counts = dict[str, int]
 

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx_ir as ir
 
-from export import onnx_operators, safe_onnx
-from export.contract import METADATA_KEYS, GraphError
-from graphs import (
-    embeddings,
-    features,
-    fuse,
-    legal,
-    mask,
-    merge,
-    merge_subgraph,
-    pack,
-    pool,
-    project,
-    prune,
-    quantize,
-    simplify,
-    stamp,
-    standard,
-    text,
-    token_dimension,
-    unfuse,
-    unpadded,
-)
-from graphs.head import LinearHead
+from core.contract import METADATA_KEYS
+from core.errors import GraphError
+from graphs.edit import legal, names
+from graphs.encoder import embeddings, features, fuse, mask, pool
+from graphs.finish import simplify, stamp, standard, token_dimension
+from graphs.head import merge, project, subgraph
+from graphs.head.files import LinearHead
+from graphs.int8 import quantize
 from graphs.job import Counts, Job, each_layer, front_of, int8_products, means, of_all_tokens, plan_of
+from graphs.packed import pack, prune, unfuse
+from graphs.tokenizer import build
+from graphs.unpadded import branch
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ def _merge(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     if isinstance(job.head, LinearHead):
         count = (merge.stacked if stacked else merge.per_label)(model, job.head)
     else:
-        rewrite = merge_subgraph.stacked if stacked else merge_subgraph.per_label
+        rewrite = subgraph.stacked if stacked else subgraph.per_label
         count = rewrite(model, job.head)
     if job.recipe.sentence_embedding:
         model.graph.outputs.append(embedding)
@@ -92,7 +78,7 @@ def _prune(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     if not job.encoder.last_is_cls:
         return model, {"layers": 0}
     last = job.encoder.used_layers
-    pooled = features.PART.format(last, "cls") if job.encoder.feature_layers else "pooled"
+    pooled = names.PART.format(last, "cls") if job.encoder.feature_layers else "pooled"
     return model, {"layers": prune.prune(model, last, pooled)}
 
 
@@ -110,7 +96,7 @@ def _tokens(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _unpadded(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    return model, {"branches": unpadded.unpadded(model)}
+    return model, {"branches": branch.unpadded(model)}
 
 
 def _standard(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
@@ -118,7 +104,7 @@ def _standard(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _text(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    return model, {"tokenizers": text.text(model, front_of(job))}
+    return model, {"tokenizers": build.text(model, front_of(job))}
 
 
 def _stamp_float(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
@@ -166,20 +152,6 @@ STAGES = {
     "int8": INT8,
     "text": TEXT,
 }
-
-
-def load(path: Path) -> ir.Model:
-    """Read a graph of an earlier stage.
-
-    Raises:
-        GraphError: it is missing or not ONNX.
-    """
-    safe_onnx.check_graph(path, onnx_operators.GRAPH, GraphError)
-    try:
-        # Through the protobuf: initializers in memory, so that a step may rewrite the file it read.
-        return ir.from_proto(ir.to_proto(ir.load(path)))
-    except Exception as error:  # protobuf and onnx_ir share no base
-        raise GraphError(f"{path}: cannot be read as ONNX: {error}") from error
 
 
 def run(model: ir.Model, job: Job, stage: str) -> Iterator[tuple[str, Counts, ir.Model]]:

@@ -12,17 +12,17 @@ BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/products.j
 bench:
 	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE=$$recipe || exit 1; done
 bench-recipe: package $(BENCH_INPUTS)
-	@$(PY) -m verify.benchmark $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
+	@$(PY) -m bench.benchmark $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
 
 $(BENCH)/head.onnx: $(BUILD)/head.json
-	@$(PY) -m export published-head $(RECIPE) $@
+	@$(PY) -m bench published-head $(RECIPE) $@
 $(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
-	@$(PY) -m graphs.peer $< $@ --venv "$(OPTIMUM)"
-$(BENCH)/products/products.json: graphs/peak.py | $(VENV)
-	@$(PY) -m graphs.peak $(@D)
+	@$(PY) -m bench.contenders.optimum $< $@ --venv "$(OPTIMUM)"
+$(BENCH)/products/products.json: bench/contenders/products.py | $(VENV)
+	@$(PY) -m bench.contenders.products $(@D)
 
 # The sources of recipes/bge-small-random.
 RANDOM_BGE := build/bge-small-random-source
 build/bge-small-random/encoder.onnx: $(RANDOM_BGE)/head/model.onnx
-$(RANDOM_BGE)/head/model.onnx: export/random_bge.py | $(VENV)
-	@$(PY) -m export random-bge $(RANDOM_BGE)
+$(RANDOM_BGE)/head/model.onnx: bench/contenders/random_encoder.py | $(VENV)
+	@$(PY) -m bench random-encoder $(RANDOM_BGE)

@@ -9,7 +9,7 @@ verify-artifact: package $(if $(PUBLIC_KEY),.venv-sign/installed)
 	@$(if $(PUBLIC_KEY),.venv-sign/bin/python,$(PY)) -m verify artifact $(ARTIFACT) \
 	  $(if $(PUBLIC_KEY),--public-key '$(PUBLIC_KEY)')
 bitflips: | $(VENV)
-	@$(PY) -m verify.bitflips $(ARTIFACT) -n $(N)
+	@$(PY) -m verify.proof.bitflips $(ARTIFACT) -n $(N)
 # make sign KEY=FILE: an elliptic-curve private key, PEM.
 sign: .venv-sign/installed
 	@.venv-sign/bin/python -m verify sign $(ARTIFACT) --key '$(KEY)'
@@ -20,7 +20,7 @@ test-kill: $(VENV)
 	$(PY) -m pytest tests/test_kill.py -m kill -s
 # Pins all that is installed, by hash. --require-hashes refuses what is not listed.
 lock: .venv-lock/installed
-	@$(PYTHON) -m export.lockfiles .venv-lock/bin/uv
+	@$(PYTHON) -m requirements.pin .venv-lock/bin/uv
 # --strict: what could not be looked up has not been audited. A finding that is accepted goes here by its ID,
 # with the reason in a comment.
 ACCEPTED :=

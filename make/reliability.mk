@@ -13,6 +13,6 @@ fuzz: $(VENV)
 BATCHES ?= 10000
 MINUTES ?= 10
 stress: package
-	@$(PY) -m verify.stress $(DIST) --batches $(BATCHES) $(if $(VARIANT),--variant $(VARIANT)) $(STRESS_OPTIONS)
+	@$(PY) -m verify.load.stress $(DIST) --batches $(BATCHES) $(if $(VARIANT),--variant $(VARIANT)) $(STRESS_OPTIONS)
 soak: package
-	@$(PY) -m verify.soak $(DIST) --minutes $(MINUTES) $(if $(VARIANT),--variant $(VARIANT))
+	@$(PY) -m verify.load.soak $(DIST) --minutes $(MINUTES) $(if $(VARIANT),--variant $(VARIANT))

@@ -7,6 +7,7 @@ lint: $(VENV)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 test: lint package
 	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m "not slow and not ray and not engines and not consumers and not kill and not sign"
 test-slow: package parity-test-split

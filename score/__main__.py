@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from export.contract import VARIANT_FILES, ToolchainError
+from core.contract import VARIANT_FILES
+from core.errors import ToolchainError
 from score.job import Summary, run
 from score.options import Options
 

@@ -11,16 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from export.contract import VARIANT_FILES, ScoreError
-from export.files import sha256_file
-from score import local
-from score.answers import LABELS_COLUMN, TRUNCATED_COLUMN, Columns
-from score.inputs import Source, kind, survey
+from core.artifact.graph import try_out
+from core.contract import VARIANT_FILES
+from core.disk.files import sha256_file
+from core.errors import ScoreError
+from score.engines import local
+from score.input.survey import Source, kind, survey
+from score.input.windows import WINDOW_BYTES, WINDOW_ROWS
 from score.options import MANIFEST_FILE, Options
-from score.parts import Parts
+from score.output.columns import LABELS_COLUMN, TRUNCATED_COLUMN, Columns
+from score.output.parts import Parts
 from score.scorer import BATCH_TOKENS, Scorer
-from score.windows import WINDOW_BYTES, WINDOW_ROWS
-from verify.session import try_out
 
 # Told of the rows that are done and of all rows, None where nobody knows.
 Advance = Callable[[int, int | None], object]
@@ -55,7 +56,7 @@ def _scored(
     if options.engine == "ray":
         try:
             # An extra, and seconds to import.
-            from score import ray_engine
+            from score.engines import ray_engine
         except ModuleNotFoundError as error:
             raise ScoreError(f"--engine ray: {error}; install the extra: pip install '.[ray]'") from error
         return ray_engine.score(options, source, columns, skip)

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.contract import VARIANT_FILES, ScoreError
+from core.contract import VARIANT_FILES
+from core.errors import ScoreError
 
 STDIN = "-"
 MANIFEST_FILE = "manifest.json"

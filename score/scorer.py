@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export import safe_tokenizer
-from export.contract import VARIANT_FILES, ArtifactError
+from core.artifact.graph import Answers, Graph
+from core.contract import VARIANT_FILES
+from core.errors import ArtifactError
+from core.untrusted import tokenizer_file
 from score.options import TOKENIZER_FILE
-from verify.session import Answers, Graph
 
-# Measured on two AVX512-VNNI cores, int8 (python -m score.benchmark sweep): rates rise to about 512 tokens
-# a batch and fall beyond 1,024, where the activations leave the cache.
+# Measured on two AVX512-VNNI cores, int8 (python -m bench.bulk.benchmark sweep): rates rise to about 512
+# tokens a batch and fall beyond 1,024, where the activations leave the cache.
 BATCH_TOKENS = 512
 
 
@@ -46,8 +47,8 @@ class Scorer:
     """One session of one thread, which any number of threads may call at the same time.
 
     That is n sessions with one thread each, and one copy of the weights. Measured on two cores against one
-    session with two threads (python -m score.benchmark sweep): the former is faster at every batch that is
-    worth using, since products of this size leave threads waiting for each other.
+    session with two threads (python -m bench.bulk.benchmark sweep): the former is faster at every batch that
+    is worth using, since products of this size leave threads waiting for each other.
     """
 
     def __init__(self, artifact: Path, variant: str) -> None:
@@ -61,7 +62,7 @@ class Scorer:
         if not found.isdecimal() or int(found) < 1:
             raise ArtifactError(f"{self.graph.path}: metadata max_length found {found!r}, expected a length")
         path = artifact / TOKENIZER_FILE
-        self._tokenizer = safe_tokenizer.load(path, ArtifactError)
+        self._tokenizer = tokenizer_file.load(path, ArtifactError)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(int(found))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from export.dataset import GO_EMOTIONS_DIR
+from core.dataset import GO_EMOTIONS_DIR
 
 ROOT = Path(__file__).parent.parent
 DEFAULT = ROOT / "recipes" / "minilm-l6-go-emotions"

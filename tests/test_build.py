@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
-from tests.factories import Shape, random_tokens, write_checkpoint, write_head, write_recipe
+from tests.support.factories import Shape, random_tokens, write_checkpoint, write_head, write_recipe
 
 # Says to make that the environment is there: this one.
 STAMP = Path(tempfile.gettempdir()) / "installed"

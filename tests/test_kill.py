@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from export import recipe as recipes
+from core import recipe as recipes
 from tests.conftest import ROOT
-from tests.killing import content, is_whole, killed_at
+from tests.support.killing import content, is_whole, killed_at
 from tests.test_build import SLOPPY, STAMP, make, places, tiny
-from verify import report
-from verify.release import Build, release
+from verify.build import Build
+from verify.report import report
+from verify.report.release import release
 
 pytestmark = pytest.mark.kill
 
@@ -275,7 +276,7 @@ def test_a_place_that_is_read_only(case, disk):
 
 def test_an_environment_killed_while_pip_installs(tmp_path):
     folder = tmp_path / "env"
-    line = [sys.executable, "-m", "export.environment", folder, ROOT / "requirements-lock.txt"]
+    line = [sys.executable, "-m", "requirements.install", folder, ROOT / "requirements-lock.txt"]
     chosen = random.Random(0)
     for _ in range(5):
         process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from export import lockfiles
+from requirements import pin
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -35,8 +35,8 @@ def test_every_target_it_names_exists():
 
 
 def test_every_pin_of_the_build_is_in_the_lock():
-    files = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", lockfiles.TORCH_CPU)]
-    locked = {re.split(r"[ ;]", entry)[0] for text in files for entry in lockfiles.entries(text)}
+    files = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", pin.TORCH_CPU)]
+    locked = {re.split(r"[ ;]", entry)[0] for text in files for entry in pin.entries(text)}
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     pins = re.findall(r'"([A-Za-z0-9_-]+)(?:\[[a-z-]+\])?(==[0-9.]+)"', project)
     pins = {name.lower().replace("_", "-") + version for name, version in pins if name != "ray"}

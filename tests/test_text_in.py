@@ -12,12 +12,13 @@ import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
-from export.contract import ArtifactError
-from tests import readme
+from core.artifact.graph import Graph
+from core.artifact.manifest import text_graph
+from core.build import reference
+from core.errors import ArtifactError
+from tests.support import readme
 from tests.test_build import LABELS, make, tiny
-from verify import command_parity, reference, text_in
-from verify.artifact import text_graph
-from verify.session import Graph
+from verify.parity import command_parity, text_ids
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_500_goemotions_texts_answer_as_their_ids(pair, tokenizer, go_emotions):
     rows = (go_emotions / "test.tsv").read_text("utf-8").split("\n")[:500]
     texts = [row.split("\t")[0] for row in rows]
     ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
-    agreement = text_in.compare_answers(*pair, texts, ids)
+    agreement = text_ids.compare_answers(*pair, texts, ids)
     assert (agreement.texts, agreement.different_decisions) == (500, 0)
     assert agreement.max_probability_difference <= 1e-6
 

@@ -11,48 +11,45 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.exit_code import exit_code
-from verify import (
-    artifact,
-    command_artifact,
-    command_compare,
-    command_evaluate,
-    command_parity,
-    command_thresholds,
-)
+from core.artifact import manifest
+from core.cli import exit_code
+from verify.compare import command_compare
+from verify.parity import command_parity
+from verify.proof import command_artifact
+from verify.quality import command_evaluate, command_thresholds
 
 if TYPE_CHECKING:
-    from verify.release import Build
+    from verify.build import Build
 
 
 def _build(arguments: argparse.Namespace) -> Build:
-    from export import recipe
-    from verify.release import Build
+    from core import recipe
+    from verify.build import Build
 
     return Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
 
 
 def _gate(arguments: argparse.Namespace) -> None:
-    from verify import command_gate
+    from verify.parity import gate
 
-    command_gate.run(_build(arguments))
+    gate.run(_build(arguments))
 
 
 def _text(arguments: argparse.Namespace) -> None:
-    from verify import command_text
+    from verify.parity import text as command_text
 
     command_text.run(_build(arguments))
 
 
 def _release(arguments: argparse.Namespace) -> None:
-    from verify.release import release
+    from verify.report.release import release
 
     release(_build(arguments), arguments.target)
 
 
 def _summary(arguments: argparse.Namespace) -> None:
     print(f"\n{'variant':<9}{'size':>9}  {'max Δp':>8}  {'flip rate':>9}  file")
-    for variant in artifact.variants(arguments.artifact):
+    for variant in manifest.variants(arguments.artifact):
         print(
             f"{variant.name:<9}{variant.size_bytes / 1e6:>6.1f} MB  "
             f"{variant.max_probability_error:>8.1e}  {variant.flip_rate:>9.4f}  {variant.file}"

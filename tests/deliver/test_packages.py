@@ -14,12 +14,13 @@ import onnx
 import pytest
 from tokenizers import Tokenizer
 
+from core.artifact.graph import Graph
+from core.contract import TOKENIZER_FILES, VARIANT_FILES
+from core.errors import ArtifactError
 from deliver import openvino, tei, triton
 from deliver.source import Tensor, open_source
-from export.contract import TOKENIZER_FILES, VARIANT_FILES, ArtifactError
 from tests.conftest import ROOT
-from tests.snippets import snippet
-from verify.session import Graph
+from tests.support.snippets import snippet
 
 
 def command(*arguments):

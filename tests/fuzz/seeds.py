@@ -14,11 +14,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.conftest import DEFAULT, ROOT
-from tests.export import heads
-from tests.factories import Shape, write_checkpoint
-from tests.factories import write_head as write_published
 from tests.fuzz.labels import LABELS, WIDTH
-from tests.verify import artifacts
+from tests.support import artifacts, heads
+from tests.support.factories import Shape, write_checkpoint
+from tests.support.factories import write_head as write_published
 
 
 def _by_hand() -> object:

@@ -13,8 +13,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from export import limits, trial
-from export.contract import ToolchainError
+from core.errors import ToolchainError
+from core.untrusted import limits, trial
 from tests.fuzz import readers
 
 # The bound, beside what Python and the libraries take.

@@ -9,8 +9,8 @@ import onnxruntime
 import pytest
 import torch
 
-from tests.factories import Shape
-from tests.graphs.make import Exported, exported, pooled
+from tests.support.factories import Shape
+from tests.support.graphs import Exported, exported, pooled
 
 
 @pytest.fixture(scope="package", autouse=True)

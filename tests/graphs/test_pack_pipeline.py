@@ -7,14 +7,14 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from export import recipe
-from export.contract import GraphError
+from core import recipe
+from core.errors import GraphError
 from graphs import pipeline
-from graphs.head import LinearHead, SubgraphHead
+from graphs.head.files import LinearHead, SubgraphHead
 from graphs.job import Job
-from tests.factories import write_recipe
-from tests.graphs.make import linear_head, run, session_of
-from tests.graphs.masks import KINDS, batch_of
+from tests.support.factories import write_recipe
+from tests.support.graphs import linear_head, run, session_of
+from tests.support.masks import KINDS, batch_of
 
 LABELS = ["joy", "anger", "neutral"]
 SHUFFLED = ["neutral", "joy", "anger"]

@@ -10,12 +10,19 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from export import recipe
-from export.contract import METADATA_KEYS, GraphError
-from graphs import build, calibrate, legal, merge, pipeline, simplify, start
+from core import recipe
+from core.contract import METADATA_KEYS
+from core.errors import GraphError
+from graphs import pipeline
+from graphs.edit import legal, ops
+from graphs.edit.files import load as load_graph
+from graphs.finish import simplify
+from graphs.head import merge
+from graphs.int8 import calibration
 from graphs.job import Job
-from tests.factories import random_tokens, write_recipe
-from tests.graphs.make import linear_head, pooled, run
+from graphs.search import initial_plan
+from tests.support.factories import random_tokens, write_recipe
+from tests.support.graphs import linear_head, pooled, run
 
 LABELS = ["joy", "anger", 'a "quoted" – label']
 
@@ -24,9 +31,9 @@ def planned(job, model, bits=8):
     """A plan for a packed graph, calibrated on random tokens."""
     random = np.random.default_rng(0)
     ids = [random.integers(0, job.encoder.vocabulary, length).astype(np.int32) for length in range(2, 40)]
-    observed = calibrate.calibrate(model, ids)
+    observed = calibration.calibrate(model, ids)
     head_sha256 = job.head.info.model_sha256
-    return start.start(model, observed, bits, job.encoder.weights_sha256, head_sha256)
+    return initial_plan.start(model, observed, bits, job.encoder.weights_sha256, head_sha256)
 
 
 @pytest.fixture
@@ -87,10 +94,10 @@ def test_simplify_refuses_a_lost_axis(job, mean, monkeypatch):
     model = staged(job, mean.model(), "merge")
     fixed = ir.to_proto(model)
     fixed.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 4
-    monkeypatch.setattr("graphs.simplify.onnxsim.simplify", lambda proto: (fixed, True))
+    monkeypatch.setattr("graphs.finish.simplify.onnxsim.simplify", lambda proto: (fixed, True))
     with pytest.raises(GraphError, match=r"found axes .*'4'.*expected .*'batch'"):
         simplify.simplify(model)
-    monkeypatch.setattr("graphs.simplify.onnxsim.simplify", lambda proto: (proto, False))
+    monkeypatch.setattr("graphs.finish.simplify.onnxsim.simplify", lambda proto: (proto, False))
     with pytest.raises(GraphError, match="other answers"):
         simplify.simplify(model)
 
@@ -111,7 +118,7 @@ def test_the_int8_stage_quantizes_every_product_but_the_head(job, mean):
     made = planned(job, simplified)
     model = staged(dataclasses.replace(job, plan=made), simplified.clone(), "int8")
     # For rows without padding, and with.
-    (branches,) = build.nodes_of(model.graph, "If")
+    (branches,) = ops.nodes_of(model.graph, "If")
     for branch in branches.attributes.values():
         nodes = list(branch.as_graph())
         products = [node.op_type for node in nodes if node.op_type in ("MatMulIntegerToFloat", "QAttention")]
@@ -153,7 +160,7 @@ def test_the_sentence_embedding_on_request(job, mean, tmp_path):
 
 def test_legal_names_the_node(mean):
     model = pooled(mean)
-    node = build.nodes_of(model.graph, "Cast")[0]
+    node = ops.nodes_of(model.graph, "Cast")[0]
     node.domain = "com.example"
     with pytest.raises(GraphError, match=f"node {node.name}: operator com.example.Cast is not legal"):
         legal.check(model)
@@ -177,4 +184,4 @@ def test_legal_refuses_other_inputs(mean):
 def test_load_names_a_file_that_is_not_onnx(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"not a graph")
     with pytest.raises(GraphError, match=r"x\.onnx: not an ONNX file"):
-        pipeline.load(tmp_path / "x.onnx")
+        load_graph(tmp_path / "x.onnx")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from export import dataset
-from export.files import write_text
-from verify import reference, tokens
-from verify.session import Graph
+from core import dataset
+from core.artifact import tokens
+from core.artifact.graph import Graph
+from core.build import reference
+from core.disk.files import write_text
 
 GO_EMOTIONS_TEXTS = 500
 FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}

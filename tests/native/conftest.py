@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from tests.consumers import expected, texts, variant  # noqa: F401
+from tests.support.consumers import expected, texts, variant  # noqa: F401
 
 NATIVE = ROOT / "build" / "native"
 SECONDS = 300

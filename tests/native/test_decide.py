@@ -8,10 +8,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from export.contract import VARIANT_FILES
-from tests import consumers
+from core.contract import VARIANT_FILES
 from tests.conftest import ROOT
-from tests.snippets import snippet
+from tests.support import consumers
+from tests.support.snippets import snippet
 
 pytestmark = pytest.mark.consumers
 

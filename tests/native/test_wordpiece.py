@@ -38,7 +38,7 @@ def differing(run, artifact, tokenizer):
 
 
 def test_the_references_texts(differing, artifact, tokenizer):
-    from verify import reference
+    from core.build import reference
 
     texts = reference.read(artifact / "reference.npz").texts
     flat = [text.replace("\n", " ") for text in texts]

@@ -1,3 +1,3 @@
 """Fixtures of the consumers' tests; pytest reads this file also where optimum is not."""
 
-from tests.consumers import expected, texts, variant  # noqa: F401
+from tests.support.consumers import expected, texts, variant  # noqa: F401

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from export.contract import VARIANT_FILES
-from tests import consumers
-from tests.snippets import snippet
+from core.contract import VARIANT_FILES
+from tests.support import consumers
+from tests.support.snippets import snippet
 
 pytestmark = pytest.mark.consumers
 
@@ -38,7 +38,7 @@ def test_text_to_decisions(classify, variant, texts, expected, batch_size):
 
 
 def test_the_texts_reach_the_limit(classify, artifact):
-    from verify import reference
+    from core.build import reference
 
     ids = reference.read(artifact / "reference.npz").ids
     texts = reference.read(artifact / "reference.npz").texts

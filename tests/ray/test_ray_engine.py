@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from export.contract import ScoreError
+from core.errors import ScoreError
 from score.job import run
 from score.options import Options
-from score.parts import Parts, folder_of
+from score.output.parts import Parts, folder_of
 from tests.ray.conftest import ROWS
 
 pytestmark = pytest.mark.ray

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 from score import __main__ as command
-from tests.verify import artifacts
+from tests.support import artifacts
 
 MAX_LENGTH = 64
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from export.contract import ScoreError
+from core.errors import ScoreError
 from score.job import run
 from score.options import Options
 from tests.score.conftest import set_metadata
@@ -83,7 +83,7 @@ def test_places(score, corpus):
 
 def test_ray_is_an_extra(score, corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "score.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "score.engines.ray_engine", raising=False)
     line = (corpus / "good.csv", corpus / "out.csv", "--engine", "ray")
     refused(lambda: score(*line), corpus, "--engine ray", "pip install '.[ray]'")
 

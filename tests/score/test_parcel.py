@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from export.contract import ArtifactError
-from export.files import sha256_file
-from score.parcel import pack, unpack
+from core.disk.files import sha256_file
+from core.errors import ArtifactError
+from score.engines.parcel import pack, unpack
 from score.scorer import Scorer
 
 

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from score import formats, job, windows
+from score import job
+from score.input import windows
 from score.options import Options
-from score.parts import PROGRESS_FILE, Parts, folder_of
+from score.output import formats
+from score.output.parts import PROGRESS_FILE, Parts, folder_of
 from tests.conftest import ROOT
 
 KINDS = ("parquet", "csv", "jsonl")

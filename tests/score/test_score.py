@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.score import expected
+from tests.support import scored
 
 TEXTS = [
     "a the b",
@@ -50,10 +50,10 @@ def test_the_same_rows_in_their_order_and_the_answers(score, tmp_path, kind, int
     code, said = score(given, tmp_path / f"out.{into}")
     assert code == 0, said.err
     assert f"{len(TEXTS)} rows" in said.out
-    found = expected.rows(tmp_path / f"out.{into}")
+    found = scored.rows(tmp_path / f"out.{into}")
     assert [row["text"] for row in found] == TEXTS
     assert [int(row["id"]) for row in found] == list(range(len(TEXTS)))
-    assert [row["labels"] for row in found] == [expected.labels(text) for text in TEXTS]
+    assert [row["labels"] for row in found] == [scored.labels(text) for text in TEXTS]
     assert len({str(row["labels"]) for row in found}) > 1
     assert not any(row["truncated"] for row in found)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted({given.name, f"out.{into}"})
@@ -63,13 +63,13 @@ def test_the_same_rows_in_their_order_and_the_answers(score, tmp_path, kind, int
 def test_probabilities_are_a_column_a_label(score, tmp_path, into):
     given = write(tmp_path / "in.parquet", [0, 1], ["a the b", None])
     assert score(given, tmp_path / f"out.{into}", "--probabilities", "--variant", "fp32")[0] == 0
-    first, second = expected.rows(tmp_path / f"out.{into}")
+    first, second = scored.rows(tmp_path / f"out.{into}")
     names = ["admiration", "joy", "<i>grief</i>|\x01"]
     assert list(first) == ["id", "text", "labels", "truncated", *names]
     assert [float(first[name]) for name in names] == pytest.approx(
-        list(expected.probabilities("a the b", 0.0)), abs=1e-6
+        list(scored.probabilities("a the b", 0.0)), abs=1e-6
     )
-    assert first["labels"] == expected.labels("a the b", 0.0)
+    assert first["labels"] == scored.labels("a the b", 0.0)
     assert {second[name] for name in (*names, "labels", "truncated")} <= {None, ""}
 
 
@@ -80,14 +80,14 @@ def test_odd_rows_have_their_results_and_lose_no_other(score, tmp_path):
     code, said = score(tmp_path / "in.parquet", tmp_path / "out.parquet")
     assert code == 0
     assert "1 null and 1 truncated" in said.out
-    found = expected.rows(tmp_path / "out.parquet")
+    found = scored.rows(tmp_path / "out.parquet")
     assert [row["text"] for row in found] == raw
     texts = ["a the b", None, "a \ufffd\ufffd b", "", long, "z z z"]
-    assert [row["labels"] for row in found] == [expected.labels(text) for text in texts]
+    assert [row["labels"] for row in found] == [scored.labels(text) for text in texts]
     assert [row["truncated"] for row in found] == [False, None, False, False, True, False]
     for into in ("csv", "jsonl"):
         assert score(tmp_path / "in.parquet", tmp_path / f"out.{into}")[0] == 0
-        again = expected.rows(tmp_path / f"out.{into}")
+        again = scored.rows(tmp_path / f"out.{into}")
         assert [row["text"] or None for row in again] == [text or None for text in texts]
         assert [row["labels"] for row in again] == [row["labels"] for row in found]
 
@@ -95,7 +95,7 @@ def test_odd_rows_have_their_results_and_lose_no_other(score, tmp_path):
 def test_the_longest_text_that_fits_is_not_truncated(score, tmp_path):
     given = write(tmp_path / "in.jsonl", [0, 1], ["a " * 62, "a " * 63])
     assert score(given, tmp_path / "out.jsonl")[0] == 0
-    assert [row["truncated"] for row in expected.rows(tmp_path / "out.jsonl")] == [False, True]
+    assert [row["truncated"] for row in scored.rows(tmp_path / "out.jsonl")] == [False, True]
 
 
 def test_strings_that_are_not_utf8_in_any_kind(score, tmp_path):
@@ -107,23 +107,23 @@ def test_strings_that_are_not_utf8_in_any_kind(score, tmp_path):
     for kind in KINDS:
         for into in KINDS:
             assert score(tmp_path / f"in.{kind}", tmp_path / f"out.{into}")[0] == 0
-            found = expected.rows(tmp_path / f"out.{into}")
+            found = scored.rows(tmp_path / f"out.{into}")
             assert [row["text"] for row in found] == ["a\ufffd", "b"]
-            assert [row["labels"] for row in found] == [expected.labels("a\ufffd"), expected.labels("b")]
+            assert [row["labels"] for row in found] == [scored.labels("a\ufffd"), scored.labels("b")]
 
 
 def test_half_a_surrogate_pair_in_json_is_a_row_like_others(score, tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text": "a \\ud83d"}\n\n{"text": "b", "more": [1.5, 2]}\n')
     assert score(tmp_path / "in.jsonl", tmp_path / "out.jsonl")[0] == 0
-    found = expected.rows(tmp_path / "out.jsonl")
+    found = scored.rows(tmp_path / "out.jsonl")
     assert [(row["text"], row["more"]) for row in found] == [("a \ufffd", None), ("b", [1.5, 2.0])]
 
 
 def test_an_empty_field_of_csv_is_null_and_quotes_are_the_empty_string(score, tmp_path):
     (tmp_path / "in.csv").write_text('n,text\n01,\n02,""\n')
     assert score(tmp_path / "in.csv", tmp_path / "out.csv")[0] == 0
-    found = expected.rows(tmp_path / "out.csv")
-    assert [(row["n"], row["labels"]) for row in found] == [("01", None), ("02", expected.labels(""))]
+    found = scored.rows(tmp_path / "out.csv")
+    assert [(row["n"], row["labels"]) for row in found] == [("01", None), ("02", scored.labels(""))]
     assert score(tmp_path / "out.csv", tmp_path / "again.csv")[0] == 1
 
 
@@ -132,8 +132,8 @@ def test_standard_input_is_a_text_a_line(score, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
     assert score("-", tmp_path / "out.jsonl")[0] == 0
     texts = ["a the b", "", "z \ufffd", "last"]
-    found = expected.rows(tmp_path / "out.jsonl")
-    assert [(row["text"], row["labels"]) for row in found] == [(t, expected.labels(t)) for t in texts]
+    found = scored.rows(tmp_path / "out.jsonl")
+    assert [(row["text"], row["labels"]) for row in found] == [(t, scored.labels(t)) for t in texts]
 
 
 def test_a_dictionary_of_texts_stays_one(score, tmp_path):
@@ -143,10 +143,8 @@ def test_a_dictionary_of_texts_stays_one(score, tmp_path):
     pq.write_table(pa.table({"text": encoded}), tmp_path / "in.parquet", row_group_size=700)
     for into in KINDS:
         assert score(tmp_path / "in.parquet", tmp_path / f"out.{into}")[0] == 0
-        labels = [row["labels"] for row in expected.rows(tmp_path / f"out.{into}")]
-        assert labels == [expected.labels(t) for t in ("a", "z z z", None, "a")] * 400 + [
-            expected.labels("the")
-        ]
+        labels = [row["labels"] for row in scored.rows(tmp_path / f"out.{into}")]
+        assert labels == [scored.labels(t) for t in ("a", "z z z", None, "a")] * 400 + [scored.labels("the")]
     assert pa.types.is_dictionary(pq.read_schema(tmp_path / "out.parquet").field("text").type)
 
 
@@ -155,4 +153,4 @@ def test_no_rows_make_an_output_without_rows(score, tmp_path):
         given = write(tmp_path / f"in.{kind}", pa.array([], pa.int64()), pa.array([], pa.string()))
         for into in KINDS:
             assert score(given, tmp_path / f"out.{into}")[0] == 0
-            assert expected.rows(tmp_path / f"out.{into}") == []
+            assert scored.rows(tmp_path / f"out.{into}") == []

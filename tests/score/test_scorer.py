@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from score import local, windows
-from score.answers import Columns
+from core.build.reference import read
+from score.engines import local
+from score.input import windows
 from score.job import run
 from score.options import Options
+from score.output.columns import Columns
 from score.scorer import Scorer, batches
-from verify.reference import read
 
 
 @given(st.lists(st.integers(1, 600), max_size=200))

@@ -7,7 +7,7 @@ from concurrent import futures
 import numpy as np
 import pytest
 
-from tests.consumers import variant  # noqa: F401
+from tests.support.consumers import variant  # noqa: F401
 
 
 def read_config(folder, name):

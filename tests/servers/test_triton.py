@@ -16,7 +16,7 @@ from deliver import triton
 from deliver.source import Tensor, open_source
 from tests.conftest import ROOT
 from tests.servers.conftest import read_config
-from tests.snippets import snippet
+from tests.support.snippets import snippet
 
 pytestmark = pytest.mark.consumers
 TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32", "tensor(bool)": "TYPE_BOOL"}

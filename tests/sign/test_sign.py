@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
+from core.artifact import proof
 from tests.conftest import ROOT
-from verify import bitflips, proof
+from verify.proof import bitflips
 
 pytestmark = pytest.mark.sign
 
@@ -83,7 +84,7 @@ def test_another_key_does_not_verify(signed, tmp_path):
 
 
 def test_a_forger_who_seals_again_has_no_signature(signed):
-    from tests.sign.forge import reseal
+    from tests.support.forge import reseal
 
     copy, public = signed
     path = copy / "thresholds.json"

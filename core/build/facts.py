@@ -1,0 +1,132 @@
+"""What the exporter tells the graph stages: of the encoder and of the head. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from core.contract import HEAD_FILE, HIDDEN_STATE, LAST_HIDDEN_STATE, WEIGHTS_FILE, FeaturePooling, Pooling
+from core.errors import ArtifactError
+from core.untrusted import json_file
+
+
+@dataclass(frozen=True)
+class _JsonFile:
+    def to_json(self) -> str:
+        """Return the content of a file that `read` reads back exactly."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of `to_json`.
+
+        Raises:
+            ArtifactError: the file is missing or holds other fields.
+        """
+        data: dict[str, Any] = json_file.read(path, ArtifactError)
+        expected = {field.name for field in fields(cls)}
+        if not isinstance(data, dict) or set(data) != expected:
+            found = sorted(data) if isinstance(data, dict) else type(data).__name__
+            raise ArtifactError(f"{path}: found fields {found}, expected {sorted(expected)}")
+        try:
+            return cls(**data)
+        except (TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: not a file of this toolchain's: {error}") from error
+
+
+@dataclass(frozen=True)
+class EncoderInfo(_JsonFile):
+    """What the graph rewrites need to know of the exported encoder (`build/NAME/encoder.json`)."""
+
+    source: str
+    revision: str | None
+    sha256: dict[str, str]
+    layers: int
+    heads: int
+    hidden: int
+    positions: int
+    vocabulary: int
+    pooling: Pooling
+    normalize: bool
+    max_length: int
+    # What the head reads in place of the sentence embedding: layer (0 is the embedding's) and pooling of
+    # each part, in order; none where it reads that.
+    feature_parts: list[tuple[int, FeaturePooling]]
+
+    def __post_init__(self) -> None:
+        """Take lists for pairs, as JSON has them."""
+        pairs = [(layer, pooling) for layer, pooling in self.feature_parts]
+        object.__setattr__(self, "feature_parts", pairs)
+
+    @property
+    def feature_layers(self) -> list[int]:
+        """Layers whose hidden states the features pool, in ascending order."""
+        return sorted({layer for layer, _ in self.feature_parts})
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the exported encoder's outputs."""
+        return [HIDDEN_STATE.format(layer) for layer in self.feature_layers] or [LAST_HIDDEN_STATE]
+
+    @property
+    def features(self) -> int:
+        """Width of what the head reads."""
+        return self.hidden * (len(self.feature_parts) or 1)
+
+    @property
+    def used_layers(self) -> int:
+        """Layers that the head's answer depends on; those above are left out of the graph."""
+        return max(self.feature_layers) if self.feature_layers else self.layers
+
+    @property
+    def described(self) -> str:
+        """What the head reads, in words."""
+        if not self.feature_parts:
+            return f"{self.pooling} pooling"
+        layers: dict[str, list[str]] = {}
+        for layer, pooling in self.feature_parts:
+            layers.setdefault(pooling, []).append(str(layer))
+        return "; ".join(f"{pooling} of layers {', '.join(found)}" for pooling, found in layers.items())
+
+    @property
+    def last_is_cls(self) -> bool:
+        """Whether of the last used layer the CLS token alone is read."""
+        if not self.feature_parts:
+            return self.pooling == "cls"
+        return {how for layer, how in self.feature_parts if layer == self.used_layers} == {"cls"}
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the checkpoint's weights, as lower-case hexadecimal."""
+        return self.sha256[WEIGHTS_FILE]
+
+
+@dataclass(frozen=True)
+class HeadInfo(_JsonFile):
+    """What the merge needs to know of the head (`build/NAME/head.json`).
+
+    `kind` is ``linear`` (weights in ``head.npz``: ``weight_hl`` and ``bias_l``, float32, columns in
+    the order of `labels`) or ``subgraph`` (``head.onnx``, unchanged). `layout` says how the
+    original gives its answers: ``named`` (one output a label), ``columns`` (one ``(N, labels)``
+    tensor) or ``sequence`` (a sequence of ``(N, 2)``); the last two are in recipe order.
+    `output_order` is the original's own order of labels.
+    """
+
+    source: str
+    revision: str | None
+    sha256: dict[str, str]
+    kind: Literal["linear", "subgraph"]
+    reason: str
+    layout: Literal["named", "columns", "sequence"]
+    output: str | None
+    labels: list[str]
+    output_order: list[str]
+    thresholds: dict[str, float]
+    fold_error: float | None
+
+    @property
+    def model_sha256(self) -> str:
+        """SHA-256 of the published head's ONNX file, as lower-case hexadecimal."""
+        return self.sha256[HEAD_FILE]

@@ -1,0 +1,92 @@
+"""Reading a reference file: what the original pair said of a list of texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ArtifactError
+from core.untrusted import json_file, npz_file
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Texts, their token ids, and the original's float32 answers `[n, labels]`."""
+
+    texts: list[str]
+    labels: list[str]
+    ids: list[list[int]]
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    thresholds: dict[str, float]
+    encoder_sha256: str
+    head_sha256: str
+
+    @property
+    def decisions(self) -> NDArray[np.bool_]:
+        """`probability >= threshold`, bool `[n, labels]`."""
+        limits = [self.thresholds[label] for label in self.labels]
+        decided: NDArray[np.bool_] = self.probabilities >= np.array(limits, np.float32)
+        return decided
+
+
+def _text(array: NDArray[np.uint8]) -> str:
+    return array.tobytes().decode("utf-8")
+
+
+def _names(path: Path, array: NDArray[Any]) -> list[str]:
+    found = json_file.loads(_text(array), path, ArtifactError)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("expected a list of texts")
+    # JSON can spell lone surrogates, which no tokenizer and no file takes.
+    "".join(found).encode("utf-8")
+    return found
+
+
+def _ids(arrays: npz_file.Arrays) -> list[list[int]]:
+    lengths, joined = arrays["lengths"], arrays["input_ids"]
+    if lengths.ndim != 1 or joined.ndim != 1 or {lengths.dtype.kind, joined.dtype.kind} != {"i"}:
+        raise ValueError("input_ids and lengths: expected whole numbers")
+    if (lengths < 0).any() or int(lengths.sum(dtype=np.int64)) != len(joined):
+        raise ValueError(f"lengths: expected numbers that add up to {len(joined)}")
+    return [part.tolist() for part in np.split(joined, np.cumsum(lengths)[:-1])] if len(lengths) else []
+
+
+def _read(path: Path, arrays: npz_file.Arrays) -> Reference:
+    labels = _names(path, arrays["labels"])
+    return Reference(
+        texts=_names(path, arrays["texts"]),
+        labels=labels,
+        ids=_ids(arrays),
+        logits=arrays["logits"],
+        probabilities=arrays["probabilities"],
+        thresholds=dict(zip(labels, arrays["thresholds"].tolist(), strict=True)),
+        encoder_sha256=_text(arrays["encoder_sha256"]),
+        head_sha256=_text(arrays["head_sha256"]),
+    )
+
+
+def read(path: Path) -> Reference:
+    """Read a reference file.
+
+    Raises:
+        ArtifactError: it is missing, too large, damaged, or its arrays don't fit each other.
+    """
+    arrays = npz_file.read(path, ArtifactError, "not a reference file")
+    try:
+        reference = _read(path, arrays)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise ArtifactError(f"{path}: not a reference file: {error}") from error
+    expected = (len(reference.ids), len(reference.labels))
+    if not expected[0] or not expected[1]:
+        raise ArtifactError(f"{path}: found {expected[0]} texts and {expected[1]} labels, expected some")
+    for name, found in (("logits", reference.logits), ("probabilities", reference.probabilities)):
+        if found.shape != expected or len(reference.texts) != expected[0]:
+            raise ArtifactError(f"{path}: {name}: found shape {found.shape}, expected {expected}")
+        if found.dtype != np.float32 or not np.isfinite(found).all():
+            raise ArtifactError(f"{path}: {name}: expected float32 numbers, all finite")
+    return reference

@@ -1,0 +1,72 @@
+"""The words every part of the toolchain shares: names, axes, files.
+
+Standard library only, so that a reader of artifacts needs nothing of the build.
+
+Axis legend, used as suffixes of array names: ``b`` batch, ``s`` sequence, ``t`` real tokens of a
+batch, ``h`` hidden, ``l`` labels. ``weight_hl`` is ``[hidden, labels]``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+TOOLCHAIN_VERSION = "0.1.0"
+
+# The standard operators' version in every graph of an artifact.
+OPSET = 18
+# The file format's version, of every graph.
+IR_VERSION = 10
+
+# Graph inputs and outputs.
+INPUT_IDS = "input_ids"
+ATTENTION_MASK = "attention_mask"
+LAST_HIDDEN_STATE = "last_hidden_state"
+HIDDEN_STATE = "hidden_state_{}"
+SENTENCE_EMBEDDING = "sentence_embedding"
+FEATURES = "features"
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
+PREDICTIONS = "predictions"
+BATCH_AXIS = "batch"
+SEQUENCE_AXIS = "sequence"
+# The input of a graph that tokenizes: strings `[batch]`.
+TEXT = "text"
+
+# The published head's input takes embeddings, whatever its name says.
+HEAD_INPUT = "logits"
+
+METADATA_KEYS = (
+    "labels",
+    "thresholds",
+    "problem_type",
+    "pooling",
+    "normalize",
+    "features",
+    "max_length",
+    "recipe",
+    "encoder_sha256",
+    "head_sha256",
+    "quantization",
+    "toolchain_version",
+)
+PROBLEM_TYPE = "multi_label_classification"
+
+# Where a variant lies inside an artifact (the layout that transformers.js and optimum look for).
+VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
+# Where the graph lies that takes texts, and the build's own graph that only tokenizes.
+TEXT_FILE = "onnx/model_text.onnx"
+TEXT_TOKENIZER_FILE = "tokenizer.onnx"
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
+WEIGHTS_FILE = "model.safetensors"
+HEAD_FILE = "model.onnx"
+THRESHOLDS_FILE = "thresholds.json"
+
+Pooling = Literal["cls", "mean"]
+FeaturePooling = Literal["cls", "mean", "max"]
+# From the cheapest to the best; graphs/search/schemes.py says what they are.
+QuantizationForm = Literal["bare", "parts", "shared", "full"]

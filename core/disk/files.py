@@ -1,0 +1,90 @@
+"""Files: hashes, and writing beside before moving into place. Standard library only."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import ArtifactError
+
+# Ends the name of what is not finished, so that the next build knows it from a file of the build.
+UNFINISHED = ".tmp"
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file as lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or a folder's list of names, on the disk and not in memory alone."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes `path`'s place, else it vanishes.
+
+    Its content is on the disk before it has the name: a power cut leaves the old file or the new one.
+
+    Raises:
+        ArtifactError: the folder cannot be made or written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
+        os.close(handle)
+        # mkstemp makes 0600; an artifact is for everyone the user's umask allows.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        try:
+            sync(temporary)
+            temporary.replace(path)
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+    except OSError as error:
+        # Any other error is of what the caller reads, not of this file.
+        if error.errno in _CANNOT_WRITE:
+            raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> int:
+    """Remove what killed builds left half-written in a folder; return how many files.
+
+    Only for who holds the folder's lock: of a build at work it would remove what that is writing.
+    """
+    found = [path for path in folder.rglob(f".*{UNFINISHED}") if path.is_file()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` as UTF-8 to `path`, whole or not at all."""
+    write_bytes(path, content.encode("utf-8"))

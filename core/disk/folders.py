@@ -1,0 +1,107 @@
+"""A folder takes another's place in one step: there is always one of the two. Standard library only."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.disk.files import UNFINISHED, sync
+
+_NEW, _OLD = "new", "old"
+# linux/fcntl.h, sys/stdio.h of macOS
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_RENAME_SWAP = 2
+_CANNOT_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EPERM}
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two existing paths take each other's name in one step; False where this system cannot.
+
+    Linux: renameat2 with RENAME_EXCHANGE; macOS: renamex_np with RENAME_SWAP.
+
+    Raises:
+        OSError: it can, but not these two.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    paths = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "linux" and hasattr(library, "renameat2"):
+        failed = library.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
+    elif hasattr(library, "renamex_np"):
+        failed = library.renamex_np(*paths, _RENAME_SWAP)
+    else:
+        return False
+    if not failed:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _leftovers(target: Path) -> list[Path]:
+    # No dot in what mkdtemp made up: the folders of `a` are not those of `a.b`.
+    name = re.compile(rf"\.{re.escape(target.name)}\.[^.]+{re.escape(UNFINISHED)}")
+    return sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
+
+
+def recover(target: Path) -> None:
+    """Put back what a kill between two renames took away, and remove what kills left beside `target`.
+
+    Raises:
+        OSError: the folder around it cannot be written.
+    """
+    for folder in _leftovers(target):
+        if (folder / _OLD).exists() and not target.exists():
+            (folder / _OLD).rename(target)
+            sync(target.parent)
+        shutil.rmtree(folder)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+def _replace(fresh: Path, target: Path, old: Path) -> None:
+    _sync_tree(fresh)
+    if not target.exists():
+        fresh.rename(target)
+    elif not exchange(fresh, target):
+        # Two steps; `recover` knows by `old` that a kill came between them.
+        target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    sync(target.parent)
+
+
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; on success it takes `target`'s place, else it vanishes.
+
+    Its files are on the disk before it has the name. One process at a time: `recover` runs first.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    recover(target)
+    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=UNFINISHED, dir=target.parent))
+    try:
+        fresh = beside / _NEW
+        fresh.mkdir()
+        yield fresh
+        _replace(fresh, target, beside / _OLD)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""Every exception that a user may see, one class a kind of thing that is wrong. Standard library only."""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST_MESSAGE = 8_000
+
+
+class ToolchainError(Exception):
+    """Something the user can mend; the message names the place, what was found and expected.
+
+    It is one line of printable characters, whatever a stranger's file or a library puts into it.
+    """
+
+    def __str__(self) -> str:
+        text = re.sub(r"\s*\n\s*", " ", super().__str__().strip())
+        if len(text) > _LONGEST_MESSAGE:
+            text = text[:_LONGEST_MESSAGE] + " …"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class RecipeError(ToolchainError):
+    """A recipe that cannot be read, or contradicts itself."""
+
+
+class SourceError(ToolchainError):
+    """A source that cannot be reached, or a file of it that is missing or has the wrong hash."""
+
+
+class CheckpointError(ToolchainError):
+    """An encoder checkpoint that is damaged, unsupported, or contradicts the recipe."""
+
+
+class HeadError(ToolchainError):
+    """A classifier head or its thresholds that do not fit the format or the recipe."""
+
+
+class DatasetError(ToolchainError):
+    """A data set file that is missing or is not the published one."""
+
+
+class GraphError(ToolchainError):
+    """A graph that a rewrite cannot take, or that a rewrite left illegal."""
+
+
+class ArtifactError(ToolchainError):
+    """An artifact, or a part of one, that cannot be read or written."""
+
+
+class GateError(ToolchainError):
+    """A finished graph that is over a tolerance of its recipe."""
+
+
+class ThresholdError(ToolchainError):
+    """A choice of thresholds that is not one, that no threshold meets, or that may not be written there."""
+
+
+class BenchmarkError(ToolchainError):
+    """A contender of the benchmark that cannot be run, dies, or answers with something else."""
+
+
+class ScoreError(ToolchainError):
+    """A corpus that cannot be scored, an output that cannot be written, or a run that may not go on."""
+
+
+class PublishError(ToolchainError):
+    """An artifact that the hub does not take, or that cannot be brought there."""

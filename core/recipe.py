@@ -1,0 +1,188 @@
+"""A recipe: the folder and the `recipe.toml` that everything a build does follows from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from core.contract import VARIANT_FILES, FeaturePooling, Pooling, QuantizationForm
+from core.errors import RecipeError
+from core.untrusted import toml_file
+
+RECIPE_FILE = "recipe.toml"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+SourceSpec = Annotated[str, StringConstraints(pattern=r"^(hub|path|package):.+$")]
+HubId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")
+]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EncoderPart(_Part):
+    """`[encoder]`: where the checkpoint is, and how its tokens become one embedding."""
+
+    source: SourceSpec
+    pooling: Pooling
+    normalize: bool
+    max_length: Annotated[int, Field(ge=3)] | None = None
+    sha256: dict[str, Sha256] = {}
+
+
+class FeaturesPart(_Part):
+    """`[features]`, or each of several `[[features]]`: hidden states that the head reads.
+
+    They take the place of the sentence embedding. Each of `layers` (0 is the embedding layer's output)
+    is pooled in each way of `pooling`; the parts are concatenated in this order, not normalized.
+    """
+
+    layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    pooling: Annotated[list[FeaturePooling], Field(min_length=1)]
+
+    @property
+    def parts(self) -> list[tuple[int, FeaturePooling]]:
+        """Layer and pooling of each part, in order."""
+        return [(layer, pooling) for layer in self.layers for pooling in self.pooling]
+
+
+class HeadPart(_Part):
+    """`[head]`: where the published head is."""
+
+    source: SourceSpec
+    sha256: dict[str, Sha256] = {}
+
+
+class LabelsPart(_Part):
+    """`[labels]`: the artifact's columns, in order."""
+
+    names: Annotated[list[Label], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _no_label_twice(self) -> Self:
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ValueError(f"label given twice: {', '.join(twice)}")
+        return self
+
+
+class VariantPart(_Part):
+    """`[variants.X]`: the tolerances of one graph; at least one must be stated."""
+
+    max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
+    max_flip_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+    # 7 where the graph must also be right on CPUs whose int8 products saturate; `int8` only.
+    weight_bits: Literal[7, 8] = 8
+    # Where the search for `int8` begins.
+    cheapest_form: QuantizationForm = "bare"
+
+    @model_validator(mode="after")
+    def _states_a_tolerance(self) -> Self:
+        if self.max_probability_error is None and self.max_flip_rate is None:
+            raise ValueError("states no tolerance: give max_probability_error or max_flip_rate")
+        return self
+
+
+class TextPart(_Part):
+    """`[text]`: the graph that takes texts, and the variant that its answers are those of."""
+
+    variant: Literal["fp32", "int8"]
+
+
+class CardPart(_Part):
+    """`[card]`: what the model card's front matter says that nothing else of the recipe does."""
+
+    license: Word | None = None
+    # The encoder's own repository on the hub where this is left out and it comes from there.
+    base_model: HubId | None = None
+    datasets: list[HubId] = []
+    language: list[Word] = []
+    tags: list[Word] = []
+
+
+def _listed(given: object) -> object:
+    return [given] if isinstance(given, dict) else given
+
+
+class Recipe(_Part):
+    """A whole recipe; `load` reads one."""
+
+    name: Name
+    contract: Literal["stacked", "per-label"]
+    sentence_embedding: bool = False
+    encoder: EncoderPart
+    features: Annotated[list[FeaturesPart], BeforeValidator(_listed)] = []
+    head: HeadPart
+    labels: LabelsPart
+    variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
+    text: TextPart | None = None
+    card: CardPart = CardPart()
+
+    @model_validator(mode="after")
+    def _knows_its_variants(self) -> Self:
+        unknown = sorted(set(self.variants) - set(VARIANT_FILES))
+        if unknown:
+            raise ValueError(f"unknown variant {', '.join(unknown)}; known: {', '.join(VARIANT_FILES)}")
+        if self.text and self.text.variant not in self.variants:
+            raise ValueError(f"text.variant: the recipe has no variant {self.text.variant}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_embedding(self) -> Self:
+        if self.features and self.sentence_embedding:
+            raise ValueError("sentence_embedding: a graph with [features] does not compute it")
+        parts = [pair for part in self.features for pair in part.parts]
+        if len(set(parts)) != len(parts):
+            raise ValueError(f"features: given twice: {parts}")
+        if parts and {layer for layer, _ in parts} == {0}:
+            raise ValueError("features.layers: expected a layer above 0")
+        return self
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        return f"{path}: {place}: unknown key"
+    if first["type"] == "missing":
+        return f"{path}: {place}: missing"
+    found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+    return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{found}"
+
+
+def load(folder: Path) -> Recipe:
+    """Read and check `folder/recipe.toml`.
+
+    Raises:
+        RecipeError: no such recipe, not TOML, an unknown or missing key, a value of the wrong type,
+            or a name that is not the folder's.
+    """
+    path = folder / RECIPE_FILE
+    if not path.exists():
+        raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}")
+    data = toml_file.read(path, RecipeError)
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_sentence(path, error)) from error
+    if recipe.name != folder.resolve().name:
+        raise RecipeError(
+            f"{path}: name: found {recipe.name!r}, expected the folder's, {folder.resolve().name!r}"
+        )
+    return recipe

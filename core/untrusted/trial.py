@@ -1,0 +1,139 @@
+"""A stranger's graph runs first in a process of its own, of limited memory and time.
+
+`python -m core.untrusted.trial FILE ROWS COLUMNS` opens a checked ONNX file, runs it once on zeros, and
+prints a line of JSON. What its shapes ask for shows only when it runs, and a runtime that crashes takes
+that process alone. The limits are the kernel's (RLIMIT_AS, RLIMIT_CPU): on Linux both hold, on
+macOS that of time, on Windows only the parent's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from core.errors import ToolchainError
+from core.untrusted import json_file, limits
+
+if sys.platform != "win32":
+    import resource
+
+Axes = tuple[int, int]
+
+_STATUS = Path("/proc/self/status")
+_TYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+}
+
+
+def _virtual_bytes() -> int:
+    if _STATUS.is_file():
+        for line in _STATUS.read_text("utf-8").splitlines():
+            if line.startswith("VmSize:"):
+                return int(line.split()[1]) * limits.KIB
+    return 0
+
+
+def _limit(size: int) -> None:
+    """Limit this process, for a file of `size` bytes."""
+    if sys.platform == "win32":
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    seconds = limits.TRIAL_CPU_SECONDS + size // limits.TRIAL_CPU_BYTES_PER_SECOND
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + seconds, int(used) + seconds + 1))
+    taken = _virtual_bytes()
+    if taken:
+        room = taken + limits.TRIAL_BYTES + limits.TRIAL_FILE_FACTOR * size
+        resource.setrlimit(resource.RLIMIT_AS, (room, room))
+
+
+def _inputs(session: Any, open_axes: Axes) -> dict[str, np.ndarray]:
+    made = {}
+    for value in session.get_inputs():
+        sizes = [open_axes[min(place, 1)] for place in range(len(value.shape))]
+        shape = [
+            stated if isinstance(stated, int) and stated > 0 else size
+            for stated, size in zip(value.shape, sizes, strict=True)
+        ]
+        if value.type not in _TYPES:
+            raise ValueError(f"input {value.name} is a {value.type}")
+        if np.prod(shape, dtype=float) > limits.TRIAL_ELEMENTS:
+            raise ValueError(f"input {value.name} has shape {shape}")
+        made[value.name] = np.zeros(shape, _TYPES[value.type])
+    return made
+
+
+def attempt(path: Path, open_axes: Axes) -> str | None:
+    """Open and run a graph in this process, under the limits; return what is wrong, or None."""
+    _limit(path.stat().st_size)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        return f"onnxruntime does not load it: {error}"
+    shape = "×".join(map(str, open_axes))
+    try:
+        session.run(None, _inputs(session, open_axes))
+    except Exception as error:
+        return f"onnxruntime does not run it on {shape} zeros: {error}"
+    return None
+
+
+def spawn(path: Path, open_axes: Axes) -> tuple[int, str]:
+    """Run `attempt` in a process of its own; return its exit code and what it said."""
+    command = [sys.executable, "-m", "core.untrusted.trial", str(path.absolute()), *map(str, open_axes)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=Path(__file__).parent.parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=limits.TRIAL_WALL_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return -1, ""
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def check(path: Path, error: type[ToolchainError], open_axes: Axes = (1, 3)) -> None:
+    """Try a checked ONNX file.
+
+    Args:
+        error: what is raised.
+        open_axes: sizes of the first and of other axes of its inputs, where it leaves them open.
+
+    Raises:
+        error: it does not load or run, not within the limits, or takes the process with it.
+    """
+    code, said = spawn(path, open_axes)
+    if code != 0 or not said:
+        raise error(
+            f"{path}: refused: a first run ended with code {code}; it may take "
+            f"{limits.TRIAL_CPU_SECONDS} s and {limits.TRIAL_BYTES // limits.MIB} MB beside its size"
+        )
+    found = json_file.loads(said, path, error)
+    if found is not None:
+        raise error(f"{path}: {found}")
+
+
+def main() -> None:
+    """Try the file of the command line."""
+    rows, columns = map(int, sys.argv[2:])
+    print(json.dumps(attempt(Path(sys.argv[1]), (rows, columns))))
+
+
+if __name__ == "__main__":
+    main()

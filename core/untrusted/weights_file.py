@@ -1,0 +1,79 @@
+"""A stranger's safetensors: the header before the library reads it, the shapes before torch makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from core.errors import CheckpointError
+from core.untrusted import json_file, limits, regular_file
+
+Shape = tuple[int, ...]
+
+_LENGTH_BYTES = 8
+_PREFIX = "bert."
+_LAYER = "encoder.layer.{}."
+
+
+def _check_header(path: Path) -> None:
+    """Check that a file holds all of its header, that this is small, and JSON without a name twice."""
+    size = regular_file.check_size(path, limits.GRAPH_BYTES, CheckpointError)
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        if size < _LENGTH_BYTES or length > size - _LENGTH_BYTES:
+            raise CheckpointError(
+                f"{path}: truncated or not safetensors: a header of {length:,} bytes in {size:,}"
+            )
+        if length > limits.WEIGHTS_HEADER_BYTES:
+            raise CheckpointError(
+                f"{path}: header: found {length:,} bytes, expected at most {limits.WEIGHTS_HEADER_BYTES:,}"
+            )
+        header = json_file.loads(file.read(length), path, CheckpointError, "tensor")
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path}: truncated or not safetensors: its header is no object")
+
+
+def shapes(path: Path) -> dict[str, Shape]:
+    """Return name → shape of the tensors in a safetensors file; their data are not read.
+
+    Raises:
+        CheckpointError: truncated, too large, or damaged; tensors overlap or leave gaps.
+    """
+    _check_header(path)
+    try:
+        with safe_open(path, framework="np") as weights:
+            return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: truncated or not safetensors: {error}") from error
+
+
+def _expected(sizes: dict[str, int]) -> Iterator[tuple[str, Shape]]:
+    hidden, inner = sizes["hidden_size"], sizes["intermediate_size"]
+    yield "embeddings.word_embeddings.weight", (sizes["vocab_size"], hidden)
+    yield "embeddings.position_embeddings.weight", (sizes["max_position_embeddings"], hidden)
+    yield "embeddings.token_type_embeddings.weight", (sizes["type_vocab_size"], hidden)
+    for layer in map(_LAYER.format, range(sizes["num_hidden_layers"])):
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            yield f"{layer}attention.{part}.weight", (hidden, hidden)
+        yield f"{layer}intermediate.dense.weight", (inner, hidden)
+        yield f"{layer}output.dense.weight", (hidden, inner)
+
+
+def check(path: Path, sizes: dict[str, int]) -> None:
+    """Check that a BERT's weights have the shapes that its config states.
+
+    torch makes what the config states before it compares, so that a config could ask for any memory.
+
+    Args:
+        sizes: the config's, by its own names.
+
+    Raises:
+        CheckpointError: as `shapes`; a weight is missing or has another shape.
+    """
+    found = shapes(path)
+    for name, expected in _expected(sizes):
+        shape = found.get(name, found.get(_PREFIX + name))
+        if shape != expected:
+            raise CheckpointError(f"{path}: {name}: found shape {shape}, expected {expected} by config.json")

@@ -1,0 +1,128 @@
+"""Tensors and types of a stranger's ONNX file: what they state is what they hold. Standard library only."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+from core.untrusted import limits
+from core.untrusted.wire.protobuf import Message, WireError, integers
+
+_EXTERNAL = 1
+# TensorProto.DataType → bits of an element, and the field of it that is not raw_data.
+_BITS = {
+    1: (32, "float_data"),
+    2: (8, "int32_data"),
+    3: (8, "int32_data"),
+    4: (16, "int32_data"),
+    5: (16, "int32_data"),
+    6: (32, "int32_data"),
+    7: (64, "int64_data"),
+    8: (0, "string_data"),
+    9: (8, "int32_data"),
+    10: (16, "int32_data"),
+    11: (64, "double_data"),
+    12: (32, "uint64_data"),
+    13: (64, "uint64_data"),
+    16: (16, "int32_data"),
+    21: (4, "int32_data"),
+    22: (4, "int32_data"),
+}
+_INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
+_FORMATS = {_FLOAT: "f", _DOUBLE: "d", _INT32: "i", _INT64: "q"}
+_TYPED = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
+_WIDTHS = {"float_data": 4, "double_data": 8}
+# Shapes and bounds are short; longer tensors are weights.
+_SHORT = 64
+_VARINT_MIDDLES = bytes(range(128, 256))
+
+
+def _stated(tensor: Message, field: str) -> int:
+    """Return how many numbers a typed field holds."""
+    views: list[memoryview] = tensor[field]
+    if field == "string_data":
+        return len(views)
+    if field in _WIDTHS:
+        if any(len(view) % _WIDTHS[field] for view in views):
+            raise WireError(f"{field} is cut off")
+        return sum(map(len, views)) // _WIDTHS[field]
+    return sum(len(bytes(view).translate(None, _VARINT_MIDDLES)) for view in views)
+
+
+def elements(dims: list[int]) -> int:
+    """Return the number of elements of a shape.
+
+    Raises:
+        WireError: an axis is negative, or there are more than the limit.
+    """
+    if any(dim < 0 for dim in dims) or len(dims) > limits.DEPTH:
+        raise WireError(f"found shape {dims[: limits.DEPTH]}")
+    # An empty axis hides no other: what joins this tensor may bring the axis back.
+    count = math.prod(max(dim, 1) for dim in dims)
+    if count > limits.ELEMENTS:
+        raise WireError(f"shape {dims} has {count:,} elements, expected at most {limits.ELEMENTS:,}")
+    return math.prod(dims)
+
+
+def check(tensor: Message) -> None:
+    """Check that a tensor is inside the file, and has as many bytes as its shape and type say.
+
+    Raises:
+        WireError: it does not.
+    """
+    if tensor.get("data_location", 0) == _EXTERNAL or tensor["external_data"]:
+        where = {entry.get("key"): entry.get("value") for entry in tensor["external_data"]}
+        raise WireError(f"its data are in another file, {where.get('location')!r}, which is never opened")
+    if tensor.get("data_location", 0) or "segment" in tensor:
+        raise WireError("its data are in pieces")
+    kind = tensor.get("data_type", 0)
+    if kind not in _BITS:
+        raise WireError(f"found element type {kind}, expected one of {sorted(_BITS)}")
+    count = elements(tensor["dims"])
+    bits, field = _BITS[kind]
+    used = [name for name in _TYPED if tensor[name]]
+    if "raw_data" in tensor:
+        found, expected, what = len(tensor["raw_data"]), (count * bits + 7) // 8, "bytes"
+        if used or field == "string_data":
+            raise WireError("its data are there twice")
+    else:
+        found, expected, what = _stated(tensor, field), count, "numbers"
+        if bits == 4:
+            expected = (count + 1) // 2
+        if set(used) - {field}:
+            raise WireError(f"found {', '.join(used)}, expected {field}")
+    if found != expected:
+        raise WireError(f"shape {tensor['dims']} takes {expected:,} {what}, found {found:,}")
+
+
+def short_numbers(tensor: Message) -> list[float] | None:
+    """Return the numbers of a checked tensor that can be a shape or a bound; None of any other."""
+    kind = tensor.get("data_type", 0)
+    if kind not in _FORMATS or not 0 < math.prod(tensor["dims"]) <= _SHORT:
+        return None
+    if "raw_data" in tensor:
+        data = bytes(tensor["raw_data"])
+    elif kind in (_FLOAT, _DOUBLE):
+        data = b"".join(bytes(view) for view in tensor["float_data" if kind == _FLOAT else "double_data"])
+    else:
+        found: list[float] = [*integers(tensor["int32_data" if kind == _INT32 else "int64_data"])]
+        return found
+    return list(struct.unpack(f"<{len(data) // struct.calcsize(_FORMATS[kind])}{_FORMATS[kind]}", data))
+
+
+def check_type(value: Any, depth: int = 0) -> None:
+    """Check the type that a graph states of a value.
+
+    Raises:
+        WireError: its shape is beyond the limits, or it is of sparse tensors.
+    """
+    if "sparse_tensor_type" in value:
+        raise WireError("sparse tensors are not accepted")
+    dims = value.get("tensor_type", {}).get("shape", {"dim": []})["dim"]
+    elements([dim.get("dim_value", 1) for dim in dims])
+    for inner in ("sequence_type", "optional_type"):
+        if "elem_type" in value.get(inner, {}):
+            check_type(value[inner]["elem_type"], depth + 1)
+    if "value_type" in value.get("map_type", {}):
+        check_type(value["map_type"]["value_type"], depth + 1)

@@ -1,0 +1,86 @@
+"""The files of an artifact that are not graphs: config, tokenizer, thresholds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.build.facts import EncoderInfo, HeadInfo
+from core.contract import PROBLEM_TYPE, THRESHOLDS_FILE
+from core.disk.files import write_text
+from core.errors import CheckpointError
+from export.encoder import checkpoint_files, tokens
+from export.head import writer
+from export.sources.resolve import Source
+
+_ARCHITECTURE = "BertForSequenceClassification"
+_ENCODER_FIELDS = (
+    "attention_probs_dropout_prob",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "hidden_size",
+    "initializer_range",
+    "intermediate_size",
+    "layer_norm_eps",
+    "max_position_embeddings",
+    "model_type",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "pad_token_id",
+    "position_embedding_type",
+    "type_vocab_size",
+    "vocab_size",
+)
+_SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _config(encoder: dict[str, Any], head: HeadInfo) -> dict[str, Any]:
+    return {
+        "architectures": [_ARCHITECTURE],
+        **{key: encoder[key] for key in _ENCODER_FIELDS if key in encoder},
+        "id2label": {str(index): label for index, label in enumerate(head.labels)},
+        "label2id": {label: index for index, label in enumerate(head.labels)},
+        "problem_type": PROBLEM_TYPE,
+    }
+
+
+def _special_tokens(source: Source, tokenizer_config: dict[str, Any]) -> dict[str, Any]:
+    path = source.folder / "special_tokens_map.json"
+    if path.is_file():
+        return checkpoint_files.read_object(path)
+    return {key: tokenizer_config[key] for key in _SPECIAL_TOKENS if key in tokenizer_config}
+
+
+def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> None:
+    """Write `config.json`, the tokenizer's files and `thresholds.json` to `folder`.
+
+    `tokenizer.json` truncates at the recipe's `max_length` and never pads, whatever it did before.
+
+    Raises:
+        SourceError, CheckpointError: a file of the checkpoint is missing or unusable.
+    """
+    tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= info.vocabulary:
+        raise CheckpointError(
+            f"{source.file('tokenizer.json')}: found token {highest}, expected at most the encoder's "
+            f"{info.vocabulary - 1}"
+        )
+    tokenizer_config = checkpoint_files.read_object(source.file("tokenizer_config.json"))
+    encoder_config = checkpoint_files.read_object(source.file("config.json"))
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    write_text(folder / "config.json", _json_text(_config(encoder_config, head)))
+    write_text(folder / "tokenizer.json", tokenizer.to_str(pretty=True) + "\n")
+    tokenizer_config["model_max_length"] = info.max_length
+    # A path of whoever trained it says nothing to a reader.
+    tokenizer_config.pop("name_or_path", None)
+    write_text(folder / "tokenizer_config.json", _json_text(tokenizer_config))
+    special_tokens = _special_tokens(source, tokenizer_config)
+    write_text(folder / "special_tokens_map.json", _json_text(special_tokens))
+    write_text(folder / "vocab.txt", "".join(f"{token}\n" for token, _ in vocabulary))
+    write_text(folder / THRESHOLDS_FILE, writer.thresholds_text(head.thresholds))

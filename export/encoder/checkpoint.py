@@ -1,0 +1,179 @@
+"""A checkpoint's own files: what it is, how it pools, how long its texts may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.build.facts import EncoderInfo
+from core.contract import TOKENIZER_FILES, WEIGHTS_FILE, FeaturePooling, Pooling
+from core.errors import CheckpointError
+from core.recipe import EncoderPart, FeaturesPart
+from core.untrusted import limits, weights_file
+from export.encoder.checkpoint_files import own_limit, read_json, read_object, size
+from export.sources.resolve import Source
+
+_MODULES_FILE = "modules.json"
+_ADAPTER_FILE = "adapter_config.json"
+_KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
+_SIZES = {
+    "hidden_size": limits.HIDDEN,
+    "intermediate_size": 8 * limits.HIDDEN,
+    "max_position_embeddings": limits.TOKENS,
+    "num_attention_heads": limits.HIDDEN,
+    "num_hidden_layers": limits.LAYERS,
+    "type_vocab_size": limits.TOKENS,
+    "vocab_size": limits.VOCABULARY,
+}
+# Keys of 1_Pooling/config.json before and since sentence-transformers 6.
+_LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+
+
+def _read_modules(path: Path) -> dict[str, str]:
+    """Return the kind and folder of each module of `modules.json`."""
+    found = read_json(path)
+    try:
+        return {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in found}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path}: expected a list of modules with type and path") from error
+
+
+@dataclass(frozen=True)
+class OwnPooling:
+    """What a checkpoint's sentence-transformers files say of pooling and normalization."""
+
+    file: Path
+    pooling: str
+    normalize: bool
+
+
+def read_own_pooling(folder: Path) -> OwnPooling | None:
+    """Read `modules.json` and the pooling module's config; None where the checkpoint has none.
+
+    Raises:
+        CheckpointError: a module other than Transformer, Pooling and Normalize.
+    """
+    path = folder / _MODULES_FILE
+    if not path.is_file():
+        return None
+    modules = _read_modules(path)
+    unknown = sorted(set(modules) - _KNOWN_MODULES)
+    if unknown or "Pooling" not in modules:
+        raise CheckpointError(
+            f"{path}: found modules {sorted(modules)}, expected Transformer, Pooling and, if "
+            "embeddings are normalized, Normalize"
+        )
+    file = folder / modules["Pooling"] / "config.json"
+    if Path(modules["Pooling"]).is_absolute() or ".." in Path(modules["Pooling"]).parts:
+        raise CheckpointError(
+            f"{path}: Pooling: found path {modules['Pooling']!r}, expected one in its folder"
+        )
+    config = read_object(file)
+    stated = config.get("pooling_mode")
+    if stated is None:
+        modes = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
+        stated = "+".join(_LEGACY_POOLING.get(key, key) for key in sorted(modes))
+    return OwnPooling(file, str(stated), "Normalize" in modules)
+
+
+def _check_pooling(folder: Path, pooling: Pooling, normalize: bool) -> None:
+    own = read_own_pooling(folder)
+    if own is None:
+        return
+    if own.pooling != pooling:
+        raise CheckpointError(
+            f"encoder.pooling: the recipe says {pooling!r}, but the checkpoint's {own.file} says "
+            f"{own.pooling!r}"
+        )
+    if own.normalize != normalize:
+        stated = "has" if own.normalize else "has no"
+        raise CheckpointError(
+            f"encoder.normalize: the recipe says {str(normalize).lower()}, but the checkpoint's "
+            f"{folder / _MODULES_FILE} {stated} Normalize module"
+        )
+
+
+def _check_weights(source: Source, sizes: dict[str, int]) -> None:
+    path = source.folder / WEIGHTS_FILE
+    if not path.is_file() and (source.folder / "pytorch_model.bin").is_file():
+        raise CheckpointError(
+            f"{source.spec}: has only pytorch_model.bin, a pickle, which is never loaded; convert it "
+            "where you trust it: BertModel.from_pretrained(FOLDER)"
+            ".save_pretrained(FOLDER, safe_serialization=True)"
+        )
+    # transformers would load the base model that it names, wherever that is.
+    adapter = source.folder / _ADAPTER_FILE
+    if adapter.exists():
+        raise CheckpointError(f"{adapter}: an adapter, which is not supported; merge it into its base model")
+    weights_file.check(source.file(WEIGHTS_FILE), sizes)
+
+
+def _check_config(path: Path, config: dict[str, Any]) -> None:
+    supported = {
+        "model_type": "bert",
+        "hidden_act": "gelu",
+        "position_embedding_type": "absolute",
+        "is_decoder": False,
+    }
+    defaults = {"position_embedding_type": "absolute", "is_decoder": False}
+    for key, expected in supported.items():
+        found = config.get(key, defaults.get(key))
+        if found != expected:
+            raise CheckpointError(f"{path}: {key}: found {found!r}, expected {expected!r}")
+    if "quantization_config" in config:
+        raise CheckpointError(f"{path}: quantization_config: a quantized checkpoint is not supported")
+
+
+def _max_length(source: Source, stated: int | None, positions: int) -> int:
+    if stated is None:
+        return own_limit(source.folder, positions)
+    if stated > positions:
+        raise CheckpointError(
+            f"encoder.max_length: the recipe says {stated}, but {source.spec} has {positions} positions"
+        )
+    return stated
+
+
+def _parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[int, FeaturePooling]]:
+    found = [pair for part in features for pair in part.parts]
+    highest = max((layer for layer, _ in found), default=0)
+    if highest > layers:
+        raise CheckpointError(
+            f"features.layers: the recipe says {highest}, but the encoder has {layers} layers"
+        )
+    return found
+
+
+def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = ()) -> EncoderInfo:
+    """Check a checkpoint against the recipe, without loading its weights.
+
+    Raises:
+        SourceError: a file is missing, or its hash is not the recipe's.
+        CheckpointError: damaged or unsupported, or it contradicts the recipe.
+    """
+    path = source.file("config.json")
+    config = read_object(path)
+    _check_config(path, config)
+    _check_pooling(source.folder, part.pooling, part.normalize)
+    # BertConfig's own default, where older checkpoints leave it out.
+    config.setdefault("type_vocab_size", 2)
+    sizes = {key: size(path, config, key, limit) for key, limit in _SIZES.items()}
+    _check_weights(source, sizes)
+    positions, layers = sizes["max_position_embeddings"], sizes["num_hidden_layers"]
+    hashed = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
+    return EncoderInfo(
+        source=source.origin,
+        revision=source.revision,
+        sha256=source.hashes(hashed, part.sha256),
+        layers=layers,
+        heads=sizes["num_attention_heads"],
+        hidden=sizes["hidden_size"],
+        positions=positions,
+        vocabulary=sizes["vocab_size"],
+        pooling=part.pooling,
+        normalize=part.normalize,
+        max_length=_max_length(source, part.max_length, positions),
+        feature_parts=_parts(layers, features),
+    )

@@ -1,0 +1,157 @@
+"""The encoder in torch: loading it, embedding with it, exporting it to ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+from transformers import BertModel
+from transformers.utils import logging as transformers_logging
+
+from core.build.facts import EncoderInfo
+from core.contract import ATTENTION_MASK, BATCH_AXIS, INPUT_IDS, OPSET, SEQUENCE_AXIS, FeaturePooling
+from core.errors import CheckpointError
+
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+class _HiddenStates(torch.nn.Module):
+    def __init__(self, bert: BertModel, layers: Sequence[int]) -> None:
+        super().__init__()
+        self.bert, self.layers = bert, layers
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(hidden_states(self.bert, input_ids, attention_mask, self.layers))
+
+
+def load(folder: Path) -> BertModel:
+    """Load a BERT checkpoint in float32 for inference, from safetensors, without remote code.
+
+    Raises:
+        CheckpointError: the weights don't fit the config, or some are missing.
+    """
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    loaded: Any
+    try:
+        loaded = BertModel.from_pretrained(
+            folder,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{folder}: cannot be loaded as a BERT encoder: {error}") from error
+    bert: BertModel = loaded[0]
+    report: dict[str, Any] = loaded[1]
+    # transformers fills what is missing with random weights and only logs it.
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        raise CheckpointError(f"{folder}: {len(missing)} weights missing, the first is {missing[0]}")
+    bert.eval()  # type: ignore[no-untyped-call]
+    return bert
+
+
+def hidden_states(
+    bert: BertModel, input_ids: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]
+) -> list[torch.Tensor]:
+    """Return the hidden states `[b, s, h]` of some layers; the last one where none is named."""
+    found = bert(input_ids, attention_mask=mask, output_hidden_states=bool(layers))
+    return [found.hidden_states[layer] for layer in layers] if layers else [found.last_hidden_state]
+
+
+def _pool(hidden_bsh: torch.Tensor, mask_bs: torch.Tensor, pooling: FeaturePooling) -> torch.Tensor:
+    if pooling == "cls":
+        return hidden_bsh[:, 0]
+    mask = mask_bs.unsqueeze(-1).to(hidden_bsh.dtype)
+    if pooling == "max":
+        return hidden_bsh.masked_fill(mask == 0, float("-inf")).amax(1)
+    return (hidden_bsh * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+
+
+def pool(hidden: Sequence[torch.Tensor], mask_bs: torch.Tensor, info: EncoderInfo) -> torch.Tensor:
+    """Pool hidden states `[b, s, h]`, as `hidden_states` gives them, to what the head reads `[b, f]`.
+
+    The features where the recipe has some, else the sentence embedding as sentence-transformers has it.
+    """
+    if info.feature_layers:
+        states = dict(zip(info.feature_layers, hidden, strict=True))
+        return torch.cat([_pool(states[layer], mask_bs, how) for layer, how in info.feature_parts], dim=-1)
+    pooled = _pool(hidden[0], mask_bs, info.pooling)
+    return torch.nn.functional.normalize(pooled, dim=-1) if info.normalize else pooled
+
+
+@torch.inference_mode()
+def embed(
+    bert: BertModel,
+    info: EncoderInfo,
+    ids: Sequence[Sequence[int]],
+    batch_size: int,
+    advance: Callable[[int], None] = lambda done: None,
+) -> FloatArray:
+    """Embed token ids, longest first in batches of like length.
+
+    Returns:
+        What the head reads, float32 `[texts, features]`, in the order of `ids`.
+    """
+    out = np.empty((len(ids), info.features), np.float32)
+    # Stable, so that the batches and with them the last bits are the same in every run.
+    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        longest = len(ids[rows[0]])
+        input_ids = torch.zeros((len(rows), longest), dtype=torch.int64)
+        mask = torch.zeros_like(input_ids)
+        for row, i in enumerate(rows):
+            input_ids[row, : len(ids[i])] = torch.tensor(ids[i])
+            mask[row, : len(ids[i])] = 1
+        hidden = hidden_states(bert, input_ids, mask, info.feature_layers)
+        out[rows] = pool(hidden, mask, info).numpy()
+        advance(len(rows))
+    return out
+
+
+def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
+    """Write the encoder as ONNX: `input_ids`, `attention_mask` int64 `[b, s]` → `last_hidden_state`.
+
+    With features: → `hidden_state_N` of each layer that they read, and nothing above the last of these.
+
+    Uses the exporter of torch.export (`dynamo=True`), opset 18, both axes dynamic, weights inside.
+    """
+    # Neither axis may be 0, 1 or the other's size, or torch.export takes it for a constant.
+    sequence = min(7, info.positions)
+    example = torch.ones((2, sequence), dtype=torch.int64)
+    axes = {
+        0: torch.export.Dim(BATCH_AXIS),
+        1: torch.export.Dim(SEQUENCE_AXIS, max=info.positions),
+    }
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _HiddenStates(bert, info.feature_layers),
+            # Two tensors: given one object twice, torch.export takes the inputs for each other.
+            (example, example.clone()),
+            dynamo=True,
+            dynamic_shapes={INPUT_IDS: axes, ATTENTION_MASK: axes},
+            input_names=[INPUT_IDS, ATTENTION_MASK],
+            opset_version=OPSET,
+            output_names=info.outputs,
+            verbose=False,
+        )
+    assert program is not None  # with dynamo=True it always is one
+    # The exporter notes on every node the lines of Python it came from, with their paths.
+    ClearMetadataAndDocStringPass()(program.model)
+    program.save(str(path), external_data=False)

@@ -1,0 +1,98 @@
+"""Folding a published head: reading its graph as logistic regressions, exactly, in float64.
+
+A head whose every value is affine in the embedding, or the sigmoid of that, is one Gemm and one
+Sigmoid; the first operator that is anything else ends the attempt with its name. Rounding inside
+the original is not modelled: `original.prove` compares the result with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from export.head.fold_operators import OPERATORS
+from export.head.fold_value import Columns, NotLinearError, Value
+
+
+def _constant(tensor: onnx.TensorProto) -> NDArray[Any]:
+    array = numpy_helper.to_array(tensor)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _needed(graph: onnx.GraphProto, outputs: list[str]) -> list[onnx.NodeProto]:
+    wanted, nodes = set(outputs), []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            nodes.append(node)
+    return nodes[::-1]
+
+
+def _follow(graph: onnx.GraphProto, features: int, outputs: list[str]) -> list[Value]:
+    """Return the given outputs of a head's graph as columns.
+
+    Raises:
+        NotLinearError: an operator that is not an affine map, or not the sigmoid of one.
+    """
+    values: dict[str, Value] = {tensor.name: _constant(tensor) for tensor in graph.initializer}
+    # Files of an IR before 4 list the constants among the inputs.
+    embedding = next(value.name for value in graph.input if value.name not in values)
+    values[embedding] = Columns(np.eye(features), np.zeros(features))
+    for node in _needed(graph, outputs):
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        try:
+            if node.op_type == "Constant" and "value" in attributes:
+                found: list[Value] = [_constant(attributes["value"])]
+            elif node.op_type in OPERATORS:
+                inputs = [values[name] for name in node.input if name]
+                found = OPERATORS[node.op_type](inputs, attributes)
+            else:
+                raise NotLinearError("is not an affine map")
+        except (NotLinearError, KeyError, IndexError, ValueError) as error:
+            reason = str(error) if isinstance(error, NotLinearError) else "has an unexpected form"
+            raise NotLinearError(f"{node.op_type} {reason}") from error
+        values.update(zip(node.output, found, strict=False))
+    return [values[name] for name in outputs]
+
+
+def _positive(value: Value) -> Columns:
+    if not isinstance(value, Columns) or not value.is_pair():
+        raise NotLinearError("an output is not a pair of probabilities that add up to one")
+    return value.pick([1])
+
+
+def fold(
+    graph: onnx.GraphProto, features: int, outputs: list[str], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fold a head into logistic regressions.
+
+    Args:
+        graph: the head's graph; its first input is the embedding `[N, features]`.
+        features: width of the embedding.
+        outputs: one `(N, 2)` output a label, or the one output that holds all labels.
+        count: number of labels.
+
+    Returns:
+        weight `[features, labels]` and bias `[labels]`, in the order of `outputs`.
+
+    Raises:
+        NotLinearError: the head is something else; the message names the operator.
+    """
+    values = _follow(graph, features, outputs)
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if len(values) == 1 and isinstance(values[0], Columns) and not values[0].is_pair():
+        joined = [values[0]]
+    else:
+        joined = [_positive(value) for value in values]
+    if not all(columns.sigmoid for columns in joined):
+        raise NotLinearError("an output is not a probability")
+    weight = np.concatenate([columns.weight for columns in joined], axis=1)
+    bias = np.concatenate([columns.bias for columns in joined])
+    if bias.shape != (count,):
+        raise NotLinearError(f"has {bias.size} columns for {count} labels")
+    return weight, bias

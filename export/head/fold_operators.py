@@ -1,0 +1,195 @@
+"""The operators of a head that keep its values affine in the embedding, one function each.
+
+A value is ``x @ weight + bias``, the sigmoid of that, a constant, or a sequence of values. An
+operator takes its inputs and attributes and returns its outputs, or says why it cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+
+from export.head.fold_value import Array, Columns, NotLinearError, Value, columns
+
+Attributes = dict[str, Any]
+
+
+def _linear_classifier(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    x = columns(inputs[0], sigmoid=False)
+    intercepts = np.array(attributes["intercepts"], np.float64)
+    weight = np.array(attributes["coefficients"], np.float64).reshape(len(intercepts), -1).T
+    z = Columns(x.weight @ weight, x.bias @ weight + intercepts)
+    transform = attributes.get("post_transform", b"NONE")
+    if len(intercepts) == 2 and transform == b"LOGISTIC":
+        return [[], Columns(z.weight, z.bias, sigmoid=True)]
+    if len(intercepts) == 2 and transform == b"SOFTMAX":
+        return [[], *_softmax([z], attributes)]
+    raise NotLinearError(f"has {len(intercepts)} classes and post_transform {transform.decode()}")
+
+
+def _softmax(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    z = columns(inputs[0], sigmoid=False)
+    if z.bias.shape != (2,):
+        raise NotLinearError("is over more than two columns")
+    # softmax((a, b)) = (sigmoid(a - b), sigmoid(b - a))
+    difference = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    return [Columns(z.weight @ difference, z.bias @ difference, sigmoid=True)]
+
+
+def _affine(inputs: list[Value], scale: Array, shift: Array) -> list[Value]:
+    x = columns(inputs[0], sigmoid=False)
+    return [Columns(x.weight * scale, x.bias * scale + shift)]
+
+
+def _row(value: Value) -> Array:
+    if not isinstance(value, np.ndarray) or (value.ndim and value.size not in (1, value.shape[-1])):
+        raise NotLinearError("combines two values that both depend on the embedding")
+    return value.reshape(-1)
+
+
+def _add(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if isinstance(inputs[0], np.ndarray):
+        inputs = inputs[::-1]
+    return _affine(inputs, np.ones(1), _row(inputs[1]))
+
+
+def _sub(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if isinstance(inputs[1], Columns) and inputs[1].sigmoid and np.all(_row(inputs[0]) == 1):
+        return [Columns(-inputs[1].weight, -inputs[1].bias, sigmoid=True)]
+    if isinstance(inputs[0], np.ndarray):
+        return _affine(inputs[::-1], -np.ones(1), _row(inputs[0]))
+    return _affine(inputs, np.ones(1), -_row(inputs[1]))
+
+
+def _mul(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if isinstance(inputs[0], np.ndarray):
+        inputs = inputs[::-1]
+    return _affine(inputs, _row(inputs[1]), np.zeros(1))
+
+
+def _div(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if np.all(_row(inputs[1]) == 1):
+        return [columns(inputs[0])]
+    return _affine(inputs, 1 / _row(inputs[1]), np.zeros(1))
+
+
+def _matrix(value: Value) -> Array:
+    if not isinstance(value, np.ndarray) or value.ndim != 2:
+        raise NotLinearError("multiplies by something that is not a constant matrix")
+    return value
+
+
+def _matmul(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    x = columns(inputs[0], sigmoid=False)
+    weight = _matrix(inputs[1])
+    return [Columns(x.weight @ weight, x.bias @ weight)]
+
+
+def _gemm(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if attributes.get("transA", 0):
+        raise NotLinearError("transposes its first input")
+    weight = _matrix(inputs[1])
+    weight = weight.T if attributes.get("transB", 0) else weight
+    product = _matmul([inputs[0], attributes.get("alpha", 1.0) * weight], {})
+    shift = _row(inputs[2]) if len(inputs) > 2 else np.zeros(1)
+    return _affine(product, np.ones(1), attributes.get("beta", 1.0) * shift)
+
+
+def _scaler(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    scale = np.array(attributes.get("scale", [1.0]), np.float64)
+    offset = np.array(attributes.get("offset", [0.0]), np.float64)
+    return _affine(inputs, scale, -offset * scale)
+
+
+def _sigmoid(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    x = columns(inputs[0], sigmoid=False)
+    return [Columns(x.weight, x.bias, sigmoid=True)]
+
+
+def _same(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    return [inputs[0] if isinstance(inputs[0], np.ndarray) else columns(inputs[0])]
+
+
+def _cast(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if attributes["to"] not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
+        raise NotLinearError("casts to something that is not a float")
+    return _same(inputs, attributes)
+
+
+def _absolute(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    return [columns(inputs[0], sigmoid=True)]
+
+
+def _normalizer(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if attributes.get("norm", b"MAX") != b"L1" or not columns(inputs[0]).is_pair():
+        raise NotLinearError("normalizes something other than a pair of probabilities")
+    return [inputs[0]]
+
+
+def _reduce_sum(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    # An attribute before opset 13, an input since.
+    axes = attributes.get("axes", [])
+    if len(inputs) > 1 and isinstance(inputs[1], np.ndarray):
+        axes = inputs[1].tolist()
+    if not columns(inputs[0]).is_pair() or axes not in ([1], [-1]):
+        raise NotLinearError("sums something other than a pair of probabilities")
+    return [np.ones((1, 1))]
+
+
+def _concat(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    parts = [columns(value) for value in inputs]
+    if attributes["axis"] not in (1, -1) or len({part.sigmoid for part in parts}) > 1:
+        raise NotLinearError("joins values of different kinds or along the batch")
+    weight = np.concatenate([part.weight for part in parts], axis=1)
+    return [Columns(weight, np.concatenate([part.bias for part in parts]), parts[0].sigmoid)]
+
+
+def _slice(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    bounds = [value.tolist() for value in inputs[1:] if isinstance(value, np.ndarray)]
+    if len(bounds) < 3 or bounds[2] not in ([1], [-1]):
+        raise NotLinearError("cuts along the batch")
+    step = bounds[3][0] if len(bounds) > 3 else 1
+    return [columns(inputs[0]).pick(slice(bounds[0][0], bounds[1][0], step))]
+
+
+def _gather(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if attributes.get("axis", 0) not in (1, -1) or not isinstance(inputs[1], np.ndarray):
+        raise NotLinearError("picks along the batch")
+    return [columns(inputs[0]).pick(inputs[1].astype(int).reshape(-1))]
+
+
+def _sequence(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    return [list(inputs)]
+
+
+def _sequence_at(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    if not isinstance(inputs[0], list) or not isinstance(inputs[1], np.ndarray):
+        raise NotLinearError("picks from something that is not a sequence")
+    return [inputs[0][int(inputs[1])]]
+
+
+OPERATORS: dict[str, Callable[[list[Value], Attributes], list[Value]]] = {
+    "Abs": _absolute,
+    "Add": _add,
+    "Cast": _cast,
+    "Concat": _concat,
+    "Div": _div,
+    "Gather": _gather,
+    "Gemm": _gemm,
+    "Identity": _same,
+    "LinearClassifier": _linear_classifier,
+    "MatMul": _matmul,
+    "Mul": _mul,
+    "Normalizer": _normalizer,
+    "ReduceSum": _reduce_sum,
+    "Scaler": _scaler,
+    "SequenceAt": _sequence_at,
+    "SequenceConstruct": _sequence,
+    "Sigmoid": _sigmoid,
+    "Slice": _slice,
+    "Softmax": _softmax,
+    "Sub": _sub,
+}

@@ -1,0 +1,67 @@
+"""The reference: what the original pair says of a fixed list of texts.
+
+The torch encoder in float32, each text alone (no padding), then the published head as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from core.build.facts import EncoderInfo
+from core.disk.files import replacing
+from core.errors import ArtifactError
+from core.untrusted import json_file
+from export.encoder import tokens, torch_encoder
+from export.head import original
+from export.head.published_head import Head
+
+TEXTS_FILE = "reference_texts.json"
+
+
+def texts() -> list[str]:
+    """Return the fixed list: lengths 1 to over 512 tokens, scripts, emoji, punctuation, nothing."""
+    content = resources.files("export.reference").joinpath(TEXTS_FILE).read_bytes()
+    listed: list[str] = json_file.loads(content, TEXTS_FILE, ArtifactError)
+    return listed
+
+
+def build(
+    folder: Path, info: EncoderInfo, head: Head, tokenizer: Tokenizer, listed: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Run the original pair.
+
+    Returns:
+        The arrays of a reference file: `texts` and `labels` (JSON, as UTF-8 bytes), `input_ids`
+        int32 (all texts, one after another), `lengths` int32 `[n]`, `logits` and `probabilities`
+        float32 `[n, labels]`, `thresholds` float64 `[labels]`, `encoder_sha256`, `head_sha256`.
+    """
+    ids = tokens.encode(tokenizer, listed)
+    embeddings = torch_encoder.embed(torch_encoder.load(folder), info, ids, batch_size=1)
+    negative, positive = head.run(embeddings)
+    return {
+        "texts": _bytes(json.dumps(list(listed), ensure_ascii=False)),
+        "labels": _bytes(json.dumps(head.info.labels, ensure_ascii=False)),
+        "input_ids": np.array([token for row in ids for token in row], np.int32),
+        "lengths": np.array([len(row) for row in ids], np.int32),
+        "logits": original.logits(negative, positive).astype(np.float32),
+        "probabilities": positive.astype(np.float32),
+        "thresholds": np.array([head.info.thresholds[label] for label in head.info.labels]),
+        "encoder_sha256": _bytes(info.weights_sha256),
+        "head_sha256": _bytes(head.info.model_sha256),
+    }
+
+
+def _bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-8"), np.uint8)
+
+
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a reference file, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

@@ -1,0 +1,81 @@
+"""Calibration: the token ids on which a quantization is chosen, and those on which it is judged."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from core import dataset
+from core.errors import ArtifactError
+from core.untrusted import json_file
+from export.encoder import tokens
+from export.reference import answers
+
+TEXTS_FILE = "calibration_texts.json"
+_TRAIN_TEXTS = 3000
+# GoEmotions texts end at 50 tokens; joined ones show the later positions.
+_JOINED_TEXTS = 16
+
+
+def texts() -> list[str]:
+    """Return the fixed list, for where GoEmotions is not at hand."""
+    content = resources.files("export.reference").joinpath(TEXTS_FILE).read_bytes()
+    listed: list[str] = json_file.loads(content, TEXTS_FILE, ArtifactError)
+    return listed
+
+
+def _joined(ids: list[list[int]], max_length: int) -> list[list[int]]:
+    """Join texts to a few long ones: lengths from a sixteenth of the limit to the limit."""
+    stream = [token for row in ids for token in row[1:-1]]
+    first, last = ids[0][0], ids[0][-1]
+    found = []
+    start = 0
+    for number in range(_JOINED_TEXTS):
+        length = max_length * (number + 1) // _JOINED_TEXTS - 2
+        found.append([first, *stream[start : start + length], last])
+        start += length
+    return [row for row in found if len(row) > 2]
+
+
+def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.ndarray]:
+    """Take every n-th text of GoEmotions train where it is at hand, with the fixed list; dev is held out.
+
+    Where it is not: three of four texts of the list, held out the fourth. The reference's texts, on
+    which the build is gated, are held out in any case.
+
+    Returns:
+        The arrays of a calibration file: `calibration`, `held_out` and `reference` int32 (all texts'
+        ids, one after another), `…_lengths` int32, `source` and `held_out_source` (UTF-8 bytes).
+    """
+    listed = texts()
+    if dataset.present("train", cache) and dataset.present("dev", cache):
+        train = dataset.read("train", cache).texts
+        chosen = train[:: max(1, len(train) // _TRAIN_TEXTS)][:_TRAIN_TEXTS]
+        held_out = dataset.read("dev", cache).texts
+        source = f"{len(chosen)} texts of GoEmotions train"
+        held_out_source = f"{len(held_out)} texts of GoEmotions dev"
+        chosen += listed
+        source += f" and {len(listed)} of export/{TEXTS_FILE}"
+    else:
+        chosen = [text for number, text in enumerate(listed) if number % 4]
+        held_out = listed[::4]
+        source = f"{len(chosen)} texts of export/{TEXTS_FILE}"
+        held_out_source = f"{len(held_out)} others of it"
+    ids = tokens.encode(tokenizer, chosen)
+    ids += _joined(ids, max_length)
+    arrays = {
+        "source": np.frombuffer(source.encode(), np.uint8),
+        "held_out_source": np.frombuffer(held_out_source.encode(), np.uint8),
+    }
+    rows_of = {
+        "calibration": ids,
+        "held_out": tokens.encode(tokenizer, held_out),
+        "reference": tokens.encode(tokenizer, answers.texts()),
+    }
+    for name, rows in rows_of.items():
+        arrays[name] = np.array([token for row in rows for token in row], np.int32)
+        arrays[f"{name}_lengths"] = np.array([len(row) for row in rows], np.int32)
+    return arrays

@@ -1,0 +1,93 @@
+"""`recipe.lock.toml`: what a recipe's hub sources were at its first build, which counts from then on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from core.disk.files import write_text
+from core.errors import RecipeError
+from core.recipe import Sha256, SourceSpec
+from core.untrusted import toml_file
+
+LOCK_FILE = "recipe.lock.toml"
+_HEAD = """\
+# What the hub's sources of this recipe were at its first build, and are from then on: commit it.
+# Without it, the next build takes and locks what the hub has then.
+"""
+
+Part = Literal["encoder", "head"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class LockedFile(_Model):
+    """A file of a source; size in bytes."""
+
+    sha256: Sha256
+    size: Annotated[int, Field(ge=0)]
+
+
+class LockedSource(_Model):
+    """A hub source: as the recipe has it, the commit it was, and every file that was downloaded."""
+
+    source: SourceSpec
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    files: Annotated[dict[str, LockedFile], Field(min_length=1)]
+
+
+class RecipeLock(_Model):
+    """A whole lock file; a part that does not come from the hub is not in it."""
+
+    encoder: LockedSource | None = None
+    head: LockedSource | None = None
+
+
+def read(folder: Path) -> RecipeLock:
+    """Read a recipe's lock file; an empty one where it has none.
+
+    Raises:
+        RecipeError: it cannot be read, or is not one.
+    """
+    path = folder / LOCK_FILE
+    if not path.exists():
+        return RecipeLock()
+    try:
+        return RecipeLock.model_validate(toml_file.read(path, RecipeError))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the lock"
+        raise RecipeError(f"{path}: {place}: {first['msg']}, found {first['input']!r}") from error
+
+
+def _quoted(text: str) -> str:
+    # Every JSON string without escaped surrogates is a TOML string.
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _part(name: str, source: LockedSource) -> str:
+    lines = [f"[{name}]", f"source = {_quoted(source.source)}", f"revision = {_quoted(source.revision)}"]
+    lines += ["", f"[{name}.files]"]
+    for file, locked in sorted(source.files.items()):
+        lines.append(f"{_quoted(file)} = {{ sha256 = {_quoted(locked.sha256)}, size = {locked.size} }}")
+    return "\n".join(lines) + "\n"
+
+
+def text(lock: RecipeLock) -> str:
+    """Return the content of a lock file that `read` reads back exactly."""
+    parts = {"encoder": lock.encoder, "head": lock.head}
+    return "\n".join([_HEAD, *(_part(name, source) for name, source in parts.items() if source)])
+
+
+def write(folder: Path, lock: RecipeLock) -> None:
+    """Write a recipe's lock file, whole or not at all.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+    write_text(folder / LOCK_FILE, text(lock))

@@ -1,0 +1,162 @@
+"""Sources: `hub:ID[@REVISION]`, `path:FOLDER` or `package:MODULE/FOLDER` to a local folder."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.disk.files import sha256_file
+from core.errors import SourceError
+from export.sources import hub
+from export.sources.recipe_lock import LOCK_FILE, LockedFile, LockedSource
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source that is on this machine: what the recipe said, the folder, the hub's revision."""
+
+    spec: str
+    folder: Path
+    revision: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """What a manifest says of this source: a local folder by its name only, not its path."""
+        kind, _, reference = self.spec.partition(":")
+        absolute = kind == "path" and (reference.startswith("~") or Path(reference).is_absolute())
+        return f"path:{self.folder.name}" if absolute else self.spec
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that must be there.
+
+        Raises:
+            SourceError: it is not.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise SourceError(f"{self.spec}: has no {name} (looked in {self.folder})")
+        return path
+
+    def hashes(self, names: Sequence[str], expected: dict[str, str]) -> dict[str, str]:
+        """Return file name → SHA-256 of those of `names` that exist and of all in `expected`.
+
+        Raises:
+            SourceError: a file of `expected` is missing or has another hash.
+        """
+        present = {name for name in names if (self.folder / name).is_file()}
+        found = {name: sha256_file(self.file(name)) for name in sorted(present | set(expected))}
+        for name, wanted in sorted(expected.items()):
+            if found[name] != wanted:
+                raise SourceError(f"{self.spec}: {name}: SHA-256 found {found[name]}, expected {wanted}")
+        return found
+
+    def lock(self) -> LockedSource:
+        """Return what a lock file says of this source, which came from the hub."""
+        names = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file())
+        files = {
+            name: LockedFile(sha256=sha256_file(self.folder / name), size=(self.folder / name).stat().st_size)
+            for name in names
+        }
+        return LockedSource(source=self.spec, revision=str(self.revision), files=files)
+
+
+def _damaged(folder: Path, locked: LockedSource) -> str | None:
+    """Return a sentence on the first locked file that is not in a folder as the lock has it."""
+    for name, file in sorted(locked.files.items()):
+        path = folder / name
+        if not path.is_file():
+            return f"{name}: missing, though {LOCK_FILE} lists it"
+        size = path.stat().st_size
+        if size != file.size:
+            return f"{name}: found {size} bytes, expected {file.size} as {LOCK_FILE} has it"
+        digest = sha256_file(path)
+        if digest != file.sha256:
+            return f"{name}: SHA-256 found {digest}, expected {file.sha256} as {LOCK_FILE} has it"
+    return None
+
+
+def _locked(question: hub.Question, locked: LockedSource) -> Source:
+    """Return the commit of the lock file, from the cache where it is there whole."""
+    commit = replace(question, revision=locked.revision)
+    if question.is_named:
+        now = hub.commit_of(question)
+        if now is not None and now != locked.revision:
+            raise SourceError(
+                f"{question.spec}: moved: the hub's {question.revision} is commit {now}, {LOCK_FILE} has "
+                f"{locked.revision}; remove that part there to take the new one, {question.hint}"
+            )
+    try:
+        folder = hub.fetch(commit, reachable=False)
+    except SourceError:
+        folder = None
+    if folder is None or _damaged(folder, locked):
+        folder = hub.fetch(commit, reachable=hub.commit_of(commit) is not None)
+    wrong = _damaged(folder, locked)
+    if wrong:
+        raise SourceError(f"{question.spec}: {wrong}; {question.hint}")
+    return Source(question.spec, folder, locked.revision)
+
+
+def _hub(spec: str, reference: str, override: str, locked: LockedSource | None) -> Source:
+    from huggingface_hub.errors import HFValidationError
+
+    repository, _, revision = reference.partition("@")
+    hint = f"or give a local folder: {override}=path:FOLDER"
+    question = hub.Question(spec, repository, revision or None, hint)
+    try:
+        if locked is not None:
+            return _locked(question, locked)
+        folder = hub.fetch(question, reachable=hub.commit_of(question) is not None)
+    except HFValidationError as error:
+        raise SourceError(f"{spec}: not a hub repository's name, {hint}") from error
+    return Source(spec, folder, folder.name)
+
+
+def _path(spec: str, reference: str, base: Path) -> Source:
+    try:
+        folder = base / Path(reference).expanduser()
+    except RuntimeError:  # no such user's home
+        folder = base / reference
+    if not folder.is_dir():
+        raise SourceError(f"{spec}: no such folder (looked for {folder})")
+    return Source(spec, folder)
+
+
+def _package(spec: str, reference: str) -> Source:
+    module, _, inside = reference.partition("/")
+    try:
+        found = importlib.util.find_spec(module) if module.isidentifier() else None
+    except ValueError:  # of a module without a spec, as `__main__` may be
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise SourceError(f"{spec}: the package {module} is not installed")
+    home = Path(found.submodule_search_locations[0])
+    folder = home / inside
+    if not folder.is_dir() or not folder.resolve().is_relative_to(home.resolve()):
+        raise SourceError(f"{spec}: the package {module} has no folder {inside}")
+    return Source(spec, folder)
+
+
+def resolve(spec: str, base: Path, override: str, locked: LockedSource | None = None) -> Source:
+    """Return the local folder of a source, downloading it from the hub where needed.
+
+    Args:
+        spec: what the recipe says, or the make line.
+        base: the folder that `path:` is relative to.
+        override: the make variable that replaces this source, for error messages.
+        locked: what the recipe's lock file has of this source, which then counts.
+
+    Raises:
+        SourceError: it cannot be reached, or is not what is locked; the message names the source and the
+            override.
+    """
+    kind, _, reference = spec.partition(":")
+    if kind == "hub":
+        return _hub(spec, reference, override, locked)
+    if kind == "path":
+        return _path(spec, reference, base)
+    if kind == "package":
+        return _package(spec, reference)
+    raise SourceError(f"{spec}: expected hub:ID[@REVISION], path:FOLDER or package:MODULE/FOLDER")

@@ -1,0 +1,50 @@
+"""A chain of small nodes at one place of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from graphs.edit import ops
+
+
+class Chain:
+    """Appends small nodes at one place of a graph, each called `prefix_…`."""
+
+    def __init__(self, graph: ir.Graph, before: ir.Node | None, prefix: str) -> None:
+        """Insert before a node (None: at the end), with names that begin with `prefix`."""
+        self.graph, self.before, self.prefix = graph, before, prefix
+
+    def integers(self, name: str, value: object) -> ir.Value:
+        """Register an int64 constant, of the rank that `value` has."""
+        return ops.constant(self.graph, f"{self.prefix}_{name}", np.array(value, np.int64))
+
+    def add(
+        self,
+        op_type: str,
+        inputs: Sequence[ir.Value | None],
+        name: str,
+        domain: str = "",
+        **attributes: ops.Attribute,
+    ) -> ir.Value:
+        """Insert a node and return its output."""
+        made = ops.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, domain=domain)
+        return self.insert(made)
+
+    def several(
+        self, op_type: str, inputs: Sequence[ir.Value], name: str, outputs: int, **attributes: ops.Attribute
+    ) -> list[ir.Value]:
+        """Insert a node of several outputs and return them."""
+        made = ops.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, outputs=outputs)
+        self.insert(made)
+        return list(made.outputs)
+
+    def insert(self, made: ir.Node) -> ir.Value:
+        """Insert a node that is made already, and return its first output."""
+        if self.before is None:
+            self.graph.append(made)
+        else:
+            self.graph.insert_before(self.before, made)
+        return made.outputs[0]

@@ -1,0 +1,170 @@
+"""Calibration: which range each channel of each activation has on real texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+from numpy.typing import NDArray
+
+from core.build.plan import Range
+from core.contract import ATTENTION_MASK, INPUT_IDS
+from core.errors import ArtifactError
+from core.untrusted import npz_file
+from graphs.int8 import activations
+
+_BATCH_SIZE = 64
+_BINS = 1024
+# Cuts from below and from above that are tried, as shares of a channel's range.
+_CUTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+_LEVELS = 255
+
+Ids = Sequence[NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Token ids to calibrate on, to judge by, and of the reference, which the build is gated on."""
+
+    calibration: Ids
+    held_out: Ids
+    reference: Ids
+    source: str
+    held_out_source: str
+
+
+def read(path: Path) -> Texts:
+    """Read `calibration.npz`.
+
+    Raises:
+        ArtifactError: it is missing or damaged.
+    """
+    arrays = npz_file.read(path, ArtifactError)
+    try:
+        calibration, held_out, reference = (
+            np.split(arrays[name], np.cumsum(arrays[f"{name}_lengths"])[:-1])
+            for name in ("calibration", "held_out", "reference")
+        )
+        source, held_out_source = (
+            arrays[name].tobytes().decode("utf-8") for name in ("source", "held_out_source")
+        )
+        return Texts(calibration, held_out, reference, source, held_out_source)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: cannot be read: {error}") from error
+
+
+def session(model: ir.Model, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open a graph in memory."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    proto = ir.to_proto(model).SerializeToString()
+    return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+
+
+def batches(ids: Ids, size: int = _BATCH_SIZE) -> Iterator[tuple[list[int], dict[str, NDArray[np.int64]]]]:
+    """Yield a graph's inputs for batches of like length, with the texts' indices."""
+    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        shape = (len(chosen), max(len(ids[index]) for index in chosen))
+        arrays = {name: np.zeros(shape, np.int64) for name in (INPUT_IDS, ATTENTION_MASK)}
+        for row, index in enumerate(chosen):
+            arrays[INPUT_IDS][row, : len(ids[index])] = ids[index]
+            arrays[ATTENTION_MASK][row, : len(ids[index])] = 1
+        yield chosen, arrays
+
+
+def _best_cut(histogram: NDArray[np.float64], two_sided: bool) -> tuple[NDArray[np.float64], ...]:
+    """Return the cuts `(a, b)` of each channel's `[0, 1]` with the least expected squared error.
+
+    Rounding inside `[a, b]` costs a twelfth of the squared step, a value outside its squared
+    distance; `histogram` is `[k, bins]`, each row of sum 1.
+    """
+    centres = (np.arange(_BINS) + 0.5) / _BINS
+    best = np.full(len(histogram), np.inf)
+    low, high = np.zeros(len(histogram)), np.ones(len(histogram))
+    for cut_low in _CUTS if two_sided else (0.0,):
+        for cut_high in _CUTS:
+            a, b = cut_low, 1 - cut_high
+            outside = np.maximum(centres - b, 0) + np.maximum(a - centres, 0)
+            error = ((b - a) / _LEVELS) ** 2 / 12 + histogram @ outside**2
+            better = error < best
+            best[better], low[better], high[better] = error[better], a, b
+    return low, high
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A site's range, and the mean square of its channels, float64 `[k]`."""
+
+    range: Range
+    square_k: NDArray[np.float64]
+
+
+class _Statistics:
+    """Running minimum, maximum, sum and histogram of one activation's channels."""
+
+    def __init__(self, width: int) -> None:
+        self.low, self.high = np.full(width, np.inf), np.full(width, -np.inf)
+        self.total, self.squares, self.tokens = np.zeros(width), np.zeros(width), 0
+        self.counts = np.zeros((width, _BINS))
+
+    def widen(self, array_tk: NDArray[np.float32]) -> None:
+        self.low, self.high = np.minimum(self.low, array_tk.min(0)), np.maximum(self.high, array_tk.max(0))
+        self.total += array_tk.sum(0, dtype=np.float64)
+        self.squares += np.einsum("tk,tk->k", array_tk, array_tk, dtype=np.float64)
+        self.tokens += len(array_tk)
+
+    def count(self, array_tk: NDArray[np.float32]) -> None:
+        low = self.low.astype(np.float32)
+        factor = (_BINS / np.maximum(self.high - self.low, 1e-9)).astype(np.float32)
+        bins = np.minimum(((array_tk - low) * factor).astype(np.int32), _BINS - 1)
+        bins += (np.arange(array_tk.shape[1], dtype=np.int32) * _BINS)[None]
+        self.counts += np.bincount(bins.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+
+    def observed(self, kind: str) -> Observed:
+        low, high = self.low, np.maximum(self.high, self.low + 1e-6)
+        if kind != activations.GELU:
+            # After GELU the rare large values are what decides: nothing is cut there.
+            cut_low, cut_high = _best_cut(self.counts / self.tokens, two_sided=True)
+            low, high = low + cut_low * (high - low), low + cut_high * (high - low)
+        arrays = (low, high, self.total / self.tokens)
+        limits = Range(*(array.astype(np.float32) for array in arrays))
+        return Observed(limits, self.squares / self.tokens)
+
+
+def calibrate(model: ir.Model, ids: Ids) -> dict[str, Observed]:
+    """Return what each site's activation is on some texts, by site name.
+
+    Two passes over the float graph: minimum, maximum and mean of each channel, then a histogram, from
+    which the range with the least expected squared error is taken.
+
+    Raises:
+        GraphError: the graph is not packed.
+    """
+    found = activations.find(model)
+    observed = model.clone()
+    known = {value.name: value for node in observed.graph for value in node.outputs}
+    names = [str(site.value.name) for site in found]
+    for name in names:
+        if known[name] not in observed.graph.outputs:
+            known[name].dtype = ir.DataType.FLOAT
+            observed.graph.outputs.append(known[name])
+    opened = session(observed)
+    statistics = {site.name: _Statistics(site.width) for site in found}
+    steps: tuple[Callable[[_Statistics, NDArray[np.float32]], None], ...] = (
+        _Statistics.widen,
+        _Statistics.count,
+    )
+    for step in steps:
+        for _, inputs in batches(ids):
+            for site, array in zip(found, opened.run(names, inputs), strict=True):
+                if step is _Statistics.count and site.kind == activations.GELU:
+                    continue
+                step(statistics[site.name], array)
+    return {site.name: statistics[site.name].observed(site.kind) for site in found}

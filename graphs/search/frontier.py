@@ -1,0 +1,79 @@
+"""The frontier that a search saw: speed, size and flip rate, as JSON, a table and a plot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.disk.files import replacing, write_text
+
+
+@dataclass(frozen=True)
+class Point:
+    """One candidate: `flip_rate` and `logit_error` (root mean square) on the held-out texts.
+
+    `reference_flip_rate` is on the texts that the build is gated on.
+    `cost` is modelled: multiplications in int8 terms, 1 where each layer has one. `texts_per_second`
+    is measured, all candidates in turn. `inside` says whether it is within the budget.
+    """
+
+    name: str
+    flip_rate: float
+    reference_flip_rate: float
+    logit_error: float
+    size_bytes: int
+    cost: float
+    texts_per_second: float
+    inside: bool
+
+
+def table(points: Sequence[Point], budget: float) -> str:
+    """Return the points as a Markdown table."""
+    lines = [
+        f"| candidate | flip rate (≤ {budget:g}) | on the reference | logit error | size | cost | texts/s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {point.name}{' **chosen**' if point is chosen(points) else ''} | {point.flip_rate:.4f} "
+        f"| {point.reference_flip_rate:.4f} "
+        f"| {point.logit_error:.4f} | {point.size_bytes / 1e6:.1f} MB | {point.cost:.2f} "
+        f"| {point.texts_per_second:.0f} |"
+        for point in points
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def chosen(points: Sequence[Point]) -> Point:
+    """Return the cheapest point within the budget; of equals, the one with the least error."""
+    return min((point for point in points if point.inside), key=lambda point: (point.cost, point.logit_error))
+
+
+def _plot(path: Path, points: Sequence[Point], budget: float) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    # Without these two, each run writes other ids and a date.
+    with matplotlib.rc_context({"svg.hashsalt": "frontier"}):
+        figure, axes = pyplot.subplots(figsize=(7, 4))
+        axes.scatter([p.texts_per_second for p in points], [p.flip_rate for p in points], color="tab:gray")
+        best = chosen(points)
+        axes.scatter([best.texts_per_second], [best.flip_rate], color="tab:red", label=f"chosen: {best.name}")
+        axes.axhline(budget, linestyle="--", color="tab:blue", label="max_flip_rate")
+        axes.set(xlabel="texts/s, batches of 32 in natural order", ylabel="flip rate, held-out texts")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+        figure.tight_layout()
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def write(folder: Path, points: Sequence[Point], budget: float) -> None:
+    """Write `frontier.json`, `frontier.md` and `frontier.svg`."""
+    write_text(folder / "frontier.json", json.dumps([asdict(point) for point in points], indent=2) + "\n")
+    write_text(folder / "frontier.md", table(points, budget))
+    _plot(folder / "frontier.svg", points, budget)

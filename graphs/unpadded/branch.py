@@ -1,0 +1,149 @@
+"""A branch for batches without padding, a text alone among them: these need no layout."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import onnx_ir as ir
+
+from core.contract import ATTENTION_MASK, INPUT_IDS
+from graphs.edit import ops
+from graphs.edit.chain import Chain
+from graphs.packed import groups
+from graphs.unpadded import qattention, rows, transposed
+from graphs.unpadded.transposed import node_named
+
+_PREFIX = "unpadded"
+_PADDED = "padded"
+_LONG = f"{groups.LONG}_"
+_INT64 = ir.DataType.INT64
+# The attention of the long rows stands for all; that of the short ones goes.
+_MASKED = re.compile(r"(layer_\d+_)(long_|cls_)masked_scores")
+_TOKENS = re.compile(r"(token_sum|feature_\d+|projected)_tokens")
+
+
+def _without_layout(model: ir.Model, fused: list[str]) -> None:
+    """Rewrite a packed graph for rows without padding, in place. Exact to the bit.
+
+    Token-wise nodes then run on `[b, s, k]`.
+    """
+    graph = model.graph
+    named = {str(node.name): node for node in graph}
+    ids, mask = (ops.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
+    chain = Chain(graph, next(iter(graph)), _PREFIX)
+    first = chain.integers("first", [0])
+    shape = chain.add("Shape", [mask], "shape")
+    length = chain.add("Shape", [mask], "length", start=1, end=2)
+    row_shape = chain.add("Concat", [shape, chain.integers("rest", [-1])], "row_shape", axis=0)
+    # Ends with the table: a longer text meets too few positions in the sum, and is an error.
+    table = ops.read(node_named(named, "position_embedding_rows"))
+    known = {
+        "layout_given_ids": ids,
+        "layout_valid": chain.add("Equal", [mask, mask], "valid"),
+        "position_embedding_rows": chain.add("Slice", [table, first, length, first], "positions"),
+    }
+    numbers = [ops.constant(graph, f"{_PREFIX}_{number}", np.array(number, np.float32)) for number in (1, 0)]
+    scales = [chain.add("Expand", [number, length], f"{number.name}_of_columns") for number in numbers]
+    # Only poolings of a first token read it.
+    starts, start = named.get("layout_starts"), chain.integers("start", 0)
+    contexts = Chain(graph, None, _PREFIX).integers("context_shape", [-1, ops.array_of(table).shape[1]])
+    given = set(node_named(named, "embedding_sum").outputs)
+    for name, node in named.items():
+        if name in known:
+            node.outputs[0].replace_all_uses_with(known[name])
+        if match := _MASKED.fullmatch(name):
+            layer, group = match.groups()
+            if layer in fused:
+                context = qattention.attend(graph, named, layer, _PREFIX)
+            elif group == _LONG:
+                context = transposed.attend(graph, named, layer + group, _PREFIX, shape, row_shape)
+                given.add(context)
+            else:
+                context = transposed.attend(graph, named, layer + group, _PREFIX, shape, contexts)
+            joined = f"{layer}context_joined" if group == _LONG else f"{layer}{group}context_joined"
+            node_named(named, joined).outputs[0].replace_all_uses_with(context)
+        elif _TOKENS.fullmatch(name):
+            row = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
+            node.outputs[0].replace_all_uses_with(row)
+        elif starts is not None and starts.outputs[0] in node.inputs:
+            row = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
+            pooled = ops.node("Gather", [row, start], name, attributes={"axis": 1})
+            graph.insert_before(node, pooled)
+            node.outputs[0].replace_all_uses_with(pooled.outputs[0], replace_graph_outputs=True)
+    graph.sort()
+    rows.keep(graph, given, row_shape, *scales)
+    graph.sort()
+    ops.remove_unused(model)
+
+
+def _condition(graph: ir.Graph) -> ir.Value:
+    """Append the test for rows without padding; bool, of no dimension."""
+    chain = Chain(graph, None, _PREFIX)
+    ids, mask = (ops.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
+    ones = chain.add("Cast", [chain.add("Cast", [mask], "present", to=ir.DataType.BOOL)], "ones", to=_INT64)
+    shapes = [chain.add("Shape", [value], f"{value.name}_shape") for value in (ids, mask)]
+    same = chain.add("Cast", [chain.add("Equal", shapes, "same_shape")], "same_shape_bits", to=_INT64)
+    least = [
+        chain.add("ReduceMin", [value], f"least_{at}", keepdims=0) for at, value in enumerate((ones, same))
+    ]
+    # No rows have no padding, and no layout that could be left out.
+    all_of = chain.add("Min", [*least, chain.add("Size", [mask], "size")], "all")
+    return chain.add("Cast", [all_of], "condition", to=ir.DataType.BOOL)
+
+
+def _bring(graph: ir.Graph, other: ir.Graph) -> None:
+    """Let a graph's nodes read another graph's inputs and constants in place of their own, by name."""
+    known = {**{str(value.name): value for value in graph.inputs}, **graph.initializers}
+    for node in other:
+        for index, value in enumerate(node.inputs):
+            if value is not None and value.producer() is None:
+                name = str(value.name)
+                if name not in known:
+                    known[name] = ops.constant(graph, name, ops.array_of(value))
+                node.replace_input_with(index, known[name])
+        node.name = f"{_PREFIX}_{node.name}"
+        for value in node.outputs:
+            value.name = f"{_PREFIX}_{value.name}"
+            if not value.is_graph_output():
+                value.shape = value.type = None  # said of the packed graph
+
+
+def _take(graph: ir.Graph, name: str) -> ir.Graph:
+    """Move a graph's nodes into a subgraph, which reads the rest from around it."""
+    nodes, outputs = list(graph), list(graph.outputs)
+    graph.outputs.clear()
+    graph.remove(nodes)
+    for value in outputs:
+        value.name = f"{value.name}_of_{name}"
+    return ir.Graph([], outputs, nodes=nodes, name=name)
+
+
+def unpadded(model: ir.Model) -> int:
+    """Give batches without padding a branch of their own, in place.
+
+    In: a packed graph. Out: an `If` of two branches on the same weights. The first is for rows that keep all
+    their tokens, one text alone among them: it has no layout. Where a layer's projection is one int8 product,
+    attention there is a `QAttention`; elsewhere its parts are transposed and split where they were gathered.
+    The second is the graph as it was, with the scores' factor where `QAttention` has it. Both say the same
+    to the bit.
+
+    Returns:
+        1, the number of branches added.
+
+    Raises:
+        GraphError: the graph is not packed.
+    """
+    graph = model.graph
+    fused = qattention.factors(model)
+    other = model.clone()
+    _without_layout(other, fused)
+    _bring(graph, other.graph)
+    promised = [(str(value.name), value.type, value.shape) for value in graph.outputs]
+    branches = {"then_branch": _take(other.graph, _PREFIX), "else_branch": _take(graph, _PADDED)}
+    chosen = ops.node("If", [_condition(graph)], _PREFIX, attributes=branches, outputs=len(promised))
+    graph.append(chosen)
+    for value, (name, type_, shape) in zip(chosen.outputs, promised, strict=True):
+        value.name, value.type, value.shape = name, type_, shape
+        graph.outputs.append(value)
+    return 1

@@ -1,0 +1,77 @@
+"""An artifact on its way to another machine: the files that scoring needs, named by the manifest's hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from core.contract import VARIANT_FILES
+from core.errors import ArtifactError
+from core.untrusted import json_file, limits, regular_file
+from score.options import MANIFEST_FILE, TOKENIZER_FILE
+
+Parcel = dict[str, bytes]
+
+
+def _expected(manifest: bytes, place: Path) -> dict[str, str]:
+    content = json_file.loads(manifest, place / MANIFEST_FILE, ArtifactError)
+    try:
+        return {name: entry["sha256"] for name, entry in content["files"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(f"{place / MANIFEST_FILE}: not an artifact's manifest: {error}") from error
+
+
+def _read(folder: Path, names: tuple[str, ...]) -> Parcel:
+    """Read files of an artifact, each as its manifest has it."""
+    found: Parcel = {}
+    for name in (MANIFEST_FILE, *names):
+        found[name] = regular_file.read(folder / name, limits.GRAPH_BYTES, ArtifactError)
+    expected = _expected(found[MANIFEST_FILE], folder)
+    for name in names:
+        sha256 = hashlib.sha256(found[name]).hexdigest()
+        if sha256 != expected.get(name):
+            raise ArtifactError(
+                f"{folder / name}: SHA-256 found {sha256}, expected {expected.get(name)} by {MANIFEST_FILE}"
+            )
+    return found
+
+
+def pack(artifact: Path, variant: str) -> Parcel:
+    """Return file name → content of what scoring with one variant needs, the manifest included.
+
+    Raises:
+        ArtifactError: a file is missing, or is not what the manifest says.
+    """
+    return _read(artifact, (VARIANT_FILES[variant], TOKENIZER_FILE))
+
+
+def unpack(parcel: Parcel, place: Path | None = None) -> Path:
+    """Return a folder that holds a parcel's files; this machine's other processes find the same one.
+
+    Args:
+        parcel: what `pack` returned.
+        place: where such folders lie; a folder of this user's among the temporary files by default.
+
+    Raises:
+        ArtifactError: a folder of that name is there and holds something else.
+    """
+    place = place or Path(tempfile.gettempdir()) / f"score-artifacts-{os.getuid()}"
+    folder = place / hashlib.sha256(parcel[MANIFEST_FILE]).hexdigest()
+    # Variants of one artifact share the manifest's hash.
+    folder = folder / hashlib.sha256("\n".join(sorted(parcel)).encode()).hexdigest()[:16]
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent))
+        for name, content in parcel.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(content)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            # Another process was faster; what it wrote is checked below.
+            shutil.rmtree(temporary)
+    _read(folder, tuple(name for name in parcel if name != MANIFEST_FILE))
+    return folder

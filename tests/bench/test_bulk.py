@@ -1,0 +1,101 @@
+"""The benchmark's numbers are of what they say; how large they are is no test's business."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from bench.bulk import benchmark, process
+from bench.bulk.local import BUDGETS
+from core import dataset
+from score.options import Options
+
+TEXTS = [f"the a b {n}" + " z" * (n % 23) for n in range(3_000)]
+
+
+@pytest.fixture(autouse=True)
+def made_up_texts(monkeypatch):
+    split = dataset.Split(TEXTS, [frozenset()] * len(TEXTS))
+    monkeypatch.setattr(dataset, "read", lambda name, cache: split)
+
+
+@pytest.fixture
+def bench(tiny, monkeypatch, capsys):
+
+    def run(command, *arguments):
+        monkeypatch.setattr(sys, "argv", ["benchmark", command, str(tiny), *map(str, arguments)])
+        capsys.readouterr()
+        code, said = benchmark.main(), capsys.readouterr()
+        return json.loads(said.out) if code == 0 else said.err
+
+    return run
+
+
+def test_every_budget_with_both_ways_to_use_the_cores(bench, monkeypatch):
+    monkeypatch.setattr(Options, "callers", 2)
+    found = bench("sweep", "--rows", 50, "--rounds", 1)
+    assert {(row["tokens"], row["callers"], row["threads"]) for row in found} == {
+        (budget, *layout) for budget in BUDGETS for layout in ((1, 2), (2, 1))
+    }
+    assert all(row["texts_per_second"] > 0 for row in found)
+
+
+def test_rate_and_alone(bench):
+    found = bench("rate", "--rows", 60, "--rounds", 3)
+    assert len(found["rounds"]["score"]) == 3
+    assert found["ratio"] > 0
+    found = bench("alone", "--rows", 60)
+    assert found["texts"] == 60
+    assert found["texts_decided_otherwise"] == 0
+    assert found["max_probability_difference"] <= 1e-6
+
+
+def test_reading_and_writing_alone(bench):
+    found = bench("edges", "--rows", 500)
+    assert found["read"] > 0
+    assert found["write"] > 0
+    assert found["bytes_a_row"] < bench("edges", "--rows", 500, "--probabilities")["bytes_a_row"]
+
+
+def test_kills_are_counted_and_the_bytes_compared(bench, monkeypatch):
+    found = bench("kills", "--rows", 60_000, "--kills", 2)
+    assert found["kills"] == 2
+    assert found["same_bytes"] == found["finished"] >= 1
+    # A run that answers otherwise is found out.
+    join = process.hashlib.sha256
+    answers = iter(range(100))
+    monkeypatch.setattr(process.hashlib, "sha256", lambda data: join(data + bytes([next(answers)])))
+    assert bench("kills", "--rows", 100, "--kills", 0)["same_bytes"] == 0
+
+
+def test_memory_is_of_the_process(bench, monkeypatch):
+    monkeypatch.setattr(process, "_WARM_SECONDS", 0.0)
+    monkeypatch.setattr(process, "_SAMPLE_SECONDS", 0.02)
+    found = bench("memory", "--rows", 20_000, "--seconds", 60)
+    assert len(found["mb_by_tenth"]) == 10
+    assert found["largest_mb"] >= max(found["mb_by_tenth"]) > 20
+    monkeypatch.setattr(process, "_WARM_SECONDS", 60.0)
+    assert "0 samples after the first minute" in bench("memory", "--rows", 20, "--seconds", 60)
+
+
+def test_another_command_in_turns(bench, tmp_path):
+    told = 'import sys; print("hello"); print(\'{"texts": 10, "seconds": 2}\')'
+    (tmp_path / "other.py").write_text(told)
+    found = bench("against", "--rows", 20, f"{sys.executable} {tmp_path / 'other.py'}")
+    assert found["texts_per_second"]["other"] == [5.0, 5.0]
+    ratios = [rate / 5 for rate in found["texts_per_second"]["score"]]
+    assert found["ratio"] in ratios
+    assert "is not texts and seconds" in bench("against", "--rows", 2, f"{sys.executable} -c pass")
+    assert "ended with 1" in bench("against", "--rows", 2, f"{sys.executable} -c 'raise SystemExit(1)'")
+
+
+def test_texts_are_drawn_again_beyond_the_split(tmp_path):
+    few = benchmark._texts("dev", 10, tmp_path)
+    assert few == TEXTS[:10]
+    many = benchmark._texts("dev", 20_000, tmp_path)
+    assert len(many) == 20_000
+    assert 2_000 < len(set(many)) <= 3_000
+    assert pq.read_table(benchmark.bench_local.write_texts(tmp_path / "t.parquet", few)).num_rows == 10

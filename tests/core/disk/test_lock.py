@@ -1,0 +1,100 @@
+"""The lock of a build folder: one command at a time, whatever ends the one before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from core.disk import lock
+from core.errors import ArtifactError
+from requirements import install
+from tests.conftest import ROOT
+
+
+def locked(path, *command, **more):
+    line = [sys.executable, "-m", "core.disk.lock", path, *command]
+    return subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True, **more)
+
+
+def wait_for(path):
+    for _ in range(1000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{path} did not appear")
+
+
+def test_a_second_command_says_that_it_waits_and_runs_after_the_first(tmp_path):
+    path = tmp_path / "build" / ".lock"
+    first = locked(path, "sh", "-c", f"echo a >> {tmp_path}/out; sleep 0.5; echo b >> {tmp_path}/out")
+    wait_for(tmp_path / "out")
+    second = locked(path, "sh", "-c", f"echo c >> {tmp_path}/out")
+    assert second.communicate()[1] == f"{path.parent}: another build is at work there; waiting for it\n"
+    assert (first.wait(), second.wait()) == (0, 0)
+    assert (tmp_path / "out").read_text() == "a\nb\nc\n"
+
+
+def test_a_kill_frees_it_and_the_next_removes_what_was_left(tmp_path):
+    path = tmp_path / ".lock"
+    (tmp_path / "assets").mkdir()
+    left = tmp_path / "assets" / ".vocab.txt.abc.tmp"
+    first = locked(path, "sh", "-c", f"touch {left}; sleep 60", start_new_session=True)
+    wait_for(left)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = locked(path, "true")
+    assert second.communicate()[1] == f"{tmp_path}: removed 1 unfinished files of an interrupted build\n"
+    assert not left.exists()
+
+
+def test_a_child_that_outlives_the_command_still_holds_it(tmp_path):
+    path = tmp_path / ".lock"
+    locked(path, "sh", "-c", f"(sleep 0.6; echo a > {tmp_path}/out) & exit 0").communicate()
+    second = locked(path, "cat", str(tmp_path / "out"), stdout=subprocess.PIPE)
+    assert second.communicate()[0] == "a\n"
+
+
+def test_the_commands_exit_code_is_its_own_and_one_that_is_none_is_an_error(tmp_path):
+    assert locked(tmp_path / ".lock", "sh", "-c", "exit 3").wait() == 3
+    missing = locked(tmp_path / ".lock", "no-such-command")
+    assert missing.communicate()[1] == "error: no-such-command: cannot be run: No such file or directory\n"
+    assert missing.returncode == 1
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ArtifactError, match="cannot be written: File exists"):
+        lock.acquire(tmp_path / "file" / ".lock")
+
+
+@pytest.fixture
+def listed(tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text("")
+    return path
+
+
+def test_an_interrupted_environment_is_begun_again_from_nothing(tmp_path, listed):
+    folder = tmp_path / "env"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib" / "half").write_text("installed")
+    assert install.make(folder, listed) == 0
+    assert (folder / "installed").is_file()
+    assert not (folder / "lib" / "half").exists()
+    assert subprocess.run([folder / "bin" / "python", "-m", "pip", "--version"], check=True).returncode == 0
+    # A finished one that is up to date is left alone.
+    before = (folder / "installed").stat().st_mtime_ns
+    assert install.make(folder, listed) == 0
+    assert (folder / "installed").stat().st_mtime_ns == before
+
+
+def test_what_is_not_pinned_by_hash_is_refused_and_leaves_no_stamp(tmp_path, listed, capfd):
+    listed.write_text("six==1.17.0\n")
+    assert install.make(tmp_path / "env", listed) != 0
+    assert "--require-hashes" in capfd.readouterr().err
+    assert not (tmp_path / "env" / "installed").exists()

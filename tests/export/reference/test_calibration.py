@@ -1,0 +1,52 @@
+"""The texts that a quantization is chosen and judged on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core import dataset
+from export.encoder import tokens
+from export.reference import answers, calibration
+from tests.support.factories import SPECIAL, Shape, write_checkpoint
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokenizer")
+    write_checkpoint(folder, Shape(layers=1), "cls")
+    return tokens.load(folder / "tokenizer.json", 64)
+
+
+def rows(arrays, name):
+    return np.split(arrays[name], np.cumsum(arrays[f"{name}_lengths"])[:-1])
+
+
+def test_the_list_where_there_is_no_data_set(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.delenv(dataset.GO_EMOTIONS_DIR, raising=False)
+    arrays = calibration.build(tokenizer, 64, tmp_path)
+    listed = calibration.texts()
+    held_out = tokens.encode(tokenizer, listed[::4])
+    assert [row.tolist() for row in rows(arrays, "held_out")] == held_out
+    used = [row.tolist() for row in rows(arrays, "calibration")]
+    assert used[:3] == tokens.encode(tokenizer, listed[1:4])
+    assert [row.tolist() for row in rows(arrays, "reference")] == tokens.encode(tokenizer, answers.texts())
+    joined = used[len(listed) - len(held_out) :]
+    start, end = SPECIAL.index("[CLS]"), SPECIAL.index("[SEP]")
+    assert all((row[0], row[-1]) == (start, end) for row in joined)
+    assert max(map(len, joined)) == 64
+    assert f"{len(listed) - len(held_out)} texts of export/" in arrays["source"].tobytes().decode()
+
+
+def test_no_text_is_on_both_sides():
+    listed = calibration.texts()
+    assert len(set(listed)) == len(listed) > 300
+    assert not set(listed) & set(answers.texts())
+
+
+def test_go_emotions_where_it_is_at_hand(tokenizer, tmp_path, go_emotions):
+    arrays = calibration.build(tokenizer, 64, tmp_path)
+    dev = dataset.read("dev", tmp_path).texts
+    assert [row.tolist() for row in rows(arrays, "held_out")] == tokens.encode(tokenizer, dev)
+    assert arrays["source"].tobytes().decode().startswith("3000 texts of GoEmotions train and ")
+    assert arrays["held_out_source"].tobytes().decode() == f"{len(dev)} texts of GoEmotions dev"

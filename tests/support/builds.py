@@ -1,0 +1,111 @@
+"""A build that is finished at once: two graphs that sum word weights, and a data set of made-up texts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from core import dataset
+from core import recipe as recipes
+from core.build.facts import EncoderInfo
+from core.contract import METADATA_KEYS
+from tests.support.factories import write_recipe
+from verify.build import Build
+
+LABELS = ["joy", "anger", "neutral"]
+WORDS = ["[PAD]", *LABELS, *(f"w{index}" for index in range(20))]
+THRESHOLDS = {"joy": 0.3, "anger": 0.4, "neutral": 0.5}
+VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
+
+
+def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRESHOLDS) -> None:
+    """Write a graph whose logits are the sum of its tokens' rows of `weight_vl`, less 2."""
+    limits = np.array(list(thresholds.values()), np.float32)
+    constants = {
+        "weight": weight_vl.astype(np.float32),
+        "bias": np.float32(-2),
+        "limits": limits,
+        "one": np.array([1]),
+        "two": np.array([2]),
+    }
+    nodes = [
+        helper.make_node("Gather", ["weight", "input_ids"], ["rows"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "two"], ["column"]),
+        helper.make_node("Mul", ["rows", "column"], ["real"]),
+        helper.make_node("ReduceSum", ["real", "one"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["sum", "bias"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+        helper.make_node("GreaterOrEqual", ["probabilities", "limits"], ["predictions"]),
+    ]
+    ids, answers = ["batch", "sequence"], ["batch", len(thresholds)]
+    made = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ids)
+            for name in ("input_ids", "attention_mask")
+        ],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, answers),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, answers),
+            helper.make_tensor_value_info("predictions", TensorProto.BOOL, answers),
+        ],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(made, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    metadata = dict.fromkeys(METADATA_KEYS, "")
+    metadata |= {"labels": json.dumps(list(thresholds)), "thresholds": json.dumps(thresholds)}
+    helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def weights(noise: float, seed: int = 0) -> np.ndarray:
+    """Word weights `[words, labels]`: 3 for a label's own name, and noise."""
+    random = np.random.default_rng(seed)
+    found = random.normal(0, noise, (len(WORDS), len(LABELS)))
+    found[1 : len(LABELS) + 1] += 3 * np.eye(len(LABELS))
+    return found
+
+
+def write_build(folder: Path, labels: list[str] = LABELS) -> Build:
+    """Write a recipe and its finished build to `folder`."""
+    recipe = write_recipe(folder / "tiny", labels, "path:encoder", "path:head", variants=VARIANTS)
+    build = folder / "build"
+    (build / "assets").mkdir(parents=True)
+    tokenizer = Tokenizer(WordPiece({word: index for index, word in enumerate(WORDS)}, unk_token="[PAD]"))
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.save(str(build / "assets/tokenizer.json"))
+    info = EncoderInfo("path:encoder", None, {}, 1, 1, 3, 64, len(WORDS), "mean", False, 64, [])
+    (build / "encoder.json").write_text(info.to_json())
+    graph(build / "model.onnx", weights(0.4))
+    graph(build / "model_quantized.onnx", np.round(weights(0.4) * 4) / 4)
+    return Build(recipes.load(recipe), recipe, build)
+
+
+def write_go_emotions(folder: Path, texts: int = 160, seed: int = 0) -> dict[str, str]:
+    """Write dev.tsv and test.tsv of made-up texts; return their SHA-256 by split."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = {}
+    for split in ("dev", "test"):
+        lines = []
+        for index in range(texts):
+            given = [label for label in LABELS if random.random() < 0.3] or ["neutral"]
+            shown = [label for label in LABELS if (label in given) == (random.random() < 0.8)]
+            words = [*shown, *random.choice(WORDS[len(LABELS) + 1 :], 4)]
+            indices = ",".join(str(dataset.GO_EMOTIONS_LABELS.index(label)) for label in given)
+            lines.append(f"{' '.join(words)}\t{indices}\tid{index}\n")
+        content = "".join(lines).encode()
+        (folder / f"{split}.tsv").write_bytes(content)
+        hashes[split] = hashlib.sha256(content).hexdigest()
+    return hashes

@@ -1,0 +1,154 @@
+"""An encoder exported from random weights, and the torch original beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import torch
+from transformers import BertModel
+
+from core.build.facts import EncoderInfo, HeadInfo
+from core.contract import Pooling
+from core.recipe import EncoderPart, FeaturesPart
+from export.encoder import checkpoint, torch_encoder
+from export.sources import resolve
+from graphs.encoder import embeddings, features, fuse, mask, pool
+from graphs.head.files import LinearHead
+from graphs.packed import pack, prune, unfuse
+from tests.support.factories import Shape, write_checkpoint
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A checkpoint in `folder`, its torch model, and the path of its ONNX export."""
+
+    folder: Path
+    bert: BertModel
+    info: EncoderInfo
+    path: Path
+
+    def model(self) -> ir.Model:
+        return ir.from_proto(ir.to_proto(ir.load(self.path)))
+
+    def original(self, ids, attention_mask) -> np.ndarray:
+        """Torch's sentence embedding, pooled in the plain words of the definition."""
+        hidden = self.last_hidden_state(ids, attention_mask)
+        if self.info.pooling == "cls":
+            pooled = hidden[:, 0]
+        else:
+            rows = zip(hidden, attention_mask, strict=True)
+            pooled = np.stack([row[kept == 1].mean(axis=0) for row, kept in rows])
+        return pooled / np.linalg.norm(pooled, axis=1, keepdims=True) if self.info.normalize else pooled
+
+    def last_hidden_state(self, ids, attention_mask) -> np.ndarray:
+        """Torch's `[b, s, h]`."""
+        with torch.inference_mode():
+            return self.bert(
+                torch.tensor(ids), attention_mask=torch.tensor(attention_mask)
+            ).last_hidden_state.numpy()
+
+    def with_pooling(self, pooling: Pooling, normalize: bool) -> Exported:
+        """The same export, whose tokens are pooled another way."""
+        return replace(self, info=replace(self.info, pooling=pooling, normalize=normalize))
+
+
+def exported(
+    folder: Path,
+    shape: Shape,
+    pooling: str,
+    *,
+    normalize: bool = True,
+    features: Sequence[FeaturesPart] = (),
+) -> Exported:
+    write_checkpoint(folder, shape, pooling, normalize=normalize)
+    source = resolve.Source(f"path:{folder}", folder)
+    part = EncoderPart(source=source.spec, pooling=pooling, normalize=normalize)
+    info = checkpoint.read(source, part, features)
+    bert = torch_encoder.load(folder)
+    path = folder / "encoder.onnx"
+    torch_encoder.export(bert, info, path)
+    return Exported(folder, bert, info, path)
+
+
+@cache
+def _embedded(path: Path) -> bytes:
+    """The graph before pooling: kept, as fusing takes most of a test's time."""
+    model = ir.from_proto(ir.to_proto(ir.load(path)))
+    fuse.fuse(model)
+    mask.mask(model)
+    embeddings.embeddings(model)
+    return ir.to_proto(model).SerializeToString()
+
+
+def pooled(made: Exported) -> ir.Model:
+    """The graph after every rewrite before the merge."""
+    model = ir.from_proto(onnx.ModelProto.FromString(_embedded(made.path)))
+    if made.info.feature_layers:
+        features.features(model, made.info)
+    else:
+        pool.pool(model, made.info.pooling, made.info.normalize)
+    return model
+
+
+def packed(made: Exported) -> ir.Model:
+    model = pooled(made)
+    pack.pack(model)
+    return model
+
+
+def unfused(made: Exported) -> ir.Model:
+    model = packed(made)
+    unfuse.unfuse(model)
+    return model
+
+
+def pruned(made: Exported) -> ir.Model:
+    model = unfused(made)
+    prune.prune(model, made.info.layers)
+    return model
+
+
+def finished(made: Exported) -> ir.Model:
+    """The graph after every step of the stage `pack`."""
+    return pruned(made) if made.info.pooling == "cls" else unfused(made)
+
+
+def session_of(model: ir.Model) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its errors are raised; a test reads them there
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options)
+
+
+def answer(session: onnxruntime.InferenceSession, ids, attention_mask) -> np.ndarray:
+    return session.run(None, {"input_ids": ids, "attention_mask": attention_mask})[0]
+
+
+def run(model: ir.Model, ids, attention_mask, names=None) -> list[np.ndarray]:
+    return session_of(model).run(names, {"input_ids": ids, "attention_mask": attention_mask})
+
+
+def linear_head(labels: list[str], hidden: int, order: list[str] | None = None) -> LinearHead:
+    random = np.random.default_rng(5)
+    info = HeadInfo(
+        source="test",
+        revision=None,
+        sha256={"model.onnx": "0" * 64},
+        kind="linear",
+        reason="made so",
+        layout="named",
+        output=None,
+        labels=labels,
+        output_order=order or labels,
+        thresholds={label: 0.3 + 0.1 * index for index, label in enumerate(labels)},
+        fold_error=0.0,
+    )
+    weight = random.standard_normal((hidden, len(labels))).astype(np.float32) * 3
+    return LinearHead(info, weight, random.standard_normal(len(labels)).astype(np.float32))

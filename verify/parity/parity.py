@@ -1,0 +1,159 @@
+"""Parity: one finished graph against the reference, and the recipe's tolerances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.artifact.graph import Answers, Graph
+from core.artifact.manifest import Tolerance
+from core.build.reference import Reference
+from core.errors import GateError
+
+_BATCH_SIZE = 32
+_WORST = 10
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Errors of one variant, each text alone; `batch_error` is alone against in a batch of 32.
+
+    `flips` counts the texts whose decision differs, per label; `flip_rate` is the share of texts
+    with at least one; `batch_flips` counts the texts that batch mates give another decision. The
+    original gives probabilities, float32: where one is near 0 or 1, most of the logit error is that
+    rounding. `worst` has the ten largest probability errors, `worst_flips` the ten largest that flipped
+    a decision: ``{text, label, probability, reference, threshold, flipped}``.
+    """
+
+    texts: int
+    max_logit_error: float
+    mean_logit_error: float
+    max_probability_error: float
+    mean_probability_error: float
+    batch_error: float
+    batch_flips: int
+    flips: dict[str, int]
+    flip_rate: float
+    worst: list[dict[str, Any]]
+    worst_flips: list[dict[str, Any]]
+
+
+def _check_same_original(graph: Graph, reference: Reference) -> None:
+    for name, found, expected in (
+        ("labels", graph.labels, reference.labels),
+        ("thresholds", graph.thresholds, reference.thresholds),
+        ("encoder_sha256", graph.metadata["encoder_sha256"], reference.encoder_sha256),
+        ("head_sha256", graph.metadata["head_sha256"], reference.head_sha256),
+    ):
+        if found != expected:
+            raise GateError(f"{graph.path}: {name}: found {found}, expected the reference's, {expected}")
+
+
+def _rows(
+    reference: Reference, answers: Answers, flipped: NDArray[np.bool_], order: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return a row for each flat index of a text and label in `order`."""
+    found = []
+    for row, column in (divmod(index, len(reference.labels)) for index in order):
+        label = reference.labels[column]
+        found.append(
+            {
+                "text": reference.texts[row],
+                "label": label,
+                "probability": float(answers.probabilities[row, column]),
+                "reference": float(reference.probabilities[row, column]),
+                "threshold": reference.thresholds[label],
+                "flipped": bool(flipped[row, column]),
+            }
+        )
+    return found
+
+
+def measure(graph: Graph, reference: Reference) -> Parity:
+    """Run a graph on the reference's texts and compare.
+
+    Raises:
+        GateError: the reference is of another encoder, head, label list or thresholds.
+    """
+    _check_same_original(graph, reference)
+    alone = graph.run_batches(reference.ids, 1)
+    together = graph.run_batches(reference.ids, _BATCH_SIZE)
+    logit_error = abs(alone.logits.astype(np.float64) - reference.logits)
+    error = abs(alone.probabilities.astype(np.float64) - reference.probabilities)
+    flipped = alone.predictions != reference.decisions
+    # What is not a number is the worst of all.
+    order = np.argsort(-np.nan_to_num(error, nan=np.inf).ravel(), kind="stable").tolist()
+    flips = [index for index in order if flipped.flat[index]]
+    return Parity(
+        texts=len(reference.texts),
+        max_logit_error=float(logit_error.max()),
+        mean_logit_error=float(logit_error.mean()),
+        max_probability_error=float(error.max()),
+        mean_probability_error=float(error.mean()),
+        batch_error=float(abs(alone.probabilities - together.probabilities).max()),
+        batch_flips=int((alone.predictions != together.predictions).any(axis=1).sum()),
+        flips={name: int(count) for name, count in zip(reference.labels, flipped.sum(axis=0), strict=True)},
+        flip_rate=float(flipped.any(axis=1).mean()),
+        worst=_rows(reference, alone, flipped, order[:_WORST]),
+        worst_flips=_rows(reference, alone, flipped, flips[:_WORST]),
+    )
+
+
+def exceeded(variant: str, parity: Parity, tolerance: Tolerance) -> dict[str, str | None]:
+    """Return stated tolerance → a sentence where it is exceeded; a figure that is not a number does."""
+    found: dict[str, str | None] = {}
+    error, flip = parity.worst[0], next(iter(parity.worst_flips), None)
+    for name, value, limit, what, row in (
+        (
+            "max_probability_error",
+            parity.max_probability_error,
+            tolerance.max_probability_error,
+            "error",
+            error,
+        ),
+        ("flip_rate", parity.flip_rate, tolerance.max_flip_rate, "flip" if flip else "error", flip or error),
+    ):
+        if limit is not None:
+            found[name] = (
+                None
+                if value <= limit
+                else (
+                    f"{variant}: {name}: found {value:.3g}, expected at most {limit:g}; the largest {what} "
+                    f"is on {row['label']} of {row['text'][:60]!r}: {row['probability']:.6f}, the "
+                    f"reference has {row['reference']:.6f}"
+                )
+            )
+    return found
+
+
+def violations(variant: str, parity: Parity, tolerance: Tolerance) -> list[str]:
+    """Return the sentences of `exceeded`."""
+    return [sentence for sentence in exceeded(variant, parity, tolerance).values() if sentence]
+
+
+def table(rows: Sequence[tuple[str, Parity, Tolerance, bool]]) -> str:
+    """Return parity as a Markdown table; each row is a variant, its figures, tolerance and verdict."""
+    lines = [
+        "| variant | max Δp | mean Δp | max Δlogit | mean Δlogit | alone/batch Δp | flip rate | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for variant, parity, tolerance, passed in rows:
+        limits = [
+            f"{sign} {limit:g}"
+            for sign, limit in (
+                ("Δp ≤", tolerance.max_probability_error),
+                ("flips ≤", tolerance.max_flip_rate),
+            )
+            if limit is not None
+        ]
+        lines.append(
+            f"| {variant} | {parity.max_probability_error:.1e} | {parity.mean_probability_error:.1e} "
+            f"| {parity.max_logit_error:.1e} | {parity.mean_logit_error:.1e} "
+            f"| {parity.batch_error:.1e} | {parity.flip_rate:.4f} "
+            f"| {'ok' if passed else 'FAILED'} ({', '.join(limits)}) |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""`python -m verify.proof.bitflips ARTIFACT`: flip single bits of a copy, and count how many are found."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from core.artifact import proof
+from core.errors import ArtifactError, ToolchainError
+
+
+class Flip(NamedTuple):
+    """One bit: its file, and its place there."""
+
+    name: str
+    byte: int
+    bit: int
+
+
+def draw(folder: Path, count: int, seed: int) -> list[Flip]:
+    """Draw bits: every other one from a file drawn first, so that small files get their share."""
+    sizes = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
+    names = sorted(name for name, size in sizes.items() if size)
+    chosen = random.Random(seed)
+    found = []
+    for index in range(count):
+        weights = [1 if index % 2 else sizes[name] for name in names]
+        (name,) = chosen.choices(names, weights)
+        found.append(Flip(name, chosen.randrange(sizes[name]), chosen.randrange(8)))
+    return found
+
+
+def _toggle(folder: Path, flip: Flip) -> None:
+    with (folder / flip.name).open("r+b") as file:
+        file.seek(flip.byte)
+        value = file.read(1)[0]
+        file.seek(flip.byte)
+        file.write(bytes([value ^ 1 << flip.bit]))
+
+
+def is_found(folder: Path, flip: Flip) -> bool:
+    """Flip a bit, check every byte, flip it back; whether the check failed."""
+    _toggle(folder, flip)
+    try:
+        proof.check_files(folder)
+    except ArtifactError:
+        return True
+    finally:
+        _toggle(folder, flip)
+    return False
+
+
+def main() -> int:
+    """Print how many of the flips were found; 1 where one was not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m verify.proof.bitflips", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("-n", "--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "artifact"
+        try:
+            proof.check_files(arguments.artifact)
+            shutil.copytree(arguments.artifact, copy)
+        except (ToolchainError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        flips = draw(copy, arguments.count, arguments.seed)
+        start = time.perf_counter()
+        missed = [flip for flip in flips if not is_found(copy, flip)]
+        seconds = time.perf_counter() - start
+    files = len({flip.name for flip in flips})
+    print(f"{len(flips) - len(missed)} of {len(flips)} bit flips found, in {files} files; {seconds:.0f} s")
+    for flip in missed:
+        print(f"error: not found: {flip}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The constants of a graph, by the strict reader of strangers' files; `onnx` is not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ArtifactError
+from core.untrusted import onnx_file
+from core.untrusted.wire import operators
+from core.untrusted.wire.protobuf import Message
+
+_FLOAT = 1
+
+
+def _floats(tensor: Message) -> NDArray[np.float32]:
+    if tensor.get("data_type") != _FLOAT:
+        raise ValueError(f"found element type {tensor.get('data_type')}, expected float32")
+    views = [tensor["raw_data"]] if "raw_data" in tensor else tensor["float_data"]
+    return np.frombuffer(b"".join(map(bytes, views)), "<f4")
+
+
+def _compared(graph: Message, output: str, around: dict[str, Message]) -> Iterator[NDArray[np.float32]]:
+    """Yield what each node that computes an output compares with: of an `If`, those in both branches."""
+    known = {**around, **{tensor.get("name", ""): tensor for tensor in graph["initializer"]}}
+    node = next((node for node in graph["node"] if output in node["output"]), None)
+    if node is None:
+        raise ValueError(f"no node computes {output}")
+    operator, inputs = node.get("op_type", ""), node["input"]
+    if operator == "If":
+        place = node["output"].index(output)
+        for branch in [attribute["g"] for attribute in node["attribute"]]:
+            yield from _compared(branch, branch["output"][place].get("name", ""), known)
+        return
+    if operator != "GreaterOrEqual" or len(inputs) != 2:
+        raise ValueError(f"{output}: found {operator} of {inputs}, expected GreaterOrEqual of two")
+    if inputs[1] not in known:
+        raise ValueError(f"{output}: {inputs[1]} is not a constant")
+    yield _floats(known[inputs[1]])
+
+
+def compared_with(path: Path, output: str) -> NDArray[np.float32]:
+    """Return the constant, flat, that the `GreaterOrEqual` nodes of an output compare with.
+
+    Raises:
+        ArtifactError: the file is not a graph that is accepted, or has no such node or constant, or
+            another one in another branch.
+    """
+    model = onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+    try:
+        first, *others = _compared(model["graph"], output, {})
+        if any(not np.array_equal(first, other) for other in others):
+            raise ValueError(f"{output}: its branches compare with different constants")
+        return first
+    except (ValueError, IndexError, KeyError) as error:
+        raise ArtifactError(f"{path}: its constants cannot be read: {error}") from error

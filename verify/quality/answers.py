@@ -1,0 +1,168 @@
+"""What the variants of a build say of GoEmotions: run once, kept in `evaluation.npz`.
+
+Its arrays: `VARIANT/SPLIT/probabilities` float32 `[n, labels]` and `truth/SPLIT` bool `[n, labels]`, for
+dev and test, in the data set's order of texts and the order of `labels`; `VARIANT/thresholds` float64
+`[labels]` and `VARIANT/sha256` are the graph's, `VARIANT/seconds` is the time that test took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core import dataset
+from core.artifact import tokens
+from core.artifact.graph import Graph, TokenIds
+from core.disk.files import replacing, sha256_file
+from core.errors import ArtifactError, DatasetError
+from core.untrusted import npz_file
+from verify.build import Build
+from verify.quality import metrics
+from verify.quality.threshold_methods import Scored
+
+ANSWERS_FILE = "evaluation.npz"
+SPLITS = ("dev", "test")
+_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One variant's probabilities on dev and test; `seconds` is what test took, after loading.
+
+    `thresholds` are the graph's own, float64 `[labels]`.
+    """
+
+    variant: str
+    sha256: str
+    seconds: float
+    thresholds: NDArray[np.float64]
+    scored: dict[str, Scored]
+
+
+def _splits(build: Build) -> dict[str, dataset.Split]:
+    labels = build.recipe.labels.names
+    unknown = sorted(set(labels) - set(dataset.GO_EMOTIONS_LABELS))
+    if unknown:
+        raise DatasetError(f"labels.names of {build.recipe.name}: GoEmotions has no {', '.join(unknown)}")
+    return {name: dataset.read(name, build.folder / "go_emotions") for name in SPLITS}
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)
+
+
+def run(build: Build, variants: Sequence[str], console: Console) -> list[Answered]:
+    """Run variants on dev and test.
+
+    Raises:
+        ArtifactError: a file of the build is missing, or a probability is not a number.
+        DatasetError: the data cannot be had, or lacks a label of the recipe.
+    """
+    splits = _splits(build)
+    labels = build.recipe.labels.names
+    truth = {name: metrics.truth_of(labels, split.labels) for name, split in splits.items()}
+    tokenizer = build.folder / "assets" / "tokenizer.json"
+    ids = {name: tokens.encode(tokenizer, split.texts) for name, split in splits.items()}
+    with _progress(console) as progress:
+        return [_run_one(build, variant, ids, truth, progress) for variant in variants]
+
+
+def _run_one(
+    build: Build,
+    variant: str,
+    ids: Mapping[str, TokenIds],
+    truth: Mapping[str, NDArray[np.bool_]],
+    progress: Progress,
+) -> Answered:
+    path, labels = build.graph(variant), build.recipe.labels.names
+    graph = Graph(path)
+    if graph.labels != labels:
+        raise ArtifactError(f"{path}: labels: found {graph.labels}, expected the recipe's, {labels}")
+    scored, seconds = {}, {}
+    for split in SPLITS:
+        advance = partial(progress.advance, progress.add_task(f"{variant} on {split}", total=len(ids[split])))
+        start = time.perf_counter()
+        answers = graph.run_sorted(ids[split], _BATCH_SIZE, advance)
+        seconds[split] = time.perf_counter() - start
+        scored[split] = Scored(labels, truth[split], _numbers(path, labels, answers.probabilities))
+    limits = np.array([graph.thresholds[label] for label in labels])
+    return Answered(variant, sha256_file(path), seconds["test"], limits, scored)
+
+
+def _numbers(path: Path, labels: list[str], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(probabilities).all():
+        row, column = np.argwhere(~np.isfinite(probabilities))[0]
+        raise ArtifactError(
+            f"{path}: probability of {labels[column]} for text {row}: found {probabilities[row, column]}, "
+            "expected a number"
+        )
+    return probabilities
+
+
+def write(path: Path, found: Sequence[Answered]) -> None:
+    """Write `evaluation.npz`, whole or not at all.
+
+    Raises:
+        ArtifactError: it cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {"labels": np.array(found[0].scored["test"].labels)}
+    for one in found:
+        arrays[f"{one.variant}/sha256"] = np.array(one.sha256)
+        arrays[f"{one.variant}/seconds"] = np.array(one.seconds)
+        arrays[f"{one.variant}/thresholds"] = one.thresholds
+        for split, scored in one.scored.items():
+            arrays[f"truth/{split}"] = scored.truth
+            arrays[f"{one.variant}/{split}/probabilities"] = scored.probabilities
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
+    """Read what `write` wrote; None where it is not of exactly these graphs.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
+    path = build.folder / ANSWERS_FILE
+    if not path.is_file():
+        return None
+    found = []
+    arrays = npz_file.read(path, ArtifactError, "not what `make evaluate` writes", "; run it again")
+    try:
+        if arrays["labels"].tolist() != build.recipe.labels.names:
+            return None
+        for variant in variants:
+            one = _read_one(arrays, variant, build.recipe.labels.names)
+            graph = build.graph(variant)
+            if one is None or not graph.is_file() or one.sha256 != sha256_file(graph):
+                return None
+            found.append(one)
+    except (ValueError, KeyError) as error:
+        raise ArtifactError(f"{path}: not what `make evaluate` writes: {error}; run it again") from error
+    return found
+
+
+def _read_one(file: Mapping[str, NDArray[Any]], variant: str, labels: list[str]) -> Answered | None:
+    if f"{variant}/sha256" not in file:
+        return None
+    scored = {
+        split: Scored(labels, file[f"truth/{split}"], file[f"{variant}/{split}/probabilities"])
+        for split in SPLITS
+    }
+    return Answered(
+        variant,
+        str(file[f"{variant}/sha256"]),
+        float(file[f"{variant}/seconds"]),
+        file[f"{variant}/thresholds"],
+        scored,
+    )

@@ -1,0 +1,104 @@
+"""An evaluation as text: a table a variant and protocol, ours beside the published card's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from verify.quality.protocols import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
+
+_FIGURES = ("f1", "precision", "recall")
+_NAME = 16
+_TITLES = {
+    DEV_TUNED: "the packaged thresholds, chosen without test, measured on test",
+    TEST_TUNED: "thresholds chosen on test, on the grid of 0.05, as the published card did",
+    AT_HALF: "0.5 for every label, on test",
+    DEV: "the packaged thresholds, on dev",
+}
+
+
+def _number(value: float | None, width: int, sign: str = "") -> str:
+    return f"{'–':>{width}}" if value is None else f"{value:{sign}{width}.3f}"
+
+
+def _compared(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> str:
+    """Return `ours published difference` for F1, precision and recall."""
+    cells = []
+    for figure in _FIGURES:
+        mine = ours[figure] if ours else None
+        published = theirs[figure] if theirs else None
+        difference = None if mine is None or published is None else mine - published
+        cells.append(f"{_number(mine, 7)}{_number(published, 7)}{_number(difference, 8, '+')}")
+    return " ".join(cells)
+
+
+def _alone(row: dict[str, Any]) -> str:
+    return "".join(_number(row[figure], 11) for figure in _FIGURES)
+
+
+def _averages(protocol: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(f"{kind} average", protocol[kind]) for kind in ("macro", "weighted")]
+
+
+def per_label(protocol: dict[str, Any]) -> list[str]:
+    """Return a protocol's rows and averages."""
+    lines = [f"{'label':<{_NAME}}{'F1':>11}{'precision':>11}{'recall':>11}{'support':>9}{'threshold':>11}"]
+    for row in protocol["labels"]:
+        lines.append(f"{row['label']:<{_NAME}}{_alone(row)}{row['support']:>9}{_short(row['threshold']):>11}")
+    return [*lines, *(f"{name:<{_NAME}}{_alone(row)}" for name, row in _averages(protocol))]
+
+
+def beside_published(protocol: dict[str, Any], published: dict[str, Any], name: str) -> list[str]:
+    """Return a protocol's rows and averages, each beside the published and with the difference.
+
+    Averages over other labels than the published ones are not compared.
+    """
+    theirs = {row["label"]: row for row in published["labels"]}
+    column = f"{'ours':>7}{'card':>7}{'diff':>8}"
+    lines = [
+        f"{'':<{_NAME}}{'F1':>22} {'precision':>22} {'recall':>22}{'':>9}{'threshold':>13}",
+        f"{'label':<{_NAME}}{column} {column} {column}{'support':>9}{'ours':>7}{'card':>6}",
+    ]
+    for row in protocol["labels"]:
+        card = theirs.get(row["label"])
+        limit = _short(card["threshold"] if card else None)
+        lines.append(
+            f"{row['label']:<{_NAME}}{_compared(row, card)}{row['support']:>9}"
+            f"{_short(row['threshold']):>7}{limit:>6}"
+        )
+    same = {row["label"] for row in protocol["labels"]} == set(theirs)
+    averages = published["averages"].get(name, {}) if same else {}
+    for kind in ("macro", "weighted"):
+        lines.append(f"{kind + ' average':<{_NAME}}{_compared(protocol[kind], averages.get(kind))}")
+    return lines
+
+
+def _short(threshold: float | None) -> str:
+    return "–" if threshold is None else f"{threshold:.4g}"
+
+
+def _title(variant: str, name: str, protocol: dict[str, Any]) -> str:
+    return f"\n{variant}, {name}: {_TITLES[name]} ({protocol['split']}, {protocol['texts']} texts)"
+
+
+def text(evaluation: dict[str, Any], remarks: Sequence[str]) -> str:
+    """Return everything `make evaluate` prints at its end."""
+    published = evaluation["published"]
+    lines = []
+    for variant in evaluation["variants"]:
+        name, protocols = variant["variant"], variant["protocols"]
+        lines += [_title(name, DEV_TUNED, protocols[DEV_TUNED]), *per_label(protocols[DEV_TUNED])]
+        lines += [_title(name, TEST_TUNED, protocols[TEST_TUNED])]
+        lines += beside_published(protocols[TEST_TUNED], published, TEST_TUNED)
+        # Per label, 0.5 says little: only the averages, which the card has, too.
+        half = beside_published(protocols[AT_HALF], published, AT_HALF)
+        lines += [_title(name, AT_HALF, protocols[AT_HALF]), *half[:2], *half[-2:]]
+        lines += [_title(name, DEV, protocols[DEV]), per_label(protocols[DEV])[0]]
+        lines += per_label(protocols[DEV])[-2:]
+    lines += ["", f"Card: {published['source']}", *(f"Note: {remark}" for remark in remarks), ""]
+    for variant in evaluation["variants"]:
+        texts = variant["protocols"][DEV_TUNED]["texts"]
+        lines.append(
+            f"  evaluate {variant['variant']:<11}{texts} test texts in {variant['seconds']:.1f} s after load"
+        )
+    return "\n".join(lines)

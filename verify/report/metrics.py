@@ -1,0 +1,97 @@
+"""The report's tables and plots of an evaluation: figures beside the published ones, curves per label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from verify.quality.curves import precision_recall, reliability
+from verify.report import plots as report_plots
+from verify.report.inputs import Evaluation
+
+_TUNED_ON_DEV, _TUNED_ON_TEST = PROTOCOLS = ("dev-tuned", "test-tuned")
+_FIGURES = ("precision", "recall", "f1")
+_KINDS = ("macro", "weighted")
+
+
+def _beside(found: dict[str, Any] | None, theirs: dict[str, Any] | None) -> list[tuple[Any, Any]]:
+    """Return precision, recall and F1, each with its difference from the published one, if any."""
+    cells = []
+    for name in _FIGURES:
+        value, other = (found or {}).get(name), (theirs or {}).get(name)
+        cells.append((value, None if value is None or other is None else value - other))
+    return cells
+
+
+def averages(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return a row a variant and protocol, then the published ones.
+
+    Returns:
+        Rows of ``{who, protocol, split, cells}``: macro precision, recall and F1, then weighted, with
+        their difference from the published ones of the protocol; `dev-tuned`, which has none, from
+        those that were tuned on the test split.
+    """
+    published: dict[str, Any] = (evaluation.published or {}).get("averages") or {}
+    rows = []
+    for row in evaluation.variants:
+        for name, found in row["protocols"].items():
+            theirs = published.get(_TUNED_ON_TEST if name == _TUNED_ON_DEV else name) or {}
+            cells = [cell for kind in _KINDS for cell in _beside(found[kind], theirs.get(kind))]
+            rows.append({"who": row["variant"], "protocol": name, "split": found["split"], "cells": cells})
+    for name, found in published.items():
+        cells = [cell for kind in _KINDS for cell in _beside(found.get(kind), None)]
+        rows.append({"who": "published", "protocol": name, "split": "test", "cells": cells})
+    return rows
+
+
+def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return a table a variant: ``{variant, rows}``, a row a label with both protocols and the published."""
+    theirs = {row["label"]: row for row in (evaluation.published or {}).get("labels", [])}
+    found = []
+    for variant in evaluation.variants:
+        protocols = [variant["protocols"][name] for name in PROTOCOLS]
+        rows = [
+            {
+                "label": per_label[0]["label"],
+                "support": per_label[0]["support"],
+                "tuned": [(one["threshold"], _beside(one, theirs.get(one["label"]))) for one in per_label],
+                "published": theirs.get(per_label[0]["label"]),
+            }
+            for per_label in zip(*(one["labels"] for one in protocols), strict=True)
+        ]
+        found.append({"variant": variant["variant"], "rows": rows})
+    return found
+
+
+def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float]) -> list[dict[str, Any]]:
+    """Return the curves of each label.
+
+    Returns:
+        Rows of ``{label, threshold, positives, curve, average_precision, calibration,
+        errors}``: plots as SVG, figures a variant in the order of `evaluation.variants`.
+    """
+    rows = []
+    variants = [row["variant"] for row in evaluation.variants]
+    for column, label in enumerate(labels):
+        truth = evaluation.truth[:, column]
+        scores = [evaluation.probabilities[name][:, column] for name in variants]
+        curves = [precision_recall(truth, one) for one in scores]
+        chosen = []
+        for one in scores:
+            said = one >= np.float32(thresholds[label])
+            hits = int((truth & said).sum())
+            chosen.append((hits / max(int(truth.sum()), 1), hits / max(int(said.sum()), 1)))
+        bins = [reliability(truth, one) for one in scores]
+        rows.append(
+            {
+                "label": label,
+                "threshold": thresholds[label],
+                "positives": int(truth.sum()),
+                "curve": report_plots.precision_recall(label, curves, chosen),
+                "average_precision": [curve.average_precision for curve in curves],
+                "calibration": report_plots.reliability(label, bins),
+                "errors": [one.error for one in bins],
+            }
+        )
+    return rows

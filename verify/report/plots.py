@@ -1,0 +1,103 @@
+"""The report's plots as inline SVG. Colours are CSS classes of the page, so they follow its theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from verify.escape import visible
+from verify.quality.curves import PrecisionRecall, Reliability
+
+# A unit square in a box of these units, which the page shows at about a pixel each.
+_WIDTH, _HEIGHT = 180, 150
+_LEFT, _TOP, _SIDE_X, _SIDE_Y = 24, 6, 150, 122
+_BAR_LEFT, _BAR_WIDTH, _BAR_HEIGHT, _BAR_GAP = 58, 190, 14, 6
+_BARS_WIDTH = 320
+# A bin of fewer texts than this says little.
+_FEW = 10
+
+
+def _x(value: float) -> float:
+    return _LEFT + value * _SIDE_X
+
+
+def _y(value: float) -> float:
+    return _TOP + (1 - value) * _SIDE_Y
+
+
+def points(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return a unit square's points in the plot's units, at half a unit; repeated ones are dropped."""
+    places = [(round(2 * _x(float(a))) / 2, round(2 * _y(float(b))) / 2) for a, b in zip(x, y, strict=True)]
+    return [place for index, place in enumerate(places) if index == 0 or place != places[index - 1]]
+
+
+def _line(places: Iterable[tuple[float, float]], classes: str) -> str:
+    path = " ".join(f"{a:g},{b:g}" for a, b in places)
+    return f'<polyline class="{classes}" points="{path}"/>'
+
+
+def _frame(title: str, body: str) -> Markup:
+    ticks = [f'<path class="axis" d="M{_LEFT} {_TOP}V{_TOP + _SIDE_Y}H{_LEFT + _SIDE_X}"/>']
+    for value, text in ((0, "0"), (0.5, ".5"), (1, "1")):
+        ticks.append(f'<path class="grid" d="M{_LEFT} {_y(value):g}H{_LEFT + _SIDE_X}"/>')
+        ticks.append(f'<text class="end" x="{_LEFT - 4}" y="{_y(value) + 3.5:g}">{text}</text>')
+        ticks.append(f'<text class="middle" x="{_x(value):g}" y="{_HEIGHT - 9}">{text}</text>')
+    return Markup(
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(visible(title))}">'
+        f"{''.join(ticks)}{body}</svg>"
+    )
+
+
+def precision_recall(
+    label: str, curves: Sequence[PrecisionRecall], chosen: Sequence[tuple[float, float]]
+) -> Markup:
+    """Draw a curve a variant, recall to the right; `chosen` has (recall, precision) at its threshold."""
+    parts = [
+        _line(points(curve.recall, curve.precision), f"line v{index}") for index, curve in enumerate(curves)
+    ]
+    for index, (recall, precision) in enumerate(chosen):
+        place = f'cx="{_x(recall):.1f}" cy="{_y(precision):.1f}"'
+        parts.append(f'<circle class="dot v{index}" {place} r="{4 - index:g}"/>')
+    return _frame(f"Precision by recall of {label}", "".join(parts))
+
+
+def reliability(label: str, found: Sequence[Reliability]) -> Markup:
+    """Draw the share of true texts by mean probability, a line a variant; a small dot is a bin of few."""
+    parts = [_line([(_x(0), _y(0)), (_x(1), _y(1))], "diagonal")]
+    for index, one in enumerate(found):
+        held = one.counts > 0
+        parts.append(_line(points(one.predicted[held], one.observed[held]), f"line v{index}"))
+        for a, b, count in zip(one.predicted[held], one.observed[held], one.counts[held], strict=True):
+            radius = 1.2 if count < _FEW else 2.6
+            parts.append(f'<circle class="dot v{index}" cx="{_x(a):.1f}" cy="{_y(b):.1f}" r="{radius}"/>')
+    return _frame(f"Reliability of {label}", "".join(parts))
+
+
+def bars(title: str, rows: Sequence[dict[str, Any]]) -> Markup:
+    """Draw texts/s of contenders; the whisker is the lowest and the highest round.
+
+    `rows` are ``{contender, ours, median, low, high}``.
+    """
+    most = max([row["high"] for row in rows], default=1.0)
+    scale, parts = _BAR_WIDTH / most, []
+    for index, row in enumerate(rows):
+        top = index * (_BAR_HEIGHT + _BAR_GAP) + 2
+        middle = top + _BAR_HEIGHT / 2
+        end = _BAR_LEFT + row["high"] * scale
+        name = escape(visible(row["contender"]))
+        parts.append(
+            f'<text class="end" x="{_BAR_LEFT - 5}" y="{middle + 3.5:g}">{name}</text>'
+            f'<rect class="bar {"ours" if row["ours"] else ""}" x="{_BAR_LEFT}" y="{top}" '
+            f'width="{row["median"] * scale:.1f}" height="{_BAR_HEIGHT}"/>'
+            f'<path class="whisker" d="M{_BAR_LEFT + row["low"] * scale:.1f} {middle:g}H{end:.1f}"/>'
+            f'<text x="{end + 5:.1f}" y="{middle + 3.5:g}">{row["median"]:,.0f}</text>'
+        )
+    height = len(rows) * (_BAR_HEIGHT + _BAR_GAP) + 2
+    return Markup(
+        f'<svg viewBox="0 0 {_BARS_WIDTH} {height}" role="img" aria-label="{escape(visible(title))}">'
+        f"{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,153 @@
+"""Packaging: the finished graphs and their files to `dist/NAME`, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from core.artifact import manifest as artifact
+from core.artifact import seal
+from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE, Tolerance
+from core.build.facts import EncoderInfo, HeadInfo
+from core.build.plan_file import USED_FILE
+from core.contract import TOOLCHAIN_VERSION, VARIANT_FILES
+from core.disk import folders, lock
+from core.disk.files import sha256_file
+from core.errors import ArtifactError, GateError
+from core.recipe import RECIPE_FILE
+from verify.build import EVALUATION_FILE, PARITY_FILE, Build
+from verify.parity import parity, text_record
+from verify.report import card, front_matter, report, sbom
+
+_DEPENDENCIES = (
+    "numpy",
+    "onnx",
+    "onnx-ir",
+    "onnxruntime",
+    "onnxscript",
+    "onnxsim",
+    "scikit-learn",
+    "skl2onnx",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def _measured(build: Build, variant: str) -> dict[str, Any]:
+    record = build.json(PARITY_FILE).get(variant)
+    path = build.graph(variant)
+    if record is None or record["sha256"] != sha256_file(path):
+        raise GateError(f"{path}: its parity was not measured; run `make verify`")
+    try:
+        figures = parity.Parity(**record["parity"])
+    except TypeError as error:
+        raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`") from error
+    exceeded = parity.violations(variant, figures, build.tolerance(variant))
+    if exceeded:
+        raise GateError("; ".join(exceeded))
+    return {"quantization": record["quantization"], "parity": asdict(figures)}
+
+
+def _evaluations(build: Build) -> list[dict[str, Any]]:
+    """Return how these very graphs did at the packaged thresholds; none where `make evaluate` has not run.
+
+    Raises:
+        ArtifactError: `evaluation.json` is not what `make evaluate` writes.
+    """
+    path = build.folder / EVALUATION_FILE
+    if not path.is_file():
+        return []
+    hashes = {sha256_file(build.graph(variant)) for variant in build.recipe.variants}
+    try:
+        return [
+            {"variant": row["variant"], "sha256": row["sha256"], **row["protocols"]["dev-tuned"]}
+            for row in build.json(EVALUATION_FILE)["variants"]
+            if row["sha256"] in hashes
+        ]
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not what `make evaluate` writes now ({error}); run it again") from error
+
+
+def _variant(build: Build, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "file": VARIANT_FILES[name],
+        "size": build.graph(name).stat().st_size,
+        "tolerance": asdict(build.tolerance(name)),
+        **_measured(build, name),
+    }
+
+
+def _describe(build: Build) -> dict[str, Any]:
+    encoder = EncoderInfo.read(build.folder / "encoder.json")
+    head = HeadInfo.read(build.folder / "head.json")
+    return {
+        "name": build.recipe.name,
+        "toolchain_version": TOOLCHAIN_VERSION,
+        "recipe": build.recipe.model_dump(mode="json"),
+        "recipe_sha256": sha256_file(build.recipe_folder / RECIPE_FILE),
+        "encoder": asdict(encoder),
+        "head": asdict(head),
+        "variants": [_variant(build, name) for name in build.recipe.variants],
+        "text": text_record.described(build),
+        "evaluations": _evaluations(build),
+        "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
+        "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
+    }
+
+
+def _card(build: Build, described: dict[str, Any]) -> str:
+    encoder, head, variants = described["encoder"], described["head"], described["variants"]
+    rows = [(v["name"], parity.Parity(**v["parity"]), Tolerance(**v["tolerance"]), True) for v in variants]
+    return card.render(
+        {
+            **described,
+            "front_matter": front_matter.front_matter(build.recipe, described["evaluations"]),
+            "contract": build.recipe.contract,
+            "labels": head["labels"],
+            "thresholds": head["thresholds"],
+            "max_length": encoder["max_length"],
+            "sentence_embedding": build.recipe.sentence_embedding,
+            "encoder_sha256": encoder["sha256"]["model.safetensors"],
+            "head_sha256": head["sha256"]["model.onnx"],
+            "reference_texts": variants[0]["parity"]["texts"],
+            "parity_table": parity.table(rows),
+            "snippet": card.snippet(build.recipe.contract, variants[-1]["file"]),
+        }
+    )
+
+
+def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
+    for path in sorted((build.folder / "assets").iterdir()):
+        shutil.copyfile(path, folder / path.name)
+    for name in build.recipe.variants:
+        target = folder / VARIANT_FILES[name]
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(build.graph(name), target)
+    text_record.copy(build, folder)
+    shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
+    (folder / "README.md").write_text(_card(build, described), "utf-8")
+    (folder / sbom.SBOM_FILE).write_text(sbom.render(described, artifact.files(folder)), "utf-8")
+    page = report.render(described, artifact.files(folder), build.folder)
+    (folder / report.REPORT_FILE).write_text(page, "utf-8")
+    manifest = {**described, "files": artifact.files(folder)}
+    (folder / MANIFEST_FILE).write_text(seal.sealed(manifest), "utf-8")
+
+
+def release(build: Build, target: Path) -> None:
+    """Write the artifact beside `target` and move it into place.
+
+    Raises:
+        GateError: a variant is over a tolerance, or was not measured; nothing is written.
+        ArtifactError: the folder cannot be written, or a file of the build is missing.
+    """
+    described = _describe(build)
+    try:
+        with lock.held(target.with_name(f".{target.name}.lock")), folders.replacing_folder(target) as fresh:
+            _fill(build, described, fresh)
+    except OSError as error:
+        raise ArtifactError(f"{target}: cannot be written: {error.strerror or error}") from error
