@@ -1,4 +1,4 @@
-# The front door: `make artifact` builds dist/NAME, `make test` tests. See README.md.
+# The front door: `make artifact` builds dist/NAME, `make test` tests, `make help` lists the rest.
 RECIPE ?= recipes/minilm-l6-go-emotions
 PYTHON ?= python3
 
@@ -9,7 +9,7 @@ VENV := .venv/installed
 PY := .venv/bin/python
 
 ifeq ($(wildcard $(RECIPE)/recipe.toml),)
-$(error $(RECIPE)/recipe.toml: no such recipe; RECIPE is a folder with a recipe.toml)
+$(error $(RECIPE)/recipe.toml: no such recipe; RECIPE is a folder with a recipe.toml, as $(patsubst %/,%,$(dir $(wildcard recipes/*/recipe.toml))))
 endif
 # On the make line they replace the recipe's sources: ENCODER=path:FOLDER HEAD=path:FOLDER
 ifdef ENCODER
@@ -19,45 +19,28 @@ ifdef HEAD
 export HEAD
 endif
 
-ASSETS := $(BUILD)/assets/thresholds.json
-FP32 := $(BUILD)/model.onnx
-INT8 := $(BUILD)/model_quantized.onnx
-SHARED := $(shell find core -name "*.py")
-GRAPHS := $(shell find graphs -name "*.py") $(SHARED)
-# A recipe's own plan is replayed; without one, or for other sources, one is searched.
-PLAN := $(or $(if $(ENCODER)$(HEAD),,$(wildcard $(RECIPE)/quantization.json)),$(BUILD)/quantization.json)
-# Graphs that the recipe asks for; a recipe may leave a variant out.
-VARIANTS := $(if $(shell grep '^\[variants\.fp32\]' $(RECIPE)/recipe.toml),$(FP32)) \
-            $(if $(shell grep '^\[variants\.int8\]' $(RECIPE)/recipe.toml),$(INT8))
+# Each stage is one process, alone in build/NAME, and writes its stamp last (core/build/stage.py).
+EXPORTED := $(BUILD)/.exported
+GRAPHS := $(BUILD)/.graphs
+VERIFIED := $(BUILD)/.verified
+RELEASED := $(DIST)/manifest.json
+# It runs again when any code of its own room or of the ground floor has changed, ...
+code = $(shell find core $(1) -name __pycache__ -prune -o -type f -print)
+# ... or what it reads outside of the build: this touches .inputs and .data, which the stages write.
+$(if $(wildcard $(BUILD)/.inputs),$(shell $(PYTHON) -m core.build.stage '$(BUILD)' '$(RECIPE)' '$(ENCODER)' '$(HEAD)'))
 
-# One make at a time in build/NAME: it starts again under a lock that it and its children hold.
-LOCK := $(BUILD)/.lock
-UNLOCKED := audit bitflips clean lint lock score sign
-GOALS := $(or $(MAKECMDGOALS),artifact)
-# Of -n and -q, which write nothing.
-DRY := $(foreach flag,n q,$(findstring $(flag),$(filter-out ---%,$(firstword -$(MAKEFLAGS)))))
-ifeq ($(strip $(DRY) $(filter $(LOCK),$(HELD)) $(if $(filter-out $(UNLOCKED),$(GOALS)),,unlocked)),)
-.PHONY: $(GOALS) locked
-$(GOALS): locked ; @:
-locked:
-	+@$(PYTHON) -m core.disk.lock $(LOCK) $(MAKE) --no-print-directory HELD=$(LOCK) $(GOALS)
-else
-
-.PHONY: artifact export reference merge pack simplify quantize search verify package head features evaluate \
-        thresholds parity-test-split score clean FORCE
+.PHONY: artifact export quantize verify package score evaluate head publish help \
+        merge pack simplify reference search features thresholds parity-test-split clean FORCE
 .DELETE_ON_ERROR:
 # Stopped by a signal, make would delete it from a folder that is whole.
-.PRECIOUS: $(DIST)/manifest.json
+.PRECIOUS: $(RELEASED)
 
-artifact: package
+artifact: package ## build, verify and package a recipe's artifact: dist/NAME
 	@$(PY) -m verify summary $(DIST)
-export: $(BUILD)/encoder.onnx $(BUILD)/head.json $(ASSETS) $(BUILD)/reference.npz
-merge: $(BUILD)/merged.onnx
-pack: $(BUILD)/packed.onnx
-simplify: $(BUILD)/simplified.onnx
-quantize: $(INT8)
-verify: $(BUILD)/parity.json
-package: $(DIST)/manifest.json
+export: $(EXPORTED) #: the encoder in ONNX, the head, the reference: build/NAME
+quantize: $(GRAPHS) ## the finished graphs, float32 and int8: build/NAME
+verify: $(VERIFIED) ## measure the graphs against the original pair
+package: $(RELEASED) ## the verified artifact: dist/NAME; FORMAT=triton, tei or openvino for a server or engine
 
 $(VENV): requirements.txt
 	$(PYTHON) -m requirements.install .venv $<
@@ -65,72 +48,59 @@ $(VENV): requirements.txt
 .venv-%/installed: requirements-%.txt
 	$(PYTHON) -m requirements.install $(@D) $<
 
-# Changes only when ENCODER= or HEAD= do.
-$(BUILD)/overrides: FORCE
-	@mkdir -p $(@D)
-	@echo '$(ENCODER) $(HEAD)' | cmp -s - $@ || echo '$(ENCODER) $(HEAD)' > $@
-
-# Rules of `python -m export`: the files of the sources, which only it knows.
--include $(BUILD)/encoder.onnx.d $(BUILD)/head.json.d
-
-$(BUILD)/encoder.onnx: $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml) $(BUILD)/overrides $(SHARED) \
-                       $(wildcard export/encoder/*.py export/sources/*.py) | $(VENV)
-	@$(PY) -m export encoder $(RECIPE) $(BUILD)
-$(BUILD)/head.json: $(BUILD)/encoder.onnx $(wildcard export/head/*.py)
-	@$(PY) -m export head $(RECIPE) $(BUILD)
-$(ASSETS): $(BUILD)/head.json $(wildcard export/encoder/*.py)
-	@$(PY) -m export assets $(RECIPE) $(BUILD)
-$(BUILD)/reference.npz: $(BUILD)/head.json $(wildcard export/reference/*)
-	@$(PY) -m export reference $(RECIPE) $@
-$(BUILD)/merged.onnx: $(BUILD)/encoder.onnx $(BUILD)/head.json $(GRAPHS)
-	@$(PY) -m graphs merge $(RECIPE) $(BUILD) $< $@
-$(BUILD)/packed.onnx: $(BUILD)/merged.onnx
-	@$(PY) -m graphs pack $(RECIPE) $(BUILD) $< $@
-$(BUILD)/simplified.onnx: $(BUILD)/packed.onnx
-	@$(PY) -m graphs simplify $(RECIPE) $(BUILD) $< $@
-$(FP32): $(BUILD)/simplified.onnx
-	@$(PY) -m graphs fp32 $(RECIPE) $(BUILD) $< $@
-$(BUILD)/calibration.npz: $(BUILD)/encoder.onnx $(wildcard export/reference/*)
-	@$(PY) -m export calibration $(RECIPE) $(BUILD)
-$(BUILD)/quantization.json: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
-	@$(PY) -m graphs.search.search $(RECIPE) $(BUILD)
-$(INT8): $(BUILD)/simplified.onnx $(PLAN)
-	@$(PY) -m graphs int8 $(RECIPE) $(BUILD) $< $@ --plan $(PLAN)
-$(BUILD)/parity.json: $(VARIANTS) $(ASSETS) $(BUILD)/reference.npz $(wildcard verify/parity/*)
+$(EXPORTED): $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml $(BUILD)/.inputs) $(call code,export) | $(VENV)
+	@$(PY) -m export build $(RECIPE) $(BUILD)
+# A recipe's own plan of the quantization is replayed; without one, or for other sources, one is searched.
+$(GRAPHS): $(EXPORTED) $(wildcard $(RECIPE)/quantization.json) $(call code,graphs)
+	@$(PY) -m graphs build $(RECIPE) $(BUILD)
+$(VERIFIED): $(GRAPHS) $(wildcard $(BUILD)/.data) $(call code,verify)
 	@$(PY) -m verify gate $(RECIPE) $(BUILD)
-$(DIST)/manifest.json: $(BUILD)/parity.json $(ASSETS) $(wildcard $(BUILD)/evaluation.* $(BUILD)/bench/bench.json) $(wildcard verify/report/*.py verify/report/templates/*)
+$(RELEASED): $(VERIFIED) $(call code,verify) $(wildcard $(addprefix $(BUILD)/,evaluation.json evaluation.npz bench/bench.json))
 	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
-# Makes the committed reference of a recipe, for parity without torch.
-reference: $(BUILD)/reference.npz
-	cp $< $(RECIPE)/reference.npz
-# Searches the recipe's quantization anew, and puts it where builds replay it.
-search: $(BUILD)/simplified.onnx $(BUILD)/calibration.npz
-	@$(PY) -m graphs.search.search $(RECIPE) $(BUILD)
+# Graphs on the way, to look at and to compare with.
+merge: $(BUILD)/merged.onnx #: the graph with the head merged: build/NAME/merged.onnx
+pack: $(BUILD)/packed.onnx #: the graph without padding: build/NAME/packed.onnx
+simplify: $(BUILD)/simplified.onnx #: the simplified graph: build/NAME/simplified.onnx
+$(BUILD)/merged.onnx: STEP = merge
+$(BUILD)/packed.onnx: STEP = pack
+$(BUILD)/simplified.onnx: STEP = simplify
+$(BUILD)/merged.onnx $(BUILD)/packed.onnx $(BUILD)/simplified.onnx: $(EXPORTED) $(call code,graphs)
+	@$(PY) -m graphs $(STEP) $(RECIPE) $(BUILD)
+
+reference: $(EXPORTED) #: write the recipe's reference.npz, for parity without torch
+	cp $(BUILD)/reference.npz $(RECIPE)/reference.npz
+search: $(EXPORTED) #: search the recipe's quantization anew, and put it where builds replay it
+	@$(PY) -m export calibration $(RECIPE) $(BUILD)
+	@$(PY) -m graphs search $(RECIPE) $(BUILD)
 	cp $(BUILD)/quantization.json $(RECIPE)/quantization.json
-head: $(VENV)
+head: $(VENV) ## train a head on GoEmotions with the recipe's encoder; OUT=FOLDER
 	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))
-# Chooses the poolings for a recipe's [[features]]; OPTIONS= are those of `python -m export features --help`.
-features: $(VENV)
+features: $(VENV) #: choose the poolings for a recipe's [[features]]; OPTIONS="--parts 9"
 	@$(PY) -m export features $(RECIPE) $(BUILD) $(OPTIONS)
-evaluate: $(VARIANTS) $(ASSETS)
+evaluate: $(GRAPHS) ## precision, recall and F1 on GoEmotions, beside the published card's
 	@$(PY) -m verify evaluate $(RECIPE) $(BUILD)
-# OPTIONS= are those of `python -m verify thresholds --help`.
-thresholds: $(VARIANTS) $(ASSETS)
+thresholds: $(GRAPHS) #: choose thresholds on dev, compare the ways to; OUT=FILE VARIANT=fp32 OPTIONS=…
 	@$(PY) -m verify thresholds $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT)) $(if $(VARIANT),--variant $(VARIANT)) $(OPTIONS)
 
-$(BUILD)/reference-test.npz: $(BUILD)/reference.npz
+$(BUILD)/reference-test.npz: $(EXPORTED)
 	@$(PY) -m export reference $(RECIPE) $@ --split test
-parity-test-split: $(BUILD)/reference-test.npz package
+parity-test-split: $(BUILD)/reference-test.npz package #: parity on all 5,427 GoEmotions test texts
 	@$(PY) -m verify parity $(DIST) --reference $<
 
-# make score INPUT=… OUTPUT=… [ARTIFACT=…]; OPTIONS= are those of `python -m score --help`.
-score: | $(VENV)
+score: | $(VENV) ## label a corpus: INPUT=FILE OUTPUT=FILE [ARTIFACT=dist/NAME] [OPTIONS=…]
 	@$(PY) -m score $(or $(ARTIFACT),$(DIST)) '$(INPUT)' '$(OUTPUT)' $(OPTIONS)
 
-clean:
+clean: #: remove build/ and dist/
 	rm -rf build dist
 
-include $(sort $(wildcard make/*.mk))
+help: ## this list
+	@echo 'make TARGET [RECIPE=recipes/NAME] [ENCODER=path:FOLDER HEAD=path:FOLDER]'
+	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-18s%s\n", $$1, $$2 }'
+	@echo 'and:'
+	@sed -n 's/^\([a-z-]*\):.*#: /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-18s%s\n", $$1, $$2 }'
 
-endif
+.DEFAULT:
+	@echo "error: no target or file $@; 'make help' lists the targets" >&2; exit 2
+
+include $(sort $(wildcard make/*.mk))

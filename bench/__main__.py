@@ -8,20 +8,19 @@ import sys
 
 from bench.contenders import torch_pair
 from bench.contenders.protocol import serve
-from core import recipe
 from core.build.facts import HeadInfo
 from core.cli import CommandLine
 from core.contract import HEAD_FILE
 from core.disk.files import write_bytes
 from core.errors import HeadError
 from core.untrusted import limits, regular_file
-from export.command import open_encoder, source_of
+from export.encoder import checkpoint
+from export.sources.of_recipe import Sources
 
 
 def _published_head(arguments: argparse.Namespace) -> None:
-    loaded = recipe.load(arguments.recipe)
-    source = source_of(arguments.recipe, loaded.head.source, "HEAD")
-    write_bytes(arguments.target, regular_file.read(source.file(HEAD_FILE), limits.HEAD_BYTES, HeadError))
+    head = Sources(arguments.recipe).head
+    write_bytes(arguments.target, regular_file.read(head.file(HEAD_FILE), limits.HEAD_BYTES, HeadError))
 
 
 def _random_encoder(arguments: argparse.Namespace) -> None:
@@ -32,10 +31,10 @@ def _random_encoder(arguments: argparse.Namespace) -> None:
 
 
 def _torch(arguments: argparse.Namespace) -> None:
-    loaded, source, info = open_encoder(arguments.recipe)
-    head = source_of(arguments.recipe, loaded.head.source, "HEAD")
+    sources = Sources(arguments.recipe)
+    info = checkpoint.open_encoder(sources)
     classifier = HeadInfo.read(arguments.build / "head.json")
-    serve(lambda: torch_pair.load(source, head, info, classifier, arguments.threads))
+    serve(lambda: torch_pair.load(sources.encoder, sources.head, info, classifier, arguments.threads))
 
 
 def _pipeline(arguments: argparse.Namespace) -> None:
@@ -43,11 +42,11 @@ def _pipeline(arguments: argparse.Namespace) -> None:
 
     from bench.contenders import pipeline
 
-    loaded, source, info = open_encoder(arguments.recipe)
-    head = source_of(arguments.recipe, loaded.head.source, "HEAD")
+    sources = Sources(arguments.recipe)
+    info = checkpoint.open_encoder(sources)
     classifier = HeadInfo.read(arguments.build / "head.json")
     texts = pq.read_table(arguments.texts).column("text").to_pylist()
-    run = pipeline.load(source, head, info, classifier)
+    run = pipeline.load(sources.encoder, sources.head, info, classifier)
     seconds = pipeline.seconds(run, classifier.thresholds, texts)
     print(json.dumps({"texts": len(texts), "seconds": seconds}))
 

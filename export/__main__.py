@@ -2,119 +2,182 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, cast, get_args
 
-import typer
+from rich.console import Console
 
-from core import recipe
+from core import dataset
+from core.build import stage
 from core.build.facts import EncoderInfo
+from core.cli import CommandLine
+from core.contract import HEAD_FILE, THRESHOLDS_FILE, FeaturePooling
 from core.disk.files import replacing, write_text
-from export import command_more
-from export.command import (
-    BuildFolder,
-    RecipeFolder,
-    console,
-    dependencies,
-    errors,
-    lock_sources,
-    open_encoder,
-    source_of,
-)
-from export.encoder import assets
+from core.errors import HeadError, RecipeError
+from export.encoder import checkpoint
+from export.sources.of_recipe import Sources
 from export.sources.recipe_lock import LOCK_FILE
+from export.sources.resolve import Source
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-
-
-@app.command()
-def encoder(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
-    """Export the encoder: encoder.onnx and encoder.json; lock the sources that come from the hub."""
-    with errors():
-        for part in lock_sources(recipe_folder, recipe.load(recipe_folder)):
-            console.print(f"  export   lock       {part} in {recipe_folder / LOCK_FILE}")
-        _, source, info = open_encoder(recipe_folder)
-        from export.encoder import torch_encoder as torch_encoder
-
-        target = build_folder / "encoder.onnx"
-        with replacing(target) as temporary:
-            torch_encoder.export(torch_encoder.load(source.folder), info, temporary)
-            write_text(build_folder / "encoder.json", info.to_json())
-            dependencies(target, [source.folder / name for name in info.sha256])
-        console.print(
-            f"  export   encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; "
-            f"from {info.source}"
-        )
+if TYPE_CHECKING:
+    from export.head.published_head import Head
 
 
-@app.command()
-def head(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
-    """Read the published head: head.json, and head.npz or head.onnx."""
-    with errors():
-        from export.head import published_head as published_head
-
-        loaded = recipe.load(recipe_folder)
-        info = EncoderInfo.read(build_folder / "encoder.json")
-        source = source_of(recipe_folder, loaded.head.source, "HEAD")
-        found = published_head.read(source, loaded.head, loaded.labels.names, info.features)
-        dependencies(build_folder / "head.json", [source.folder / name for name in found.info.sha256])
-        published_head.write(found, build_folder)
-        error = found.info.fold_error
-        proof = "" if error is None else f", largest probability error {error:.1e}"
-        console.print(f"  export   head       {found.info.kind}: {found.info.reason}{proof}")
+def _say(text: str) -> None:
+    print(f"  export   {text}", flush=True)
 
 
-@app.command("assets")
-def write_assets(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
-    """Write config, tokenizer and thresholds: assets/."""
-    with errors():
-        from core.build.facts import HeadInfo
+def _export_encoder(source: Source, info: EncoderInfo, build: Path) -> None:
+    from export.encoder import torch_encoder
 
-        _, source, info = open_encoder(recipe_folder)
-        assets.write(source, info, HeadInfo.read(build_folder / "head.json"), build_folder / "assets")
-        console.print("  export   assets     config, tokenizer and thresholds")
+    with replacing(build / "encoder.onnx") as temporary:
+        torch_encoder.export(torch_encoder.load(source.folder), info, temporary)
+    write_text(build / "encoder.json", info.to_json())
+    _say(f"encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; from {info.source}")
 
 
-@app.command()
-def reference(
-    recipe_folder: RecipeFolder,
-    target: Path,
-    split: Annotated[str | None, typer.Option(help="a GoEmotions split instead of the list")] = None,
+def _write_calibration(source: Source, info: EncoderInfo, build: Path) -> None:
+    from export.encoder import tokens
+    from export.reference import answers, calibration
+
+    tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
+    arrays = calibration.build(tokenizer, info.max_length, build / "go_emotions")
+    answers.write(build / "calibration.npz", arrays)
+    _say(f"calibration {arrays['source'].tobytes().decode()}")
+
+
+def _read_head(sources: Sources, info: EncoderInfo) -> Head:
+    from export.head import published_head
+
+    loaded = sources.recipe
+    return published_head.read(sources.head, loaded.head, loaded.labels.names, info.features)
+
+
+def _write_reference(
+    source: Source, info: EncoderInfo, head: Head, texts: Sequence[str], target: Path
 ) -> None:
-    """Run the original pair on the fixed list of texts and write TARGET."""
-    with errors():
-        from core import dataset
-        from export.encoder import tokens
-        from export.head import published_head as published_head
-        from export.reference import answers as originals
+    from export.encoder import tokens
+    from export.reference import answers
 
-        loaded, source, info = open_encoder(recipe_folder)
-        head_source = source_of(recipe_folder, loaded.head.source, "HEAD")
-        found = published_head.read(head_source, loaded.head, loaded.labels.names, info.features)
-        tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
-        cache = target.parent / "go_emotions"
-        listed = dataset.read(split, cache).texts if split else originals.texts()
-        originals.write(target, originals.build(source.folder, info, found, tokenizer, listed))
-        console.print(f"  export   reference  {len(listed)} texts through torch and the original head")
+    tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
+    answers.write(target, answers.build(source.folder, info, head, tokenizer, texts))
+    _say(f"reference  {len(texts)} texts through torch and the original head")
 
 
-@app.command()
-def calibration(recipe_folder: RecipeFolder, build_folder: BuildFolder) -> None:
-    """Write the token ids that a quantization is chosen and judged on: calibration.npz."""
-    with errors():
-        from export.encoder import tokens
-        from export.reference import answers as originals
-        from export.reference import calibration as chosen
+def _export(sources: Sources, build: Path) -> EncoderInfo:
+    from export.encoder import assets
+    from export.head import published_head
+    from export.reference import answers
 
-        _, source, info = open_encoder(recipe_folder)
-        tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
-        arrays = chosen.build(tokenizer, info.max_length, build_folder / "go_emotions")
-        originals.write(build_folder / "calibration.npz", arrays)
-        console.print(f"  export   calibration {arrays['source'].tobytes().decode()}")
+    info = checkpoint.open_encoder(sources)
+    _export_encoder(sources.encoder, info, build)
+    head = _read_head(sources, info)
+    published_head.write(head, build)
+    error = head.info.fold_error
+    proof = "" if error is None else f", largest probability error {error:.1e}"
+    _say(f"head       {head.info.kind}: {head.info.reason}{proof}")
+    assets.write(sources.encoder, info, head.info, build / "assets")
+    _say("assets     config, tokenizer and thresholds")
+    _write_reference(sources.encoder, info, head, answers.texts(), build / "reference.npz")
+    return info
 
 
-for _command in (command_more.train, command_more.features):
-    app.command()(_command)
+def _build(arguments: argparse.Namespace) -> None:
+    def work() -> None:
+        sources = Sources(arguments.recipe)
+        for part in sources.lock():
+            _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
+        files = [sources.encoder.folder / name for name in checkpoint.FILES]
+        files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
+        inputs = stage.Inputs(arguments.recipe, files)
+        info = _export(sources, arguments.build)
+        if "int8" in sources.recipe.variants and stage.replayed_plan(arguments.recipe) is None:
+            _write_calibration(sources.encoder, info, arguments.build)
+        inputs.record(arguments.build)
+
+    stage.run(arguments.build, stage.EXPORTED, work)
+
+
+def _calibration(arguments: argparse.Namespace) -> None:
+    sources = Sources(arguments.recipe)
+    _write_calibration(sources.encoder, checkpoint.open_encoder(sources), arguments.build)
+
+
+def _reference(arguments: argparse.Namespace) -> None:
+    sources = Sources(arguments.recipe)
+    info = checkpoint.open_encoder(sources)
+    texts = dataset.read(arguments.split, arguments.target.parent / "go_emotions").texts
+    _write_reference(sources.encoder, info, _read_head(sources, info), texts, arguments.target)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from export.training import train
+
+    sources = Sources(arguments.recipe)
+    spec = sources.recipe.head.source
+    kind, _, place = spec.partition(":")
+    if arguments.out is None and kind != "path":
+        raise HeadError(f"head.source: found {spec!r}, which cannot be written; give OUT=FOLDER")
+    folder = arguments.out or arguments.recipe / place
+    trained = train.train(
+        sources.encoder.folder,
+        checkpoint.open_encoder(sources),
+        sources.recipe.labels.names,
+        folder,
+        arguments.build,
+        Console(highlight=False, soft_wrap=True),
+    )
+    settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
+    print(f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; now in {folder}")
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    from export.training import choose_features, embeddings_cache, train
+
+    sources = Sources(arguments.recipe)
+    info = checkpoint.open_encoder(sources)
+    poolings = dict.fromkeys(cast("list[FeaturePooling]", arguments.pooling or ["mean", "max"]))
+    unknown = [pooling for pooling in poolings if pooling not in get_args(FeaturePooling)]
+    if unknown:
+        raise RecipeError(f"--pooling: found {unknown}, expected of {list(get_args(FeaturePooling))}")
+    every = [(layer, pooling) for pooling in poolings for layer in range(info.layers + 1)]
+    if not 1 <= arguments.parts <= len(every):
+        raise RecipeError(f"--parts: found {arguments.parts}, expected 1 to {len(every)}, every layer's")
+    console = Console(highlight=False, soft_wrap=True)
+    everything = replace(info, feature_parts=every)
+    names = sources.recipe.labels.names
+    rows = train.part(sources.encoder.folder, everything, "train", names, arguments.build, console)
+    with embeddings_cache.bar(console) as progress:
+        task = progress.add_task("fit", total=choose_features.fits(len(every), arguments.parts))
+        steps = choose_features.eliminate(rows, every, arguments.parts, lambda: progress.advance(task))
+    for step in steps:
+        print(
+            f"  features {len(step.parts):3} parts: macro-F1 {step.macro_f1:.4f}, entropy left "
+            f"{step.entropy_left:.4f}, on a fifth of train"
+        )
+    print(choose_features.as_toml(steps[-1].parts), end="")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 1 where it fails, with one line that says why."""
+    line = CommandLine("python -m export", __doc__)
+    line.add(
+        "build", _build, "write all that the graph stages read: encoder, head, reference", "recipe", "build"
+    )
+    line.add("calibration", _calibration, "write the token ids for a quantization", "recipe", "build")
+    reference = line.add("reference", _reference, "run the original pair on a split", "recipe", "target")
+    reference.add_argument("--split", required=True, choices=("train", "dev", "test"))
+    train = line.add("train", _train, "train a head on GoEmotions", "recipe", "build")
+    train.add_argument("--out", type=Path, help="by default, the recipe's own head folder")
+    features = line.add("features", _features, "choose what a linear head reads", "recipe", "build")
+    features.add_argument("--parts", type=int, default=9, help="poolings to keep")
+    features.add_argument("--pooling", action="append", help="to choose from; may be repeated")
+    return line.main(arguments)
+
 
 if __name__ == "__main__":
-    app()
+    sys.exit(main())

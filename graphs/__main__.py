@@ -1,65 +1,127 @@
-"""`python -m graphs STAGE RECIPE BUILD IN OUT`: one stage of the build, printed step by step."""
+"""`python -m graphs`: from the exported encoder and head to finished graphs, printed step by step."""
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import onnx_ir as ir
-import typer
-from rich.console import Console
 
 from core import recipe
-from core.build import plan_file
+from core.build import plan_file, stage
 from core.build.facts import EncoderInfo
-from core.contract import TEXT_TOKENIZER_FILE
+from core.cli import CommandLine
+from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES
 from core.disk.files import replacing, sha256_file, write_text
-from core.errors import GraphError, ToolchainError
 from graphs import pipeline
-from graphs.edit.files import load as load_graph
+from graphs.edit.files import load
 from graphs.head import files
 from graphs.job import Job
+from graphs.tokenizer import build as tokenizer
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+# Graphs on the way, which a build keeps in memory: command to the stages that lead to it.
+_ON_THE_WAY = {
+    "merge": ("merge",),
+    "pack": ("merge", "pack"),
+    "simplify": ("merge", "pack", "simplify"),
+}
+_ON_THE_WAY_FILES = {"merge": "merged.onnx", "pack": "packed.onnx", "simplify": "simplified.onnx"}
 
 
-@app.command()
-def main(
-    stage: Annotated[str, typer.Argument(help=f"one of {', '.join(pipeline.STAGES)}")],
-    recipe_folder: Path,
-    build_folder: Path,
-    source: Path,
-    target: Path,
-    given_plan: Annotated[Path | None, typer.Option("--plan", help="for int8: quantization.json")] = None,
-) -> None:
-    """Run one stage of the graph pipeline on SOURCE and write TARGET."""
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        if stage not in pipeline.STAGES:
-            raise GraphError(f"stage {stage!r}: expected one of {', '.join(pipeline.STAGES)}")
-        job = Job(
-            recipe.load(recipe_folder),
-            EncoderInfo.read(build_folder / "encoder.json"),
-            files.read(build_folder),
-            plan_file.read(given_plan) if given_plan else None,
-            load_graph(build_folder / TEXT_TOKENIZER_FILE) if stage == "text" else None,
-        )
-        for name, counts, rewritten in pipeline.run(load_graph(source), job, stage):
-            done = ", ".join(f"{count} {what}" for what, count in counts.items())
-            if not any(counts.values()):
-                done += " (nothing to do)"
-            console.print(
-                f"  {stage:<9}{name:<11}{done}; {sum(1 for _ in rewritten.graph.all_nodes())} nodes"
-            )
-        with replacing(target) as temporary:
-            ir.save(rewritten, temporary)
-            if given_plan and job.plan:
-                used = plan_file.summary(job.plan, sha256_file(given_plan))
-                write_text(build_folder / plan_file.USED_FILE, used)
-    except ToolchainError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
+def _job(recipe_folder: Path, build: Path) -> Job:
+    return Job(recipe.load(recipe_folder), EncoderInfo.read(build / "encoder.json"), files.read(build))
+
+
+def _run(model: ir.Model, job: Job, name: str) -> ir.Model:
+    for step, counts, rewritten in pipeline.run(model, job, name):
+        model = rewritten
+        done = ", ".join(f"{count} {what}" for what, count in counts.items())
+        if not any(counts.values()):
+            done += " (nothing to do)"
+        nodes = sum(1 for _ in model.graph.all_nodes())
+        print(f"  {name:<9}{step:<11}{done}; {nodes} nodes", flush=True)
+    return model
+
+
+def _save(model: ir.Model, target: Path) -> None:
+    with replacing(target) as temporary:
+        ir.save(model, temporary)
+
+
+def _simplified(job: Job, build: Path) -> ir.Model:
+    model = load(build / "encoder.onnx")
+    for name in _ON_THE_WAY["simplify"]:
+        model = _run(model, job, name)
+    return model
+
+
+def _plan(job: Job, simplified: ir.Model, recipe_folder: Path, build: Path) -> tuple[Job, str]:
+    """Return the job with the recipe's own plan, or a searched one; and what the manifest says of it."""
+    path = stage.replayed_plan(recipe_folder)
+    if path is None:
+        from graphs.search import search
+
+        path = build / plan_file.PLAN_FILE
+        search.run(job, simplified, build)
+    plan = plan_file.read(path)
+    return replace(job, plan=plan), plan_file.summary(plan, sha256_file(path))
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    build = arguments.build
+
+    def work() -> None:
+        job = _job(arguments.recipe, build)
+        simplified = _simplified(job, build)
+        finished = {}
+        for variant in job.recipe.variants:
+            if variant == "int8":
+                job, used = _plan(job, simplified, arguments.recipe, build)
+                write_text(build / plan_file.USED_FILE, used)
+            finished[variant] = _run(simplified.clone(), job, variant)
+            _save(finished[variant], build / Path(VARIANT_FILES[variant]).name)
+        if job.recipe.text is not None:
+            front = tokenizer.tokenizing(tokenizer.read(build / "assets" / "tokenizer.json"))
+            print(f"  text     tokenizer  {len(front.graph)} nodes", flush=True)
+            _save(front, build / TEXT_TOKENIZER_FILE)
+            model = _run(finished[job.recipe.text.variant], replace(job, front=front), "text")
+            _save(model, build / Path(TEXT_FILE).name)
+
+    stage.run(build, stage.GRAPHS, work)
+
+
+def _write(name: str, arguments: argparse.Namespace) -> None:
+    job = _job(arguments.recipe, arguments.build)
+    model = load(arguments.build / "encoder.onnx")
+    for stage_name in _ON_THE_WAY[name]:
+        model = _run(model, job, stage_name)
+    _save(model, arguments.build / _ON_THE_WAY_FILES[name])
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from graphs.search import search
+
+    job = _job(arguments.recipe, arguments.build)
+    search.run(job, _simplified(job, arguments.build), arguments.build)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 1 where it fails, with one line that says why."""
+    line = CommandLine("python -m graphs", __doc__)
+    line.add(
+        "build", _build, "write the graphs of all variants, and the one that takes texts", "recipe", "build"
+    )
+    for name in _ON_THE_WAY:
+        line.add(name, partial(_write, name), f"write the graph after {name}, to look at", "recipe", "build")
+    line.add(
+        "search", _search, "search for the fastest int8 within the recipe's flip rate", "recipe", "build"
+    )
+    return line.main(arguments)
 
 
 if __name__ == "__main__":
-    app()
+    sys.exit(main())

@@ -9,12 +9,12 @@ BENCH_RECIPES := $(if $(filter file,$(origin RECIPE)),$(RECIPE) recipes/bge-smal
 BENCH := $(BUILD)/bench
 BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/products.json)
 
-bench:
+bench: #: torch, the card's way, optimum and this, interleaved; ROUNDS=7 BENCH_TEXTS=64
 	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE=$$recipe || exit 1; done
 bench-recipe: package $(BENCH_INPUTS)
 	@$(PY) -m bench.benchmark $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
 
-$(BENCH)/head.onnx: $(BUILD)/head.json
+$(BENCH)/head.onnx: $(EXPORTED)
 	@$(PY) -m bench published-head $(RECIPE) $@
 $(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
 	@$(PY) -m bench.contenders.optimum $< $@ --venv "$(OPTIMUM)"
@@ -23,6 +23,11 @@ $(BENCH)/products/products.json: bench/contenders/products.py | $(VENV)
 
 # The sources of recipes/bge-small-random.
 RANDOM_BGE := build/bge-small-random-source
-build/bge-small-random/encoder.onnx: $(RANDOM_BGE)/head/model.onnx
+build/bge-small-random/.exported: $(RANDOM_BGE)/head/model.onnx
 $(RANDOM_BGE)/head/model.onnx: bench/contenders/random_encoder.py | $(VENV)
 	@$(PY) -m bench random-encoder $(RANDOM_BGE)
+
+# The tokenizer as a graph and in Rust, microseconds a text.
+.PHONY: bench-text
+bench-text: $(GRAPHS) #: the tokenizer as a graph beside the Rust one, microseconds a text
+	@$(PY) -m bench.measure.tokenizer_speed $(BUILD)

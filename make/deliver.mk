@@ -5,13 +5,13 @@
 ifdef FORMAT
 package: package-format
 endif
-package-format: $(DIST)/manifest.json
+package-format: $(RELEASED)
 	@$(PY) -m deliver package $(DIST) '$(DIST)-$(FORMAT)' --format '$(FORMAT)' $(if $(VARIANT),--variant $(VARIANT))
 
 # make publish REPO=OWNER/NAME [DRY_RUN=1] [OPTIONS=--private]; the token is that of the hub's own login.
-publish: package
+publish: package ## bring the artifact to the Hugging Face hub: REPO=OWNER/NAME [DRY_RUN=1]
 	@$(PY) -m deliver publish $(DIST) '$(REPO)' $(if $(DRY_RUN),--dry-run) $(OPTIONS)
 
 # Triton's client has an environment of its own: it pins an older protobuf.
-test-servers: package .venv-triton/installed
+test-servers: package .venv-triton/installed #: Triton's schema and clients
 	ARTIFACT=$(DIST) .venv-triton/bin/python -m pytest tests/servers -m consumers

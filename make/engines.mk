@@ -2,5 +2,5 @@
 .PHONY: test-engines
 
 test-engines: FORMAT = openvino
-test-engines: package package-format .venv-engines/installed
+test-engines: package package-format .venv-engines/installed #: OpenVINO and ONNX's reference evaluator
 	ARTIFACT=$(DIST) .venv-engines/bin/python -m pytest tests/engines -m engines

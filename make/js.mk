@@ -14,19 +14,19 @@ $(BUILD)/js/expected.json: package FORCE
 	@$(PY) -m tests.js.expected $(DIST) $(BUILD)
 
 # A page to try the artifact, static files in dist/NAME-web.
-web: $(WEB)/index.html
-$(WEB)/index.html: $(DIST)/manifest.json $(MODULES) $(wildcard web/*.* web/src/*.* web/src/style/*.css)
+web: $(WEB)/index.html #: a page that runs the artifact in the browser: dist/NAME-web
+$(WEB)/index.html: $(RELEASED) $(MODULES) $(wildcard web/*.* web/src/*.* web/src/style/*.css)
 	@$(NODE) web/build.mjs $(DIST) $(WEB)
 	@du -sh $(WEB)
 
 lint-js: $(MODULES)
 	node_modules/.bin/biome check --error-on-warnings
-test-js: lint-js $(BUILD)/js/expected.json
+test-js: lint-js $(BUILD)/js/expected.json #: Node against Python, and the lint of all JavaScript
 	$(JS_TEST) tests/js/*.test.mjs
 # Debian's Chromium, where it is missing and can be installed; CHROMIUM= names another.
-test-web: web $(BUILD)/js/expected.json
+test-web: web $(BUILD)/js/expected.json #: the page and WebAssembly in Chromium
 	@tests/js/chromium.sh
 	$(JS_TEST) tests/js/browser/*.test.mjs
-bench-web: web
+bench-web: web #: the page's times in Chromium
 	@tests/js/chromium.sh
 	@$(NODE) tests/js/browser/measure.mjs $(WEB)

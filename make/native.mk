@@ -12,7 +12,7 @@ C_FILES := $(wildcard examples/c/*.c examples/c/*.h)
 C_INPUTS := $(C_FILES) $(ORT_INCLUDE)/onnxruntime_c_api.h $(ORT_LIB)/libonnxruntime.so
 C_SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
-native: $(NATIVE)/decide
+native: $(NATIVE)/decide #: the program in C: build/native/decide
 
 $(NATIVE)/decide: $(C_INPUTS)
 	@pkg-config --exists icu-uc || { echo 'error: no ICU (icu-uc); on Debian: apt-get install libicu-dev pkg-config' >&2; exit 1; }
@@ -36,5 +36,5 @@ $(NATIVE)/lib/libonnxruntime.so: | $(VENV)
 	ln -sfr .venv/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so.* $(@D)/libonnxruntime.so.1
 	@ln -sf libonnxruntime.so.1 $@
 
-test-native: package $(addprefix $(NATIVE)/,decide ids decide-sanitized ids-sanitized)
+test-native: package $(addprefix $(NATIVE)/,decide ids decide-sanitized ids-sanitized) #: the program in C, and tested with sanitizers
 	ARTIFACT=$(DIST) $(PY) -m pytest tests/native -m consumers -rP

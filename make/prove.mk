@@ -5,26 +5,26 @@ ARTIFACT ?= $(DIST)
 N ?= 1000
 
 # make verify-artifact [PUBLIC_KEY=FILE]; a signature needs the environment that `make sign` makes.
-verify-artifact: package $(if $(PUBLIC_KEY),.venv-sign/installed)
+verify-artifact: package $(if $(PUBLIC_KEY),.venv-sign/installed) #: prove dist/NAME byte by byte, and against its reference
 	@$(if $(PUBLIC_KEY),.venv-sign/bin/python,$(PY)) -m verify artifact $(ARTIFACT) \
 	  $(if $(PUBLIC_KEY),--public-key '$(PUBLIC_KEY)')
-bitflips: | $(VENV)
+bitflips: | $(VENV) #: flip N=1000 single bits of a copy, and count those that are noticed
 	@$(PY) -m verify.proof.bitflips $(ARTIFACT) -n $(N)
 # make sign KEY=FILE: an elliptic-curve private key, PEM.
-sign: .venv-sign/installed
+sign: .venv-sign/installed #: sign the artifact: KEY=FILE
 	@.venv-sign/bin/python -m verify sign $(ARTIFACT) --key '$(KEY)'
-test-sign: package .venv-sign/installed
+test-sign: package .venv-sign/installed #: signatures
 	ARTIFACT=$(DIST) .venv-sign/bin/python -m pytest tests/sign -m sign
 # KILLS= and SEED= choose the random moments.
-test-kill: $(VENV)
+test-kill: $(VENV) #: builds that are killed, starved and shut out
 	$(PY) -m pytest tests/test_kill.py -m kill -s
 # Pins all that is installed, by hash. --require-hashes refuses what is not listed.
-lock: .venv-lock/installed
+lock: .venv-lock/installed #: pin all that is installed, by hash
 	@$(PYTHON) -m requirements.pin .venv-lock/bin/uv
 # --strict: what could not be looked up has not been audited. A finding that is accepted goes here by its ID,
 # with the reason in a comment.
 ACCEPTED :=
-audit: .venv-audit/installed
+audit: .venv-audit/installed #: look the pins up in the advisories
 	@for listed in requirements*.txt; do echo "  audit    $$listed"; \
 	  .venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
 	    $(addprefix --ignore-vuln ,$(ACCEPTED)) -r $$listed \

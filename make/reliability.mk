@@ -3,7 +3,7 @@
 
 # make fuzz [READER=head|recipe|thresholds|artifact|encoder] [SECONDS=60 | COUNT=20000] [SEED=0] [START=0]
 SECONDS ?= 60
-fuzz: $(VENV)
+fuzz: $(VENV) #: break the readers: READER=head SECONDS=60 or COUNT=… SEED=0
 	@$(PY) -m tests.fuzz $(READER) $(if $(COUNT),--count $(COUNT),--seconds $(SECONDS)) \
 	  --seed $(or $(SEED),0) --start $(or $(START),0)
 
@@ -12,7 +12,7 @@ fuzz: $(VENV)
 .PHONY: stress soak
 BATCHES ?= 10000
 MINUTES ?= 10
-stress: package
+stress: package #: random batches and odd input through every variant
 	@$(PY) -m verify.load.stress $(DIST) --batches $(BATCHES) $(if $(VARIANT),--variant $(VARIANT)) $(STRESS_OPTIONS)
-soak: package
+soak: package #: eight threads on one session; MINUTES=10
 	@$(PY) -m verify.load.soak $(DIST) --minutes $(MINUTES) $(if $(VARIANT),--variant $(VARIANT))

@@ -7,11 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections import Counter
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -20,36 +18,12 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
-from tests.support.factories import Shape, random_tokens, write_checkpoint, write_head, write_recipe
+from tests.support.building import LABELS, SLOPPY, make, places, tiny
+from tests.support.factories import Shape, random_tokens, write_checkpoint, write_head
 
-# Says to make that the environment is there: this one.
-STAMP = Path(tempfile.gettempdir()) / "installed"
-LABELS = ["joy", "anger", "neutral"]
 BGE = ROOT / "recipes" / "bge-small-en-go-emotions"
 # BGE-small's layers and heads; a quarter of its width, which builds sooner.
 DEEP = Shape(layers=12, heads=12, hidden=96, intermediate=384, positions=512)
-SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
-
-
-def make(*arguments, cwd=ROOT, data_set=False, **variables):
-    """Run make with this interpreter as its environment, outside the checkout's own build/ and dist/."""
-    STAMP.touch()
-    set_here = {"PY": sys.executable, "VENV": STAMP, **variables}
-    # Most builds go without the data set, so that a search is as long here as anywhere.
-    dropped = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", *([] if data_set else ["GO_EMOTIONS_DIR"])}
-    environment = {k: v for k, v in os.environ.items() if k not in dropped}
-    return subprocess.run(
-        ["make", *arguments, *(f"{name}={value}" for name, value in set_here.items())],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def places(folder):
-    return {"BUILD": folder / "build", "DIST": folder / "dist"}
 
 
 def original(bert, classifiers, ids, mask):
@@ -114,6 +88,7 @@ def test_nothing_is_rebuilt_where_nothing_changed_and_all_where_the_head_did(bge
     again = make("artifact", **variables)
     assert again.returncode == 0
     assert not [line for line in again.stdout.splitlines() if line.startswith("  ")], again.stdout
+    assert make("--question", "package", **variables).returncode == 0
     thresholds = folder / "head" / "thresholds.json"
     before = thresholds.stat()
     thresholds.touch()
@@ -151,15 +126,6 @@ def test_the_manifest_accounts_for_every_file_and_input(bge):
     }
     assert manifest["dependencies"]["torch"].startswith("2.13.0")
     assert str(folder) not in json.dumps(manifest)
-
-
-def tiny(folder, **more):
-    """A small encoder, a head and a recipe in `folder`; the make variables that build it."""
-    shape = Shape(layers=1)
-    bert = write_checkpoint(folder / "encoder", shape, "cls")
-    classifiers = write_head(folder / "head", LABELS, shape.hidden, shuffled=True)
-    recipe = write_recipe(folder / "tiny", LABELS, "path:../encoder", "path:../head", **more)
-    return bert, classifiers, {"RECIPE": recipe, **places(folder)}
 
 
 def test_the_per_label_contract_from_end_to_end(tmp_path):

@@ -17,7 +17,7 @@ from core.artifact.manifest import text_graph
 from core.build import reference
 from core.errors import ArtifactError
 from tests.support import readme
-from tests.test_build import LABELS, make, tiny
+from tests.support.building import LABELS, make, tiny
 from verify.parity import command_parity, text_ids
 
 

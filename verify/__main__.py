@@ -1,18 +1,18 @@
 """`python -m verify`: measure finished graphs, and release them.
 
 `artifact`, `parity` and `compare` need numpy, onnxruntime and tokenizers alone, so that they run in
-anybody's CI; hence argparse, and the imports inside the other commands.
+anybody's CI; what the other commands need is imported inside them.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from core.artifact import manifest
-from core.cli import exit_code
+from core.cli import CommandLine
 from verify.compare import command_compare
 from verify.parity import command_parity
 from verify.proof import command_artifact
@@ -30,15 +30,17 @@ def _build(arguments: argparse.Namespace) -> Build:
 
 
 def _gate(arguments: argparse.Namespace) -> None:
-    from verify.parity import gate
+    from core.build import stage
+    from verify.parity import gate, text
 
-    gate.run(_build(arguments))
+    def work() -> None:
+        build = _build(arguments)
+        gate.run(build)
+        if build.recipe.text is not None:
+            text.run(build)
+        stage.record_data(arguments.build)
 
-
-def _text(arguments: argparse.Namespace) -> None:
-    from verify.parity import text as command_text
-
-    command_text.run(_build(arguments))
+    stage.run(arguments.build, stage.VERIFIED, work)
 
 
 def _release(arguments: argparse.Namespace) -> None:
@@ -56,39 +58,24 @@ def _summary(arguments: argparse.Namespace) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m verify", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(required=True)
-
-    def command(name: str, run: Any, text: str, *positionals: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(run=run)
-        for positional in positionals:
-            added.add_argument(positional, type=Path)
-        return added
-
-    command_artifact.add_options(command("artifact", command_artifact.run, "prove an artifact", "artifact"))
-    command_artifact.add_sign_options(command("sign", command_artifact.sign, "sign an artifact", "artifact"))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 1 where it fails, with one line that says why."""
+    line = CommandLine("python -m verify", __doc__)
+    command_artifact.add_options(line.add("artifact", command_artifact.run, "prove an artifact", "artifact"))
+    command_artifact.add_sign_options(line.add("sign", command_artifact.sign, "sign an artifact", "artifact"))
     command_parity.add_options(
-        command("parity", command_parity.run, "an artifact against a reference", "artifact")
+        line.add("parity", command_parity.run, "an artifact against a reference", "artifact")
     )
     command_compare.add_options(
-        command("compare", command_compare.run, "two artifacts side by side", "a", "b")
+        line.add("compare", command_compare.run, "two artifacts side by side", "a", "b")
     )
-    command("gate", _gate, "a build's graphs against its reference", "recipe", "build")
-    command("text", _text, "a build's graph that takes texts", "recipe", "build")
-    command("evaluate", command_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
-    tune = command("thresholds", command_thresholds.run, "choose thresholds on dev", "recipe", "build")
-    command_thresholds.add_arguments(tune)
-    command("release", _release, "write the artifact", "recipe", "build", "target")
-    command("summary", _summary, "print what an artifact holds", "artifact")
-    return parser
-
-
-def main() -> int:
-    """Run a command; 1 where it fails, with one line that says why."""
-    arguments = _parser().parse_args()
-    return exit_code(arguments.run, arguments)
+    line.add("gate", _gate, "a build's graphs against its reference and tokenizer", "recipe", "build")
+    line.add("evaluate", command_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
+    thresholds = line.add("thresholds", command_thresholds.run, "choose thresholds on dev", "recipe", "build")
+    command_thresholds.add_arguments(thresholds)
+    line.add("release", _release, "write the artifact", "recipe", "build", "target")
+    line.add("summary", _summary, "print what an artifact holds", "artifact")
+    return line.main(arguments)
 
 
 if __name__ == "__main__":

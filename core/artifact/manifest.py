@@ -104,10 +104,15 @@ def text_graph(folder: Path) -> TextGraph | None:
         raise ArtifactError(f"{path}: not an artifact's manifest: text: {error}") from error
 
 
+def entry(path: Path) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    return {"sha256": sha256_file(path), "size": path.stat().st_size}
+
+
 def files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return name → ``{sha256, size}`` of every file in a folder, sorted by path."""
     return {
-        path.relative_to(folder).as_posix(): {"sha256": sha256_file(path), "size": path.stat().st_size}
+        path.relative_to(folder).as_posix(): entry(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

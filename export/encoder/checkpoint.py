@@ -13,10 +13,14 @@ from core.errors import CheckpointError
 from core.recipe import EncoderPart, FeaturesPart
 from core.untrusted import limits, weights_file
 from export.encoder.checkpoint_files import own_limit, read_json, read_object, size
+from export.sources.of_recipe import Sources
 from export.sources.resolve import Source
 
 _MODULES_FILE = "modules.json"
 _ADAPTER_FILE = "adapter_config.json"
+_HASHED = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
+# All that a build may read of a checkpoint.
+FILES = (*_HASHED, _ADAPTER_FILE, "1_Pooling/config.json")
 _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
 _SIZES = {
     "hidden_size": limits.HIDDEN,
@@ -162,11 +166,10 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
     sizes = {key: size(path, config, key, limit) for key, limit in _SIZES.items()}
     _check_weights(source, sizes)
     positions, layers = sizes["max_position_embeddings"], sizes["num_hidden_layers"]
-    hashed = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
     return EncoderInfo(
         source=source.origin,
         revision=source.revision,
-        sha256=source.hashes(hashed, part.sha256),
+        sha256=source.hashes(_HASHED, part.sha256),
         layers=layers,
         heads=sizes["num_attention_heads"],
         hidden=sizes["hidden_size"],
@@ -177,3 +180,13 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
         max_length=_max_length(source, part.max_length, positions),
         feature_parts=_parts(layers, features),
     )
+
+
+def open_encoder(sources: Sources) -> EncoderInfo:
+    """Check a recipe's encoder against it.
+
+    Raises:
+        SourceError: the encoder cannot be had, or a hash is not the recipe's.
+        CheckpointError: it is damaged, unsupported, or contradicts the recipe.
+    """
+    return read(sources.encoder, sources.recipe.encoder, sources.recipe.features)

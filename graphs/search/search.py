@@ -1,4 +1,4 @@
-"""`python -m graphs.search.search RECIPE BUILD`: the fastest quantization within the recipe's flip rate."""
+"""Search for the fastest quantization within the recipe's flip rate."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-import typer
 from rich.console import Console
 
-from core import recipe
 from core.build import plan_file
-from core.build.facts import EncoderInfo
 from core.build.plan import Plan
 from core.disk.files import write_text
-from core.errors import GraphError, ToolchainError
-from graphs.edit.files import load as load_graph
-from graphs.head import files
+from core.errors import GraphError
 from graphs.int8 import calibration
 from graphs.job import Job
 from graphs.search import frontier, initial_plan, schemes
@@ -136,42 +131,31 @@ def _record(texts: calibration.Texts, points: list[Point], chosen: Plan, budget:
     }
 
 
-def main(recipe_folder: Path, build_folder: Annotated[Path, typer.Argument()]) -> None:
-    """Calibrate, search, and write quantization.json, frontier.json, frontier.md and frontier.svg."""
+def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
+    """Calibrate, search, and write quantization.json, frontier.json, frontier.md and frontier.svg.
+
+    Raises:
+        GraphError: the recipe gives no flip rate, or no plan is within it.
+        ArtifactError: `calibration.npz` is missing or damaged.
+    """
     console = Console(highlight=False, soft_wrap=True)
-    try:
-        job = Job(
-            recipe.load(recipe_folder),
-            EncoderInfo.read(build_folder / "encoder.json"),
-            files.read(build_folder),
-        )
-        texts = calibration.read(build_folder / "calibration.npz")
-        budget = job.recipe.variants["int8"].max_flip_rate
-        if budget is None:
-            raise GraphError("variants.int8: a search needs max_flip_rate")
-
-        def load() -> ir.Model:
-            return load_graph(build_folder / "simplified.onnx")
-
-        console.print(f"  search   calibrating on {texts.source}; held out: {texts.held_out_source}")
-        observed = calibration.calibrate(load(), texts.calibration)
-        head_info = job.head.info
-        sources = (job.weight_bits, job.encoder.weights_sha256, head_info.model_sha256)
-        base = initial_plan.start(load(), observed, *sources)
-        cheaper = {
-            form: initial_plan.start(load(), observed, *sources, form)
-            for form in schemes.cheaper(job.cheapest_form)
-        }
-        judge, gate = (Judge(load(), head_info, ids) for ids in (texts.held_out, texts.reference))
-        chosen, points = search(load, base, judge, gate, budget, console, cheaper)
-        found = replace(chosen, record=_record(texts, points, chosen, budget))
-        frontier.write(build_folder, points, budget)
-        console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)
-        write_text(build_folder / plan_file.PLAN_FILE, plan_file.dump(found))
-    except ToolchainError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    texts = calibration.read(build_folder / "calibration.npz")
+    budget = job.recipe.variants["int8"].max_flip_rate
+    if budget is None:
+        raise GraphError("variants.int8: a search needs max_flip_rate")
+    load = simplified.clone
+    console.print(f"  search   calibrating on {texts.source}; held out: {texts.held_out_source}")
+    observed = calibration.calibrate(load(), texts.calibration)
+    head_info = job.head.info
+    sources = (job.weight_bits, job.encoder.weights_sha256, head_info.model_sha256)
+    base = initial_plan.start(load(), observed, *sources)
+    cheaper = {
+        form: initial_plan.start(load(), observed, *sources, form)
+        for form in schemes.cheaper(job.cheapest_form)
+    }
+    judge, gate = (Judge(load(), head_info, ids) for ids in (texts.held_out, texts.reference))
+    chosen, points = search(load, base, judge, gate, budget, console, cheaper)
+    found = replace(chosen, record=_record(texts, points, chosen, budget))
+    frontier.write(build_folder, points, budget)
+    console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)
+    write_text(build_folder / plan_file.PLAN_FILE, plan_file.dump(found))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,7 @@ import onnx_ir as ir
 from tokenizers import Tokenizer
 
 from core.contract import ATTENTION_MASK, BATCH_AXIS, INPUT_IDS, IR_VERSION, OPSET, SEQUENCE_AXIS, TEXT
-from core.disk.files import replacing
-from core.errors import GraphError, ToolchainError
+from core.errors import GraphError
 from core.untrusted import tokenizer_file
 from graphs.edit import ops
 from graphs.edit.chain import Chain
@@ -115,22 +112,3 @@ def text(model: ir.Model, front: ir.Model) -> int:
         # A head of its own operators may have a later one; what is used here is in that, too.
         model.opset_imports[domain] = max(version, model.opset_imports.get(domain, 0))
     return 1
-
-
-def main() -> None:
-    """Write the graph of a tokenizer: `python -m graphs.tokenizer.build TOKENIZER OUT`."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("tokenizer", type=Path, help="tokenizer.json")
-    parser.add_argument("target", type=Path)
-    arguments = parser.parse_args()
-    try:
-        model = tokenizing(read(arguments.tokenizer))
-        with replacing(arguments.target) as temporary:
-            ir.save(model, temporary)
-    except ToolchainError as error:
-        sys.exit(f"error: {error}")
-    print(f"  text     tokenizer  {len(model.graph)} nodes, {arguments.target.stat().st_size / 1e6:.1f} MB")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,8 +14,8 @@ from bench.measure.floor import Product, Shape, macs
 from bench.report import markdown
 from core.errors import BenchmarkError
 from core.timing import Spread, interleave, percentile_ms, ratio, spread
+from tests.support.building import SLOPPY, make, tiny
 from tests.support.contenders import fake, steady
-from tests.test_build import SLOPPY, make, tiny
 
 IDS = [[2, *range(10, 10 + n), 3] for n in (1, 4, 2, 7, 3)]
 

@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.contract import TEXT_FILE
-from core.disk.files import sha256_file
+from core.contract import TEXT_FILE, VARIANT_FILES
 from core.errors import GateError
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ def copy(build: Build, folder: Path) -> None:
         shutil.copyfile(path(build), folder / TEXT_FILE)
 
 
-def described(build: Build) -> dict[str, Any] | None:
-    """Return the manifest's entry; None where the recipe has no such graph.
+def described(build: Build, files: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the manifest's entry, given those of the files; None where the recipe has no such graph.
 
     Raises:
         GateError: these very graphs were not measured.
@@ -39,10 +38,11 @@ def described(build: Build) -> dict[str, Any] | None:
     record: dict[str, Any] = build.json(TEXT_RECORD_FILE)
     variant = build.recipe.text.variant
     found = [record["sha256"], record["variant"], record["variant_sha256"]]
-    if found != [sha256_file(path(build)), variant, sha256_file(build.graph(variant))]:
-        raise GateError(f"{path(build)}: it was not measured; run `make text`")
+    graph = files[TEXT_FILE]
+    if found != [graph["sha256"], variant, files[VARIANT_FILES[variant]]["sha256"]]:
+        raise GateError(f"{path(build)}: it was not measured; run `make verify`")
     return {
         "file": TEXT_FILE,
-        "size": path(build).stat().st_size,
+        "size": graph["size"],
         **{key: value for key, value in record.items() if not key.endswith("sha256")},
     }

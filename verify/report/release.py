@@ -37,11 +37,13 @@ _DEPENDENCIES = (
 )
 
 
-def _measured(build: Build, variant: str) -> dict[str, Any]:
+_Files = dict[str, dict[str, Any]]
+
+
+def _measured(build: Build, variant: str, sha256: str) -> dict[str, Any]:
     record = build.json(PARITY_FILE).get(variant)
-    path = build.graph(variant)
-    if record is None or record["sha256"] != sha256_file(path):
-        raise GateError(f"{path}: its parity was not measured; run `make verify`")
+    if record is None or record["sha256"] != sha256:
+        raise GateError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
     try:
         figures = parity.Parity(**record["parity"])
     except TypeError as error:
@@ -52,7 +54,7 @@ def _measured(build: Build, variant: str) -> dict[str, Any]:
     return {"quantization": record["quantization"], "parity": asdict(figures)}
 
 
-def _evaluations(build: Build) -> list[dict[str, Any]]:
+def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
     """Return how these very graphs did at the packaged thresholds; none where `make evaluate` has not run.
 
     Raises:
@@ -61,7 +63,7 @@ def _evaluations(build: Build) -> list[dict[str, Any]]:
     path = build.folder / EVALUATION_FILE
     if not path.is_file():
         return []
-    hashes = {sha256_file(build.graph(variant)) for variant in build.recipe.variants}
+    hashes = {files[VARIANT_FILES[variant]]["sha256"] for variant in build.recipe.variants}
     try:
         return [
             {"variant": row["variant"], "sha256": row["sha256"], **row["protocols"]["dev-tuned"]}
@@ -72,17 +74,18 @@ def _evaluations(build: Build) -> list[dict[str, Any]]:
         raise ArtifactError(f"{path}: not what `make evaluate` writes now ({error}); run it again") from error
 
 
-def _variant(build: Build, name: str) -> dict[str, Any]:
+def _variant(build: Build, name: str, files: _Files) -> dict[str, Any]:
+    entry = files[VARIANT_FILES[name]]
     return {
         "name": name,
         "file": VARIANT_FILES[name],
-        "size": build.graph(name).stat().st_size,
+        "size": entry["size"],
         "tolerance": asdict(build.tolerance(name)),
-        **_measured(build, name),
+        **_measured(build, name, entry["sha256"]),
     }
 
 
-def _describe(build: Build) -> dict[str, Any]:
+def _describe(build: Build, files: _Files) -> dict[str, Any]:
     encoder = EncoderInfo.read(build.folder / "encoder.json")
     head = HeadInfo.read(build.folder / "head.json")
     return {
@@ -92,9 +95,9 @@ def _describe(build: Build) -> dict[str, Any]:
         "recipe_sha256": sha256_file(build.recipe_folder / RECIPE_FILE),
         "encoder": asdict(encoder),
         "head": asdict(head),
-        "variants": [_variant(build, name) for name in build.recipe.variants],
-        "text": text_record.described(build),
-        "evaluations": _evaluations(build),
+        "variants": [_variant(build, name, files) for name in build.recipe.variants],
+        "text": text_record.described(build, files),
+        "evaluations": _evaluations(build, files),
         "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
     }
@@ -121,7 +124,7 @@ def _card(build: Build, described: dict[str, Any]) -> str:
     )
 
 
-def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
+def _fill(build: Build, folder: Path) -> None:
     for path in sorted((build.folder / "assets").iterdir()):
         shutil.copyfile(path, folder / path.name)
     for name in build.recipe.variants:
@@ -130,12 +133,19 @@ def _fill(build: Build, described: dict[str, Any], folder: Path) -> None:
         shutil.copyfile(build.graph(name), target)
     text_record.copy(build, folder)
     shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
-    (folder / "README.md").write_text(_card(build, described), "utf-8")
-    (folder / sbom.SBOM_FILE).write_text(sbom.render(described, artifact.files(folder)), "utf-8")
-    page = report.render(described, artifact.files(folder), build.folder)
-    (folder / report.REPORT_FILE).write_text(page, "utf-8")
-    manifest = {**described, "files": artifact.files(folder)}
-    (folder / MANIFEST_FILE).write_text(seal.sealed(manifest), "utf-8")
+    # Of the copies, and once: what the gates measured is compared with what is released.
+    files = artifact.files(folder)
+    described = _describe(build, files)
+
+    def add(name: str, content: str) -> None:
+        (folder / name).write_text(content, "utf-8")
+        files[name] = artifact.entry(folder / name)
+
+    add("README.md", _card(build, described))
+    add(sbom.SBOM_FILE, sbom.render(described, files))
+    add(report.REPORT_FILE, report.render(described, files, build.folder))
+    listed = {name: files[name] for name in sorted(files, key=Path)}
+    (folder / MANIFEST_FILE).write_text(seal.sealed({**described, "files": listed}), "utf-8")
 
 
 def release(build: Build, target: Path) -> None:
@@ -145,9 +155,8 @@ def release(build: Build, target: Path) -> None:
         GateError: a variant is over a tolerance, or was not measured; nothing is written.
         ArtifactError: the folder cannot be written, or a file of the build is missing.
     """
-    described = _describe(build)
     try:
         with lock.held(target.with_name(f".{target.name}.lock")), folders.replacing_folder(target) as fresh:
-            _fill(build, described, fresh)
+            _fill(build, fresh)
     except OSError as error:
         raise ArtifactError(f"{target}: cannot be written: {error.strerror or error}") from error

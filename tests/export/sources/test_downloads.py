@@ -11,10 +11,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from core import recipe
 from core.errors import RecipeError, SourceError
-from export import command
 from export.sources import hub, recipe_lock, resolve
+from export.sources.of_recipe import Sources
 from tests.support.factories import write_recipe
 from tests.support.faulty_hub import CONTENT, WEIGHTS, FaultyHub
 from tests.support.hub_cache import REVISION
@@ -138,12 +137,12 @@ def test_a_fault_that_stays_is_one_error_and_leaves_nothing_wrong(tmp_path, serv
 def folder(tmp_path, server):
     """A recipe whose encoder comes from the hub, locked by a first build."""
     made = write_recipe(tmp_path / "tiny", ["joy"], SPEC, "path:head")
-    assert command.lock_sources(made, recipe.load(made)) == ["encoder"]
+    assert Sources(made).lock() == ["encoder"]
     return made
 
 
 def resolved(folder):
-    return command.source_of(folder, SPEC, "ENCODER")
+    return Sources(folder).encoder
 
 
 def test_the_first_build_locks_and_the_next_asks_nobody(folder, server):
@@ -154,7 +153,7 @@ def test_the_first_build_locks_and_the_next_asks_nobody(folder, server):
     assert {name: file.size for name, file in locked.encoder.files.items()} == {
         name: len(content) for name, content in wanted().items()
     }
-    assert command.lock_sources(folder, recipe.load(folder)) == []
+    assert Sources(folder).lock() == []
     server.asked.clear()
     assert files(resolved(folder)) == wanted()
     assert server.asked == []
@@ -176,11 +175,11 @@ def test_a_branch_that_moved_is_not_followed_by_a_locked_recipe(folder, server, 
 def test_a_named_revision_that_moved_is_refused(tmp_path, server):
     spec = f"{SPEC}@v1"
     made = write_recipe(tmp_path / "named", ["joy"], spec, "path:head")
-    command.lock_sources(made, recipe.load(made))
-    assert command.source_of(made, spec, "ENCODER").revision == REVISION
+    Sources(made).lock()
+    assert Sources(made).encoder.revision == REVISION
     server.revision = MOVED
     with pytest.raises(SourceError, match=f"^{spec}: moved: the hub's v1 is commit {MOVED}, .*{REVISION}"):
-        command.source_of(made, spec, "ENCODER")
+        _ = Sources(made).encoder
 
 
 def test_a_commit_that_the_hub_answers_with_another_is_refused(tmp_path, server):
@@ -205,14 +204,14 @@ def test_a_cache_that_was_damaged_is_mended(folder, server, tmp_path):
 def test_an_override_is_neither_locked_nor_held_to_the_lock(folder, server, monkeypatch, tmp_path):
     (tmp_path / "mine").mkdir()
     monkeypatch.setenv("ENCODER", f"path:{tmp_path / 'mine'}")
-    assert command.source_of(folder, SPEC, "ENCODER").folder == tmp_path / "mine"
-    assert command.lock_sources(folder, recipe.load(folder)) == []
+    assert Sources(folder).encoder.folder == tmp_path / "mine"
+    assert Sources(folder).lock() == []
 
 
 def test_another_source_in_the_recipe_is_locked_anew(folder, server):
     text = (folder / "recipe.toml").read_text().replace(SPEC, f"{SPEC}@v2")
     (folder / "recipe.toml").write_text(text)
-    assert command.lock_sources(folder, recipe.load(folder)) == ["encoder"]
+    assert Sources(folder).lock() == ["encoder"]
     assert recipe_lock.read(folder).encoder.source == f"{SPEC}@v2"
 
 

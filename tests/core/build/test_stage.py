@@ -1,0 +1,159 @@
+"""Stages of a build: done once, and again when what they came from changes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import grimp
+import pytest
+
+from core.build import stage
+from core.disk import lock
+from tests.conftest import ROOT
+
+# A stage's command, the room whose code it is, and the file that it writes last.
+STAGES = {
+    "-m export build": ("export", "build/.exported"),
+    "-m graphs build": ("graphs", "build/.graphs"),
+    "-m verify gate": ("verify", "build/.verified"),
+    "-m verify release": ("verify", "dist/manifest.json"),
+}
+
+
+def files_of(module):
+    """The files of a module and of all that it imports of this project, by import-linter's own graph."""
+    graph = grimp.build_graph("core", "export", "graphs", "verify")
+    for name in sorted({module, *graph.find_upstream_modules(module)}):
+        path = ROOT / name.replace(".", "/")
+        yield path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A build folder in which every stage has been done, as make sees it: stamps in their order."""
+    folder = tmp_path_factory.mktemp("stages")
+    paths = [folder / "installed"]
+    paths += [folder / "build" / name for name in (stage.EXPORTED, stage.GRAPHS, stage.VERIFIED)]
+    paths += [folder / "dist" / "manifest.json"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (4e9 + number, 4e9 + number))
+    return folder
+
+
+def commands(folder, *options):
+    """What make would run, given that a file has changed."""
+    places = [f"BUILD={folder}/build", f"DIST={folder}/dist", f"VENV={folder}/installed", "PY=python"]
+    line = ["make", "-n", *options, "artifact", *places]
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_nothing_runs_again_where_nothing_changed(built):
+    assert commands(built) == f"python -m verify summary {built}/dist\n"
+
+
+def prerequisites(built, stamp):
+    """What a stage's stamp depends on, in make's own words."""
+    rules = commands(built, "-p").splitlines()
+    (rule,) = [line for line in rules if line.startswith(f"{built}/{stamp}: ")]
+    return set(rule.split(": ", 1)[1].split())
+
+
+@pytest.mark.parametrize("command", STAGES)
+def test_a_stage_runs_again_when_any_code_that_it_imports_changes(built, command):
+    room, stamp = STAGES[command]
+    needed = {path.relative_to(ROOT).as_posix() for path in files_of(f"{room}.__main__")}
+    data = [path for path in (ROOT / room).rglob("*") if path.suffix in (".json", ".j2", ".css")]
+    needed |= {path.relative_to(ROOT).as_posix() for path in data}
+    assert len(needed) > 20
+    assert needed <= prerequisites(built, stamp)
+    for path in (f"{room}/__main__.py", "core/untrusted/wire/operators.py"):
+        assert command in commands(built, "-W", path)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "quantization.json"])
+def test_a_stage_runs_again_when_the_recipe_changes(built, name):
+    assert "-m graphs build" in commands(built, "-W", f"recipes/minilm-l6-go-emotions/{name}")
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch):
+    """A recorded state of one source's file, some time ago."""
+    for name in stage.OVERRIDES:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "recipe").mkdir()
+    (tmp_path / "weights").write_text("1")
+    stage.Inputs(tmp_path / "recipe", [tmp_path / "weights", tmp_path / "none"]).record(tmp_path)
+    os.utime(tmp_path / stage.INPUTS, (1, 1))
+    return tmp_path
+
+
+def changed(folder, recipe="recipe", encoder="", **environment):
+    """Whether the command that make runs touches `.inputs`."""
+    path = folder / stage.INPUTS
+    before = path.stat().st_mtime
+    line = [sys.executable, "-m", "core.build.stage", folder, folder / recipe, encoder, ""]
+    subprocess.run(line, cwd=ROOT, check=True, env={**os.environ, **environment})
+    return path.stat().st_mtime != before
+
+
+def test_a_state_that_is_as_recorded_is_left_alone(inputs):
+    assert not changed(inputs)
+
+
+def test_every_change_of_the_state_is_seen(inputs):
+    (inputs / "other").mkdir()
+    assert changed(inputs, recipe="other")
+    assert changed(inputs, encoder="path:elsewhere")
+    (inputs / "none").touch()
+    assert changed(inputs)
+    (inputs / "none").unlink()
+    assert not changed(inputs)
+    (inputs / "weights").write_text("2")
+    assert changed(inputs)
+    (inputs / stage.INPUTS).write_text("{")
+    assert changed(inputs)
+
+
+def test_without_a_build_nothing_is_written(tmp_path):
+    stage.refresh(tmp_path / "build", tmp_path, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_comes_later_is_seen(tmp_path, monkeypatch):
+    monkeypatch.delenv("GO_EMOTIONS_DIR", raising=False)
+    stage.record_data(tmp_path)
+    os.utime(tmp_path / stage.DATA, (1, 1))
+    stage.refresh(tmp_path, tmp_path, {})
+    assert (tmp_path / stage.DATA).stat().st_mtime == 1
+    monkeypatch.setenv("GO_EMOTIONS_DIR", str(tmp_path))
+    stage.refresh(tmp_path, tmp_path, {})
+    assert (tmp_path / stage.DATA).stat().st_mtime != 1
+
+
+def test_a_stage_that_waited_for_another_build_does_not_do_the_same_again(tmp_path):
+    done = []
+    with lock.build(tmp_path):
+        waiting = threading.Thread(target=stage.run, args=(tmp_path, ".stamp", lambda: done.append("again")))
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        (tmp_path / ".stamp").touch()
+    waiting.join()
+    assert not done
+    stage.run(tmp_path, ".stamp", lambda: done.append("alone"))
+    assert done == ["alone"]
+
+
+def test_a_stage_that_fails_leaves_no_new_stamp(tmp_path):
+    def fail():
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        stage.run(tmp_path, ".stamp", fail)
+    assert not (tmp_path / ".stamp").exists()
