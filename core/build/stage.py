@@ -78,7 +78,7 @@ def record_data(build: Path) -> None:
 def _is_as_recorded(build: Path, recipe: Path, sources: dict[str, str]) -> bool:
     try:
         recorded = json.loads((build / INPUTS).read_bytes())
-        return _state(recipe, sources, recorded["files"]) == recorded
+        return bool(_state(recipe, sources, recorded["files"]) == recorded)
     except (OSError, ValueError, TypeError, KeyError):
         return False
 
