@@ -1,66 +1,219 @@
-"""Write or serve what the benchmark compares with: `python -m bench COMMAND`."""
+"""Benchmarks against others, and the processes they start: `python -m bench COMMAND`.
+
+Imports stay in the commands: a worker must not load the libraries of another.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
 
-from bench.contenders import torch_pair
-from bench.contenders.protocol import serve
-from core.build.facts import HeadInfo
 from core.cli import CommandLine
-from core.contract import HEAD_FILE
-from core.disk.files import write_bytes
-from core.errors import HeadError
-from core.untrusted import limits, regular_file
-from export.encoder import checkpoint
-from export.sources.of_recipe import Sources
 
 
-def _published_head(arguments: argparse.Namespace) -> None:
+def _graphs(arguments: Namespace) -> None:
+    from bench.contenders import contenders
+    from bench.contenders.bare_products import PRODUCTS
+    from bench.measure import machine
+    from bench.measure.floor import read_shape
+    from bench.measure.run import Plan, Setup, run
+    from bench.report import markdown, plot
+    from core import dataset
+    from core.artifact import tokens
+    from core.build.facts import EncoderInfo
+    from core.disk.files import write_text
+    from core.errors import BenchmarkError
+    from core.untrusted import json_file
+
+    recipe, build = arguments.recipe, arguments.build
+    folder = build / contenders.BENCH_FOLDER
+    listed, bare_products = contenders.contenders(recipe, build), contenders.bare_products(build)
+    for contender in (*listed, bare_products):
+        # All of them before the first is started.
+        contender.command(1)
+    result: dict[str, Any] = {
+        "recipe": recipe.resolve().name,
+        "data": "GoEmotions test, natural order",
+        "machine": machine.describe(),
+        "contenders": {each.name: {"way": each.way, "precision": each.precision} for each in listed},
+        "optimum": json_file.read(folder / "optimum.json", BenchmarkError),
+    }
+    length = EncoderInfo.read(build / "encoder.json").max_length
+    setup = Setup(listed, bare_products, PRODUCTS, read_shape(build), length)
+    texts = dataset.read("test", build / "go_emotions").texts
+    ids = tokens.encode(build / "assets" / "tokenizer.json", texts)
+    given = {each.name for each in fields(Plan)} & vars(arguments).keys()
+    plan = replace(Plan(), **{name: getattr(arguments, name) for name in given})
+    start = machine.clock()
+    result |= run(setup, ids, plan, lambda line: print(f"  bench    {line}", flush=True))
+    result["machine"]["cpus_busy_elsewhere"] = machine.busy_elsewhere(start, machine.clock())
+    text = markdown.markdown(result)
+    write_text(folder / "bench.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "bench.md", text)
+    write_text(folder / "throughput.svg", plot.throughput(result))
+    if "by_length" in result:
+        write_text(folder / "cost.svg", plot.cost(result))
+    print(f"\n{text}")
+
+
+def _tokenizer(arguments: Namespace) -> None:
+    from bench.measure import tokenizer_speed
+    from bench.report import markdown
+
+    print(markdown.tokenizers(tokenizer_speed.run(arguments.build)))
+
+
+def _optimum(arguments: Namespace) -> None:
+    from bench.contenders import dynamic_int8
+
+    environment = Path(arguments.venv) if arguments.venv else None
+    made = dynamic_int8.quantize(arguments.source, arguments.target, environment)
+    reason = f" ({made.reason})" if made.reason else ""
+    print(f"  bench    optimum    dynamic int8 by {made.way}{reason}")
+
+
+def _products(arguments: Namespace) -> None:
+    from bench.contenders import bare_products
+
+    bare_products.write(arguments.folder)
+
+
+def _published_head(arguments: Namespace) -> None:
+    from core.contract import HEAD_FILE
+    from core.disk.files import write_bytes
+    from core.errors import HeadError
+    from core.untrusted import limits, regular_file
+    from export.sources.of_recipe import Sources
+
     head = Sources(arguments.recipe).head
     write_bytes(arguments.target, regular_file.read(head.file(HEAD_FILE), limits.HEAD_BYTES, HeadError))
 
 
-def _random_encoder(arguments: argparse.Namespace) -> None:
+def _random_encoder(arguments: Namespace) -> None:
     from bench.contenders import random_encoder
 
     random_encoder.write(arguments.folder)
     print("  bench    random     12 layers, 384 hidden, and a head; seeded random weights")
 
 
-def _torch(arguments: argparse.Namespace) -> None:
-    sources = Sources(arguments.recipe)
-    info = checkpoint.open_encoder(sources)
-    classifier = HeadInfo.read(arguments.build / "head.json")
-    serve(lambda: torch_pair.load(sources.encoder, sources.head, info, classifier, arguments.threads))
-
-
-def _pipeline(arguments: argparse.Namespace) -> None:
+def _pipeline(arguments: Namespace) -> None:
     import pyarrow.parquet as pq
 
-    from bench.contenders import pipeline
+    from bench.contenders import pipeline, torch_pair
 
-    sources = Sources(arguments.recipe)
-    info = checkpoint.open_encoder(sources)
-    classifier = HeadInfo.read(arguments.build / "head.json")
+    pair = torch_pair.Pair(*torch_pair.sources(arguments.recipe, arguments.build))
     texts = pq.read_table(arguments.texts).column("text").to_pylist()
-    run = pipeline.load(sources.encoder, sources.head, info, classifier)
-    seconds = pipeline.seconds(run, classifier.thresholds, texts)
-    print(json.dumps({"texts": len(texts), "seconds": seconds}))
+    print(json.dumps({"texts": len(texts), "seconds": pipeline.seconds(pair, texts)}))
+
+
+def _bulk(arguments: Namespace) -> None:
+    from bench.bulk import measurements
+
+    result = measurements.measure(arguments)
+    # Of `once` the last line is read by `against`.
+    print(json.dumps(result, indent=None if arguments.measurement == "once" else 1))
+
+
+def _torch(arguments: Namespace) -> None:
+    from bench.contenders import torch_pair
+    from bench.contenders.protocol import serve
+
+    sources = torch_pair.sources(arguments.recipe, arguments.build)
+    serve(lambda: torch_pair.load(*sources, arguments.threads))
+
+
+def _graph(arguments: Namespace) -> None:
+    from bench.contenders import onnx_models
+    from bench.contenders.protocol import serve
+
+    serve(lambda: onnx_models.graph(arguments.build, arguments.file, arguments.threads))
+
+
+def _card(arguments: Namespace) -> None:
+    from bench.contenders import onnx_models
+    from bench.contenders.protocol import serve
+
+    serve(lambda: onnx_models.card(arguments.build, arguments.head, arguments.threads))
+
+
+def _bare_products(arguments: Namespace) -> None:
+    from bench.contenders import onnx_models
+    from bench.contenders.protocol import serve
+
+    serve(lambda: onnx_models.bare_products(arguments.files, arguments.threads))
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    counts = tuple(map(int, text.split(",")))
+    if min(counts) < 1:
+        raise ValueError(text)
+    return counts
+
+
+def _add_bulk(parser: ArgumentParser) -> None:
+    """Add the measurements of `bench/bulk`, each with an artifact and options of its own."""
+    commands = parser.add_subparsers(required=True, dest="measurement", metavar="MEASUREMENT")
+
+    def add(name: str, summary: str, *texts: str) -> ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.add_argument("artifact", type=Path)
+        for text in texts:
+            command.add_argument(text)
+        command.add_argument("--variant", default="int8")
+        if name != "once":
+            command.add_argument("--split", default="train", help="of GoEmotions")
+            command.add_argument("--rows", type=int, help="the first ones, or texts drawn again")
+        if name in ("sweep", "rate", "against"):
+            command.add_argument("--rounds", type=int, default=2)
+        return command
+
+    add("sweep", "the graph by itself, by batch size and threads")
+    rate = add("rate", "the whole way beside the graph by itself")
+    rate.add_argument("--tokens", type=int, help="the graph's best batch")
+    add("edges", "reading and writing alone").add_argument("--probabilities", action="store_true")
+    add("alone", "answers in bulk beside those of one text at a time")
+    add("memory", "resident memory of a long run").add_argument("--seconds", type=float, default=1200.0)
+    add("kills", "runs killed at random moments and resumed").add_argument("--kills", type=int, default=10)
+    add("against", "another command, a line that is given the file of texts, in turns with ours", "other")
+    add("nodes", "Ray on simulated nodes").add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
+    add("once", "score a file and print its time", "file")
 
 
 def main() -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     line = CommandLine("python -m bench", __doc__)
-    line.add("published-head", _published_head, "copy the published head's ONNX file", "recipe", "target")
-    line.add("random-encoder", _random_encoder, "write an encoder of BGE-small's shape, and a head", "folder")
-    torch = line.add("torch", _torch, "serve the original pair, JSON lines; not for hands", "recipe", "build")
-    torch.add_argument("--threads", type=int, default=1, help="of torch and of the head's session")
+    graphs = line.add("graphs", _graphs, "measure a build's graphs against others", "recipe", "build")
+    for name, kind, summary in (
+        ("--rounds", int, "of all contenders"),
+        ("--texts", int, "per round and contender"),
+        ("--threads", _counts, "such as 1,2"),
+        ("--sizes", _counts, "batch sizes, such as 1,8,32"),
+        ("--sweep-rounds", int, "0: no sweeps"),
+    ):
+        # What is left out is as `measure.run.Plan` has it.
+        graphs.add_argument(name, type=kind, default=SUPPRESS, help=summary)
+    line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "build")
+    _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
     line.add(
         "pipeline", _pipeline, "time transformers' pipeline on a Parquet file", "recipe", "build", "texts"
     )
+    optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")
+    optimum.add_argument("--venv", help="optimum's environment; left out or empty: do without optimum")
+    line.add("products", _products, "write bare matrix products, one per graph", "folder")
+    line.add("published-head", _published_head, "copy the published head's ONNX file", "recipe", "target")
+    line.add("random-encoder", _random_encoder, "write an encoder of BGE-small's shape, and a head", "folder")
+    summary = "run a contender's process; `graphs` starts it"
+    torch = line.add("torch", _torch, summary, "recipe", "build")
+    graph = line.add("graph", _graph, summary, "build", "file")
+    card = line.add("card", _card, summary, "build", "head")
+    products = line.add("bare-products", _bare_products, summary)
+    products.add_argument("files", nargs="+", type=Path)
+    for worker in (torch, graph, card, products):
+        worker.add_argument("--threads", type=int, required=True)
     return line.main()
 
 

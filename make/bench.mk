@@ -7,19 +7,22 @@ BENCH_TEXTS ?= 64
 OPTIMUM ?= .venv-optimum
 BENCH_RECIPES := $(if $(filter file,$(origin RECIPE)),$(RECIPE) recipes/bge-small-random,$(RECIPE))
 BENCH := $(BUILD)/bench
-BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/products.json)
+BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/written)
 
 bench: #: torch, the card's way, optimum and this, interleaved; ROUNDS=7 BENCH_TEXTS=64
 	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE=$$recipe || exit 1; done
 bench-recipe: package $(BENCH_INPUTS)
-	@$(PY) -m bench.benchmark $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
+	@$(PY) -m bench graphs $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
 
 $(BENCH)/head.onnx: $(EXPORTED)
 	@$(PY) -m bench published-head $(RECIPE) $@
+# Where optimum cannot be installed, `python -m bench optimum` does without it, and the report says so.
 $(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
-	@$(PY) -m bench.contenders.optimum $< $@ --venv "$(OPTIMUM)"
-$(BENCH)/products/products.json: bench/contenders/products.py | $(VENV)
-	@$(PY) -m bench.contenders.products $(@D)
+	-@$(if $(OPTIMUM),$(MAKE) --no-print-directory $(OPTIMUM)/installed)
+	@$(PY) -m bench optimum $< $@ --venv "$(OPTIMUM)"
+$(BENCH)/products/written: bench/contenders/bare_products.py | $(VENV)
+	@$(PY) -m bench products $(@D)
+	@touch $@
 
 # The sources of recipes/bge-small-random.
 RANDOM_BGE := build/bge-small-random-source
@@ -30,4 +33,4 @@ $(RANDOM_BGE)/head/model.onnx: bench/contenders/random_encoder.py | $(VENV)
 # The tokenizer as a graph and in Rust, microseconds a text.
 .PHONY: bench-text
 bench-text: $(GRAPHS) #: the tokenizer as a graph beside the Rust one, microseconds a text
-	@$(PY) -m bench.measure.tokenizer_speed $(BUILD)
+	@$(PY) -m bench tokenizer $(BUILD)

@@ -1,4 +1,4 @@
-# optimum's own environment; `make bench` makes the same one (bench/contenders/optimum.py), and knows it by the same stamp.
+# optimum's own environment, which `make bench` uses as well.
 .PHONY: test-optimum
 
 test-optimum: package .venv-optimum/installed #: optimum's pipeline on the artifact

@@ -15,7 +15,7 @@ from core.errors import ArtifactError
 from core.untrusted import tokenizer_file
 from score.options import TOKENIZER_FILE
 
-# Measured on two AVX512-VNNI cores, int8 (python -m bench.bulk.benchmark sweep): rates rise to about 512
+# Measured on two AVX512-VNNI cores, int8 (python -m bench bulk sweep): rates rise to about 512
 # tokens a batch and fall beyond 1,024, where the activations leave the cache.
 BATCH_TOKENS = 512
 
@@ -47,7 +47,7 @@ class Scorer:
     """One session of one thread, which any number of threads may call at the same time.
 
     That is n sessions with one thread each, and one copy of the weights. Measured on two cores against one
-    session with two threads (python -m bench.bulk.benchmark sweep): the former is faster at every batch that
+    session with two threads (python -m bench bulk sweep): the former is faster at every batch that
     is worth using, since products of this size leave threads waiting for each other.
     """
 

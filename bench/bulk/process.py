@@ -1,4 +1,4 @@
-"""What the benchmark measures of `python -m score` as a process: memory, and what kills cost."""
+"""Measure `python -m score` as a process: its memory, what kills cost, and another command beside it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
+
+import psutil
 
 from core.errors import ScoreError
 from score.options import Options
@@ -19,26 +23,20 @@ _SAMPLE_SECONDS = 0.5
 _WARM_SECONDS = 60.0
 
 
-def _command(options: Options, *more: str) -> list[str]:
+def _start(options: Options, *more: str) -> subprocess.Popen[str]:
     places = [str(options.artifact), options.input, str(options.output)]
-    return [sys.executable, "-m", "score", *places, "--variant", options.variant, *more]
-
-
-def _start(command: list[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "score", *places, "--variant", options.variant, "--probabilities", *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def _wait(process: subprocess.Popen[str]) -> None:
-    _, said = process.communicate()
+def _finish(process: subprocess.Popen[str], timeout: float | None = None) -> None:
+    _, message = process.communicate(timeout=timeout)
     if process.returncode:
-        raise ScoreError(f"python -m score ended with {process.returncode}: {said.strip()}")
+        raise ScoreError(f"python -m score ended with {process.returncode}: {message.strip()}")
 
 
-def _resident_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def memory(options: Options, seconds: float) -> dict[str, Any]:
@@ -47,14 +45,17 @@ def memory(options: Options, seconds: float) -> dict[str, Any]:
     `spread` is (largest - smallest) / smallest of the means of tenths of that time; `drift` compares the last
     tenth with the first.
     """
-    process = _start(_command(options, "--probabilities"))
+    process = _start(options)
+    watched = psutil.Process(process.pid)
     start, samples = time.monotonic(), []
     while process.poll() is None and time.monotonic() - start < seconds:
-        samples.append((time.monotonic() - start, _resident_bytes(process.pid)))
+        with suppress(psutil.NoSuchProcess):
+            samples.append((time.monotonic() - start, watched.memory_info().rss))
         time.sleep(_SAMPLE_SECONDS)
     # Not SIGINT: a shell lets what it runs in the background ignore that.
     process.terminate()
     process.communicate()
+    # A process that has just ended has 0.
     warm = [size for at, size in samples if at >= _WARM_SECONDS and size]
     if len(warm) < 20:
         raise ScoreError(
@@ -78,42 +79,37 @@ def kills(options: Options, count: int, seed: int = 0) -> dict[str, Any]:
     """
     chance = random.Random(seed)
     started = time.monotonic()
-    _wait(_start(_command(options, "--probabilities")))
+    _finish(_start(options))
     longest = time.monotonic() - started
-    expected = hashlib.sha256(options.output.read_bytes()).hexdigest()
-    killed, finished, same = 0, 0, 0
-    moments = []
-    while killed < count or not options.output.exists():
-        if options.output.exists():
-            finished += 1
-            same += hashlib.sha256(options.output.read_bytes()).hexdigest() == expected
-            options.output.unlink()
-        process = _start(_command(options, "--probabilities", "--resume", "--checkpoint-seconds", "0"))
+    expected = _sha256(options.output)
+    options.output.unlink()
+    killed, same, moments = 0, [], []
+    while True:
+        process = _start(options, "--resume", "--checkpoint-seconds", "0")
         if killed < count:
             moments.append(chance.uniform(0.0, longest))
-            try:
-                process.communicate(timeout=moments[-1])
-                continue
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                killed += 1
-        else:
-            _wait(process)
-    finished += 1
-    same += hashlib.sha256(options.output.read_bytes()).hexdigest() == expected
-    return {"kills": killed, "finished": finished, "same_bytes": same, "moments": moments}
+        try:
+            _finish(process, moments[-1] if killed < count else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            killed += 1
+        if options.output.exists():
+            same.append(_sha256(options.output) == expected)
+            options.output.unlink()
+            if killed == count:
+                return {"kills": killed, "finished": len(same), "same_bytes": sum(same), "moments": moments}
 
 
-def _told(command: list[str]) -> float:
-    """Return the texts/s that a command tells in its last line."""
+def _rate(command: list[str]) -> float:
+    """Return the texts/s that a command's last line says."""
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     line = " ".join(command)
     if ended.returncode:
         raise ScoreError(f"{line}: ended with {ended.returncode}: {ended.stderr.strip()}")
     try:
-        told = json.loads((ended.stdout.splitlines() or [""])[-1])
-        return float(told["texts"] / told["seconds"])
+        answer = json.loads((ended.stdout.splitlines() or [""])[-1])
+        return float(answer["texts"] / answer["seconds"])
     except (ValueError, KeyError, TypeError) as error:
         raise ScoreError(f"{line}: its last line is not texts and seconds: {error}") from error
 
@@ -123,10 +119,10 @@ def against(options: Options, other: Sequence[str], rounds: int) -> dict[str, An
 
     Each prints `{"texts": …, "seconds": …}` as its last line; seconds leave out starting and loading.
     """
-    ours = [sys.executable, "-m", "bench.bulk.benchmark", "once", str(options.artifact), options.input]
-    found: dict[str, list[float]] = {"score": [], "other": []}
+    ours = [sys.executable, "-m", "bench", "bulk", "once", str(options.artifact), options.input]
+    rates: dict[str, list[float]] = {"score": [], "other": []}
     for _ in range(rounds):
         for name, command in (("score", ours), ("other", [*other, options.input])):
-            found[name].append(_told(command))
-    ratios = sorted(s / o for s, o in zip(found["score"], found["other"], strict=True))
-    return {"texts_per_second": found, "ratio": ratios[len(ratios) // 2]}
+            rates[name].append(_rate(command))
+    ratios = [ours / theirs for ours, theirs in zip(rates["score"], rates["other"], strict=True)]
+    return {"texts_per_second": rates, "ratio": median(ratios)}

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from bench.contenders.bare_products import PRODUCTS, Precision
 from core import recipe
 from core.errors import BenchmarkError
 
 BENCH_FOLDER = "bench"
+BARE_PRODUCTS = "bare products"
+# Of these, the cost of a token is measured by length and by batch size as well.
 SWEPT = ("int8", "fp32", "optimum", "fused")
-PRODUCTS = "products"
+_VARIANTS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to run the pair; `precision` is that of its matrix products."""
+    """One way to run the pair.
+
+    `precision` is that of its matrix products, `arguments` are those of `python -m bench`.
+    """
 
     name: str
-    precision: Literal["fp32", "int8"]
+    precision: Precision
     way: str
     files: tuple[Path, ...]
     arguments: tuple[str, ...]
@@ -35,13 +39,14 @@ class Contender:
         for file in self.files:
             if not file.is_file():
                 raise BenchmarkError(f"contender {self.name}: {file}: no such file")
-        return [sys.executable, "-m", *self.arguments, "--threads", str(threads)]
+        return [sys.executable, "-m", "bench", *self.arguments, "--threads", str(threads)]
 
 
-def products(files: Sequence[Path]) -> Contender:
+def bare_products(build: Path) -> Contender:
     """Return the bare matrix products, which run in the same rounds as the contenders."""
-    arguments = ("bench.contenders.worker", "products", *map(str, files))
-    return Contender(PRODUCTS, "fp32", "bare matrix products", tuple(files), arguments)
+    files = tuple(build / BENCH_FOLDER / "products" / product.file for product in PRODUCTS)
+    arguments = ("bare-products", *map(str, files))
+    return Contender(BARE_PRODUCTS, "fp32", "bare matrix products", files, arguments)
 
 
 def contenders(recipe_folder: Path, build: Path) -> list[Contender]:
@@ -51,29 +56,35 @@ def contenders(recipe_folder: Path, build: Path) -> list[Contender]:
         RecipeError: the recipe cannot be read.
     """
     variants = recipe.load(recipe_folder).variants
-    bench = build / BENCH_FOLDER
-    head, peer, merged = bench / "head.onnx", bench / "optimum.onnx", build / "merged.onnx"
-    ours = {"fp32": build / "model.onnx", "int8": build / "model_quantized.onnx"}
+    bench, encoder = build / BENCH_FOLDER, build / "encoder.onnx"
+    head = bench / "head.onnx"
 
-    def graph(file: Path) -> tuple[str, ...]:
-        return ("bench.contenders.worker", "graph", str(build), str(file))
+    def graph(name: str, precision: Precision, way: str, file: Path) -> Contender:
+        return Contender(name, precision, way, (file,), ("graph", str(build), str(file)))
 
-    pair = ("bench", "torch", str(recipe_folder), str(build))
-    card = ("bench.contenders.worker", "card", str(build), str(head))
     listed = [
-        Contender("torch", "fp32", "torch encoder, then the published head", (build / "head.json",), pair),
+        Contender(
+            "torch",
+            "fp32",
+            "torch encoder, then the published head",
+            (build / "head.json",),
+            ("torch", str(recipe_folder), str(build)),
+        ),
         Contender(
             "card",
             "fp32",
             "plain encoder ONNX, numpy pooling, published head: two sessions",
-            (build / "encoder.onnx", head),
-            card,
+            (encoder, head),
+            ("card", str(build), str(head)),
         ),
-        Contender("fused", "fp32", "fused and merged, padded", (merged,), graph(merged)),
-        Contender(
-            "optimum", "int8", "fused and merged, then optimum's avx512_vnni preset", (peer,), graph(peer)
+        graph("fused", "fp32", "fused and merged, padded", build / "merged.onnx"),
+        graph(
+            "optimum",
+            "int8",
+            "fused and merged, then optimum's avx512_vnni preset",
+            bench / "optimum.onnx",
         ),
-        Contender("fp32", "fp32", "this project's fp32 variant", (ours["fp32"],), graph(ours["fp32"])),
-        Contender("int8", "int8", "this project's int8 variant", (ours["int8"],), graph(ours["int8"])),
+        graph("fp32", "fp32", "this project's fp32 variant", build / "model.onnx"),
+        graph("int8", "int8", "this project's int8 variant", build / "model_quantized.onnx"),
     ]
-    return [one for one in listed if one.name not in ours or one.name in variants]
+    return [each for each in listed if each.name not in _VARIANTS or each.name in variants]

@@ -1,4 +1,4 @@
-"""The original pair inside `transformers`' own text-classification pipeline, as a peer in bulk."""
+"""The original pair inside `transformers`' own text-classification pipeline, to compare bulk scoring with."""
 
 from __future__ import annotations
 
@@ -7,81 +7,61 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import (
-    AutoTokenizer,
-    BertConfig,
-    PreTrainedModel,
-    TextClassificationPipeline,
-)
+from transformers import AutoTokenizer, BertConfig, PreTrainedModel, TextClassificationPipeline
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from core.build.facts import EncoderInfo, HeadInfo
-from core.contract import HEAD_FILE
-from export.encoder import torch_encoder
-from export.head import files, original
-from export.sources.resolve import Source
+from bench.contenders.torch_pair import Pair
+from export.head import original
 
 
-class _Pair(PreTrainedModel):  # type: ignore[no-untyped-call]
-    """The torch encoder, then the published head, with the logits that the pipeline asks for."""
+class _PipelineModel(PreTrainedModel):  # type: ignore[no-untyped-call]
+    """The pair, with the logits that the pipeline asks for."""
 
     config_class = BertConfig
 
-    def __init__(self, config: BertConfig, bert: Any, info: EncoderInfo, head: original.OriginalHead) -> None:
+    def __init__(self, config: BertConfig, pair: Pair) -> None:
         super().__init__(config)
-        self.bert, self._info, self._head = bert, info, head
+        self.bert, self._pair = pair.bert, pair
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: object
     ) -> SequenceClassifierOutput:
         """Return logits float32 `[b, l]`."""
-        hidden = torch_encoder.hidden_states(self.bert, input_ids, attention_mask, self._info.feature_layers)
-        pooled = torch_encoder.pool(hidden, attention_mask, self._info).numpy()
-        logits = original.logits(*self._head(pooled))
+        logits = original.logits(*self._pair.run(input_ids, attention_mask))
         return SequenceClassifierOutput(logits=torch.from_numpy(logits).float())
 
 
-def load(
-    encoder_source: Source, head_source: Source, info: EncoderInfo, head: HeadInfo
-) -> Callable[[Sequence[str]], list[dict[str, float]]]:
+def load(pair: Pair) -> Callable[[Sequence[str]], list[dict[str, float]]]:
     """Open `pipeline("text-classification", batch_size=32)` on the pair.
 
     Returns:
         Texts → for each, label → probability.
-
-    Raises:
-        CheckpointError: the weights don't fit the config.
-        SourceError: a file is missing.
-        HeadError: onnxruntime does not load the head.
     """
-    path = head_source.file(HEAD_FILE)
-    outputs = head.labels if head.output is None else [head.output]
-    classify = original.OriginalHead(str(path), files.load(path), head.layout, outputs)
-    config = BertConfig.from_pretrained(encoder_source.folder)
-    config.id2label = dict(enumerate(head.labels))
-    config.label2id = {label: index for index, label in enumerate(head.labels)}
+    labels = pair.head.labels
+    config = BertConfig.from_pretrained(pair.folder)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
     config.problem_type = "multi_label_classification"
-    pair: Any = _Pair(config, torch_encoder.load(encoder_source.folder), info, classify)
-    pair.eval()
-    tokenizer = AutoTokenizer.from_pretrained(encoder_source.folder, model_max_length=info.max_length)
+    model: Any = _PipelineModel(config, pair)
+    model.eval()
+    tokenizer = AutoTokenizer.from_pretrained(pair.folder, model_max_length=pair.info.max_length)
     # What `pipeline("text-classification", …)` returns for a model that is at hand.
     open_pipeline: Any = TextClassificationPipeline
-    run = open_pipeline(model=pair, tokenizer=tokenizer, batch_size=32, device="cpu")
+    run = open_pipeline(model=model, tokenizer=tokenizer, batch_size=32, device="cpu")
 
-    def classify_all(texts: Sequence[str]) -> list[dict[str, float]]:
-        found = run(list(texts), top_k=None, function_to_apply="sigmoid", truncation=True)
-        return [{one["label"]: one["score"] for one in row} for row in found]
+    def classify(texts: Sequence[str]) -> list[dict[str, float]]:
+        rows = run(list(texts), top_k=None, function_to_apply="sigmoid", truncation=True)
+        return [{score["label"]: score["score"] for score in row} for row in rows]
 
-    return classify_all
+    return classify
 
 
-def seconds(
-    run: Callable[[Sequence[str]], list[dict[str, float]]], thresholds: dict[str, float], texts: Sequence[str]
-) -> float:
+def seconds(pair: Pair, texts: Sequence[str]) -> float:
     """Return how long the pipeline takes to decide on `texts`, after a warm-up on a few of them."""
+    run = load(pair)
     run(texts[:64])
     start = time.perf_counter()
     for row in run(texts):
         # The decisions are part of everybody's work.
-        [label for label, score in row.items() if score >= thresholds[label]]
+        [label for label, score in row.items() if score >= pair.head.thresholds[label]]
     return time.perf_counter() - start

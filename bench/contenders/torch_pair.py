@@ -1,50 +1,78 @@
-"""The original pair as a contender of the benchmark: the torch encoder, then the published head."""
+"""The original pair as a contender: the torch encoder, then the published head."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.contenders.protocol import Contender, TokenIds
+from bench.contenders.protocol import Model, TokenIds
+from core.artifact.graph import pad
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import HEAD_FILE, WEIGHTS_FILE
-from export.encoder import torch_encoder
+from export.encoder import checkpoint, torch_encoder
 from export.head import files as head_files
-from export.head import original
+from export.head.original import OriginalHead
+from export.sources.of_recipe import Sources
 from export.sources.resolve import Source
 
 
-def load(
-    encoder_source: Source, head_source: Source, info: EncoderInfo, head: HeadInfo, threads: int
-) -> Contender:
-    """Open both parts on `threads` threads; a batch is padded to its longest text, as for the others.
+class Pair:
+    """The encoder and the head of a recipe, opened from their sources."""
+
+    def __init__(
+        self, encoder: Source, head: Source, info: EncoderInfo, head_info: HeadInfo, threads: int = 0
+    ) -> None:
+        """Open both; `threads`, of the head's session, 0 leaves to onnxruntime.
+
+        Raises:
+            CheckpointError: the weights don't fit the config.
+            SourceError: a file is missing.
+            HeadError: onnxruntime does not load the head.
+        """
+        path = head.file(HEAD_FILE)
+        outputs = head_info.labels if head_info.output is None else [head_info.output]
+        self.folder, self.info, self.head = encoder.folder, info, head_info
+        self.files = (encoder.file(WEIGHTS_FILE), path)
+        self.bert = torch_encoder.load(self.folder)
+        self._classify = OriginalHead(str(path), head_files.load(path), head_info.layout, outputs, threads)
+
+    def run(
+        self, input_ids: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the probabilities of no and of yes, each `[b, l]`, for int64 `[b, s]`."""
+        hidden = torch_encoder.hidden_states(self.bert, input_ids, mask, self.info.feature_layers)
+        return self._classify(torch_encoder.pool(hidden, mask, self.info).numpy())
+
+
+def sources(recipe_folder: Path, build: Path) -> tuple[Source, Source, EncoderInfo, HeadInfo]:
+    """Return the sources of a recipe's encoder and head, checked, and what the build knows of both.
 
     Raises:
-        CheckpointError: the weights don't fit the config.
-        SourceError: a file is missing.
-        HeadError: onnxruntime does not load the head.
+        ToolchainError: the recipe, a source of it or `head.json` cannot be read or does not fit.
+    """
+    both = Sources(recipe_folder)
+    info = checkpoint.open_encoder(both)
+    return both.encoder, both.head, info, HeadInfo.read(build / "head.json")
+
+
+def load(encoder: Source, head: Source, info: EncoderInfo, head_info: HeadInfo, threads: int) -> Model:
+    """Open the pair on `threads` threads; a batch is padded to its longest text, as for the others.
+
+    Raises:
+        ToolchainError: as `Pair`.
     """
     torch.set_num_threads(threads)
-    bert = torch_encoder.load(encoder_source.folder)
-    path = head_source.file(HEAD_FILE)
-    outputs = head.labels if head.output is None else [head.output]
-    classify = original.OriginalHead(str(path), head_files.load(path), head.layout, outputs, threads)
-    limits = np.array([head.thresholds[label] for label in head.labels])
+    pair = Pair(encoder, head, info, head_info, threads)
+    limits = np.array([head_info.thresholds[label] for label in head_info.labels])
 
     @torch.inference_mode()
     def run(ids: TokenIds) -> NDArray[np.float64]:
-        longest = max(len(row) for row in ids)
-        input_ids = torch.zeros((len(ids), longest), dtype=torch.int64)
-        mask = torch.zeros_like(input_ids)
-        for row, tokens in enumerate(ids):
-            input_ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        hidden = torch_encoder.hidden_states(bert, input_ids, mask, info.feature_layers)
-        probabilities = classify(torch_encoder.pool(hidden, mask, info).numpy())[1]
+        _, probabilities = pair.run(*map(torch.from_numpy, pad(ids)))
         # The decisions are part of everybody's work.
         np.greater_equal(probabilities, limits)
         return probabilities
 
-    files = (encoder_source.file(WEIGHTS_FILE), path)
-    return Contender(run, files, {"torch": torch.__version__})
+    return Model(run, pair.files, {"torch": torch.__version__})

@@ -1,4 +1,4 @@
-"""`python -m bench.measure.cache_line FD CPU`: how far apart two CPUs are, by a cache line's round trip.
+"""Tell whether two CPUs share a cache, by a cache line's round trip between them.
 
 A virtual machine's CPUs may be moved to cores that share no cache, and back. Every hand-over from one thread
 to another then costs several times as much, so that rounds of both kinds are not to be compared.
@@ -6,62 +6,69 @@ to another then costs several times as much, so that rounds of both kinds are no
 
 from __future__ import annotations
 
-import mmap
-import os
-import subprocess
-import sys
-import tempfile
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Literal
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import RawArray
+from typing import Any, Literal
 
-from bench.contenders.process import end
+import psutil
+
 from core.errors import BenchmarkError
 
 _TRIPS = 2000
 _WARM_UP = 200
 # Two cache lines on, as some CPUs fetch them in pairs.
 _ANSWER = 16
+_CELLS = 32
 # Some seconds of waiting for the other, and no end without it.
 _MOST_SPINS = 200_000_000
-_ROOT = Path(__file__).resolve().parent.parent.parent
 # Measured on an AMD EPYC: 160 to 320 ns with a shared cache, 530 to 710 without one. Some 150 ns of them are
 # the interpreter's: the difference to the same trip in C.
-APART_NS = 430.0
+NO_SHARED_CACHE_NS = 430.0
 RoundTrip = Callable[[], float]
-Phase = Literal["together", "apart", "mixed"]
-# Of a phase alone rates say something.
-STEADY: tuple[Phase, ...] = ("together", "apart")
+CacheSharing = Literal["shared_cache", "no_shared_cache", "mixed"]
+# Of these alone rates say something.
+STEADY: tuple[CacheSharing, ...] = ("shared_cache", "no_shared_cache")
 
 
-def phase(round_trips_ns: Sequence[float]) -> Phase:
-    """Name what was run between some round trips by whether the CPUs shared a cache; at least one."""
-    if max(round_trips_ns) <= APART_NS:
-        return "together"
-    return "apart" if min(round_trips_ns) > APART_NS else "mixed"
+def cache_sharing(round_trips_ns: Sequence[float]) -> CacheSharing:
+    """Name what ran between some round trips (at least one) by whether the CPUs shared a cache."""
+    if max(round_trips_ns) <= NO_SHARED_CACHE_NS:
+        return "shared_cache"
+    return "no_shared_cache" if min(round_trips_ns) > NO_SHARED_CACHE_NS else "mixed"
 
 
-def _answer(fd: int, cpu: int) -> None:
-    """For each line on standard input, answer each number in the first cell with the same in the other."""
-    os.sched_setaffinity(0, {cpu})
-    with mmap.mmap(fd, mmap.PAGESIZE) as memory, memoryview(memory).cast("q") as cells:
-        for _ in sys.stdin.buffer:
-            spins = iter(range(_MOST_SPINS))
-            for number in range(1, _TRIPS + 1):
-                while cells[0] != number:
-                    next(spins)
-                cells[_ANSWER] = number
+def _cells(shared: Any) -> memoryview:
+    return memoryview(shared).cast("B").cast("q")
 
 
-def _ask(cells: memoryview, process: subprocess.Popen[bytes], cpu: int) -> float:
-    assert process.stdin is not None  # it is a pipe
-    before = os.sched_getaffinity(0)
+def _answer(shared: Any, requests: Connection, cpu: int) -> None:
+    """Answer each number in the first cell with the same in the other, as many as a request says."""
+    psutil.Process().cpu_affinity([cpu])
+    cells = _cells(shared)
+    while True:
+        try:
+            trips = int(requests.recv_bytes())
+        except EOFError:
+            return
+        spins = iter(range(_MOST_SPINS))
+        for number in range(1, trips + 1):
+            while cells[0] != number:
+                next(spins)
+            cells[_ANSWER] = number
+
+
+def _ask(shared: Any, requests: Connection, cpu: int) -> float:
+    """Return the mean time from a number in the first cell to the same in the other, in nanoseconds."""
+    this, cells = psutil.Process(), _cells(shared)
+    before = this.cpu_affinity()
     cells[0] = cells[_ANSWER] = 0
-    os.sched_setaffinity(0, {cpu})
+    this.cpu_affinity([cpu])
     try:
-        process.stdin.write(b"\n")
+        requests.send_bytes(str(_TRIPS).encode())
         spins = iter(range(_MOST_SPINS))
         start = 0.0
         for number in range(1, _TRIPS + 1):
@@ -72,12 +79,9 @@ def _ask(cells: memoryview, process: subprocess.Popen[bytes], cpu: int) -> float
                 next(spins)
         return (time.perf_counter() - start) / (_TRIPS - _WARM_UP + 1) * 1e9
     except (StopIteration, OSError) as error:
-        raise BenchmarkError(
-            f"round trip: CPU {cpu}'s other did not answer, its process {process.pid} ended with "
-            f"{process.poll()}"
-        ) from error
+        raise BenchmarkError(f"round trip: the process on the other CPU did not answer CPU {cpu}") from error
     finally:
-        os.sched_setaffinity(0, before)
+        this.cpu_affinity(before)
 
 
 @contextmanager
@@ -85,27 +89,23 @@ def opened() -> Iterator[RoundTrip | None]:
     """Give what measures a cache line's mean round trip between this process's first two CPUs, nanoseconds.
 
     It takes some 2 ms, raises `BenchmarkError` where the other side is gone, and nobody's CPU is used between
-    two measurements. None where there is one CPU, or the system does not say which there are (not Linux).
+    two measurements. None where there is one CPU, or the system binds no process to a CPU (macOS).
     """
-    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    this = psutil.Process()
+    cpus = sorted(this.cpu_affinity()) if hasattr(this, "cpu_affinity") else []
     if len(cpus) < 2:
         yield None
         return
-    with tempfile.TemporaryFile() as file:
-        file.truncate(mmap.PAGESIZE)
-        fd = file.fileno()
-        command = [sys.executable, "-m", "bench.measure.cache_line", str(fd), str(cpus[1])]
-        pipe = subprocess.PIPE
-        with (
-            subprocess.Popen(command, stdin=pipe, bufsize=0, pass_fds=[fd], cwd=_ROOT) as process,
-            mmap.mmap(fd, mmap.PAGESIZE) as memory,
-            memoryview(memory).cast("q") as cells,
-        ):
-            try:
-                yield lambda: _ask(cells, process, cpus[0])
-            finally:
-                end(process)
-
-
-if __name__ == "__main__":
-    _answer(int(sys.argv[1]), int(sys.argv[2]))
+    # Not forked: a fork would keep all that this process has open.
+    context = multiprocessing.get_context("spawn")
+    shared = RawArray("q", _CELLS)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_answer, args=(shared, theirs, cpus[1]), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield lambda: _ask(shared, ours, cpus[0])
+    finally:
+        ours.close()
+        process.terminate()
+        process.join()

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from bench.contenders.bare_products import Product
 from core.build.facts import EncoderInfo
 from core.contract import Pooling
 from core.errors import ArtifactError
@@ -57,43 +57,17 @@ def macs(shape: Shape, tokens: float) -> float:
     return (shape.layers - 1) * layer + last
 
 
-@dataclass(frozen=True)
-class Product:
-    """A bare product that is timed: its kind, and its MACs a run."""
-
-    kind: str
-    macs: int
-    file: Path
-
-
-def read_products(folder: Path) -> list[Product]:
-    """Read `products.json`.
-
-    Raises:
-        ArtifactError: it is missing or holds something else.
-    """
-    path = folder / "products.json"
-    rows: list[dict[str, Any]] = json_file.read(path, ArtifactError)
-    try:
-        return [
-            Product(row["kind"], row["rows"] * row["inner"] * row["columns"], folder / row["file"])
-            for row in rows
-        ]
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not a list of products: {error}") from error
-
-
 def peaks(products: Sequence[Product], calls: Sequence[tuple[int, float]]) -> dict[str, float]:
-    """Return kind → MAC/s of the fastest call of a product of that kind.
+    """Return precision → MAC/s of the fastest call of a product of that precision.
 
     The fastest, not the median: whatever else the machine does can only slow a product down.
 
     Args:
         products: what was timed.
-        calls: for each call, the index of its product and its seconds; at least one a kind.
+        calls: for each call, the index of its product and its seconds; at least one per precision.
     """
-    found: dict[str, float] = {}
+    fastest: dict[str, float] = {}
     for index, seconds in calls:
-        kind, rate = products[index].kind, products[index].macs / seconds
-        found[kind] = max(found.get(kind, 0.0), rate)
-    return found
+        precision, rate = products[index].precision, products[index].macs / seconds
+        fastest[precision] = max(fastest.get(precision, 0.0), rate)
+    return fastest

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+# Of these psutil knows nothing.
 _CPU_FILE = Path("/proc/cpuinfo")
-_STAT_FILE = Path("/proc/stat")
-# The columns of a `cpu` line that are not idling: user, nice, system, irq, softirq, steal.
-_BUSY = (1, 2, 3, 6, 7, 8)
+_BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 
 
 def describe() -> dict[str, Any]:
     """Return the processor, its int8 instructions, and the versions that are not a contender's own."""
-    model = platform.processor() or platform.machine()
-    flags: list[str] = []
-    if _CPU_FILE.is_file():
-        for line in _CPU_FILE.read_text("utf-8").splitlines():
-            key, _, value = (part.strip() for part in line.partition(":"))
-            model = value if key == "model name" else model
-            flags = value.split() if key == "flags" else flags
+    text = _CPU_FILE.read_text("utf-8") if _CPU_FILE.is_file() else ""
+    fields = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, re.MULTILINE))
     return {
-        "cpu": model,
-        "logical_cpus": os.cpu_count(),
-        "int8_instructions": sorted(flag for flag in flags if "vnni" in flag or "amx" in flag),
+        "cpu": fields.get("model name") or platform.processor() or platform.machine(),
+        "logical_cpus": psutil.cpu_count(),
+        "int8_instructions": sorted(
+            flag for flag in fields.get("flags", "").split() if "vnni" in flag or "amx" in flag
+        ),
         "system": platform.system(),
         "python": platform.python_version(),
     }
@@ -38,23 +37,20 @@ class Clock:
     """Seconds at one moment: of the wall, of all CPUs' work, of this process's and its ended children's."""
 
     wall: float
-    busy: float | None
+    busy: float
     own: float
 
 
-def clock(stat: Path = _STAT_FILE) -> Clock:
-    """Read the clocks; `busy` is None where the system does not say (not Linux)."""
-    busy = None
-    if stat.is_file():
-        columns = stat.read_text("utf-8").splitlines()[0].split()
-        busy = sum(int(columns[index]) for index in _BUSY) / os.sysconf("SC_CLK_TCK")
-    used = os.times()
-    own = used.user + used.system + used.children_user + used.children_system
-    return Clock(time.monotonic(), busy, own)
+def clock() -> Clock:
+    """Read the clocks; idling and waiting for a disk are not work."""
+    cpus, own = psutil.cpu_times(), os.times()
+    busy = sum(getattr(cpus, name, 0.0) for name in _BUSY)
+    children = own.children_user + own.children_system
+    return Clock(time.monotonic(), busy, own.user + own.system + children)
 
 
 def busy_elsewhere(start: Clock, end: Clock) -> float | None:
-    """Return how many CPUs others kept busy on average, or None where the system does not say."""
-    if start.busy is None or end.busy is None:
+    """Return how many CPUs others kept busy on average; None on Windows, which counts no ended children."""
+    if psutil.WINDOWS:
         return None
     return max((end.busy - start.busy) - (end.own - start.own), 0.0) / (end.wall - start.wall)

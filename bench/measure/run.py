@@ -1,4 +1,4 @@
-"""One run of the benchmark: everybody interleaved, one number of threads after the other."""
+"""One run of the benchmark: everybody in turns, one number of threads after the other."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from bench.contenders.contenders import Contender, products
-from bench.contenders.process import Worker, started
-from bench.measure import cache_line
-from bench.measure import floor as floors
-from bench.measure import texts as texts
-from bench.measure.measurements import measurements, process, work
-from bench.measure.phase import phases
-from bench.measure.rounds import run_rounds
-from bench.measure.sweep import flatness, flatness_by_phase, sweep
+from bench.contenders.bare_products import Product
+from bench.contenders.contenders import Contender
+from bench.contenders.protocol import Worker, started
+from bench.measure import cache_line, texts
+from bench.measure.floor import Shape, macs
+from bench.measure.rounds import by_cache, measurements, run_rounds
+from bench.measure.sweep import flatness, flatness_by_cache, sweep
 from core.timing import spread
 
 _TIMEOUT_SECONDS = 300.0
 _AGREEMENT_TEXTS = 32
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -37,56 +35,37 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """What the floor and the sweeps need to know of the encoder."""
+class Setup:
+    """Who runs, and what the floor and the sweeps need to know of the encoder."""
 
-    shape: floors.Shape
+    contenders: Sequence[Contender]
+    bare_products: Contender
+    products: Sequence[Product]
+    shape: Shape
     max_length: int
-    products: list[floors.Product]
 
 
-def _agreement(workers: Mapping[str, Worker], ids: texts.Ids, contenders: Sequence[Contender]) -> Any:
+def _probability_errors(
+    workers: Mapping[str, Worker], ids: texts.Ids, contenders: Sequence[Contender]
+) -> dict[str, float]:
     """Return name → largest difference of a probability from the first contender's, on some texts."""
-    found = [np.array(workers[one.name].probabilities(ids[:_AGREEMENT_TEXTS])) for one in contenders]
-    return {one.name: float(abs(mine - found[0]).max()) for one, mine in zip(contenders, found, strict=True)}
+    answers = {each.name: np.array(workers[each.name].probabilities(ids)) for each in contenders}
+    first = answers[contenders[0].name]
+    return {name: float(abs(own - first).max()) for name, own in answers.items()}
 
 
-def _threads(
-    workers: Mapping[str, Worker],
-    contenders: Sequence[Contender],
-    encoder: Encoder,
-    rounds_ids: Sequence[texts.Ids],
-    plan: Plan,
-    trip: cache_line.RoundTrip | None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the measurements, the peaks and the phases of one number of threads."""
-    by_size = {}
-    for size in plan.sizes:
-        rounds = [texts.batches(one, size) for one in rounds_ids]
-        times = run_rounds(workers, contenders, rounds, encoder.products, trip)
-        by_size[size] = times, work(rounds, encoder.shape)
-    peaks = [peak for times, _ in by_size.values() for peak in times.peaks]
-    best = {kind: max(peak[kind] for peak in peaks) for kind in peaks[0]}
-    rows = [
-        {"batch": size, **row}
-        for size, (times, done) in by_size.items()
-        for row in measurements(times, done, contenders, best)
-    ]
-    kinds = [
-        {"precision": kind, "peak_macs_per_second": asdict(spread([peak[kind] for peak in peaks]))}
-        for kind in sorted(best)
-    ]
-    by_phase = [
-        {"batch": size, **found}
-        for size, (times, done) in by_size.items()
-        if (found := phases(times, done, contenders, best)) is not None
-    ]
-    return rows, kinds, by_phase
+def _process(worker: Worker) -> dict[str, Any]:
+    """Return what a contender's process took: `load_seconds` its files, `start_seconds` all of it."""
+    return {
+        "load_seconds": worker.ready["load_seconds"],
+        "start_seconds": worker.start_seconds,
+        "peak_memory_bytes": worker.peak_bytes,
+        "size_bytes": worker.ready["size_bytes"],
+        "versions": worker.ready["versions"],
+    }
 
 
-def run(
-    contenders: Sequence[Contender], encoder: Encoder, ids: texts.Ids, plan: Plan, say: Say
-) -> dict[str, Any]:
+def run(setup: Setup, ids: texts.Ids, plan: Plan, log: Log) -> dict[str, Any]:
     """Measure all contenders on `ids`, the token ids of texts in natural order.
 
     Returns:
@@ -95,33 +74,45 @@ def run(
     Raises:
         BenchmarkError: a contender's file is missing, or it dies, answers wrongly or not at all.
     """
-    listed = [*contenders, products([product.file for product in encoder.products])]
-    rounds_ids = texts.slices(ids, plan.texts, plan.rounds)
-    average = texts.tokens(rounds_ids) / sum(len(one) for one in rounds_ids)
-    macs = floors.macs(encoder.shape, average)
-    found: dict[str, Any] = {"plan": asdict(plan), "average_tokens": average, "macs_per_text": macs}
-    found |= {"processes": [], "floors": [], "measurements": [], "phases": []}
+    contenders, length = setup.contenders, setup.max_length
+    slices = texts.slices(ids, plan.texts, plan.rounds)
+    average = texts.tokens(slices) / sum(len(each) for each in slices)
+    per_text = macs(setup.shape, average)
+    result: dict[str, Any] = {"plan": asdict(plan), "average_tokens": average, "macs_per_text": per_text}
+    result |= {"processes": [], "floors": [], "measurements": [], "by_cache": []}
     for threads in plan.threads:
+        commands = {each.name: each.command(threads) for each in (*contenders, setup.bare_products)}
         with (
-            cache_line.opened() if threads > 1 else nullcontext() as trip,
-            started({one.name: one.command(threads) for one in listed}, _TIMEOUT_SECONDS) as workers,
+            cache_line.opened() if threads > 1 else nullcontext() as round_trip,
+            started(commands, _TIMEOUT_SECONDS) as workers,
         ):
-            agreement = _agreement(workers, ids, contenders)
-            rows, peaks, by_phase = _threads(workers, contenders, encoder, rounds_ids, plan, trip)
-            found["measurements"] += [{"threads": threads, **row} for row in rows]
-            found["phases"] += [{"threads": threads, **one} for one in by_phase]
-            for peak in peaks:
-                floor = peak["peak_macs_per_second"]["high"] / macs
-                found["floors"].append({"threads": threads, **peak, "texts_per_second": floor})
-            for one in contenders:
-                record = {"contender": one.name, "threads": threads, **process(workers[one.name])}
-                found["processes"].append({**record, "max_probability_error": agreement[one.name]})
-            say(f"threads {threads}: {plan.rounds} rounds of {plan.texts} texts a batch size")
+            errors = _probability_errors(workers, ids[:_AGREEMENT_TEXTS], contenders)
+            rounds = {}
+            for size in plan.sizes:
+                batches = [texts.batches(each, size) for each in slices]
+                rounds[size] = run_rounds(
+                    workers, contenders, batches, setup.products, setup.shape, round_trip
+                )
+            peaks = [each.peaks for same_size in rounds.values() for each in same_size]
+            best = {precision: max(each[precision] for each in peaks) for precision in sorted(peaks[0])}
+            for size, measured in rounds.items():
+                place = {"threads": threads, "batch": size}
+                result["measurements"] += [place | row for row in measurements(measured, contenders, best)]
+                if (kinds := by_cache(measured, contenders, best)) is not None:
+                    result["by_cache"].append(place | kinds)
+            for precision, peak in best.items():
+                rates = asdict(spread([each[precision] for each in peaks]))
+                floor = {"threads": threads, "precision": precision, "peak_macs_per_second": rates}
+                result["floors"].append({**floor, "texts_per_second": peak / per_text})
+            for each in contenders:
+                record = {"contender": each.name, "threads": threads, **_process(workers[each.name])}
+                result["processes"].append({**record, "max_probability_error": errors[each.name]})
+            log(f"threads {threads}: {plan.rounds} rounds of {plan.texts} texts a batch size")
             if plan.sweep_rounds and threads == max(plan.threads):
-                length = encoder.max_length
-                found["by_length"] = sweep(workers, texts.by_length(ids, length), plan.sweep_rounds, trip)
-                found["by_batch"] = sweep(workers, texts.by_size(ids, length), plan.sweep_rounds, trip)
-                found["by_batch_max_over_min"] = flatness(found["by_batch"])
-                found["by_batch_max_over_min_by_phase"] = flatness_by_phase(found["by_batch"])
-                say(f"threads {threads}: cost of a token by length and by batch size")
-    return found
+                by_length, by_size = texts.by_length(ids, length), texts.by_size(ids, length)
+                result["by_length"] = sweep(workers, by_length, plan.sweep_rounds, round_trip)
+                result["by_batch"] = sweep(workers, by_size, plan.sweep_rounds, round_trip)
+                result["by_batch_max_over_min"] = flatness(result["by_batch"])
+                result["by_batch_max_over_min_by_cache"] = flatness_by_cache(result["by_batch"])
+                log(f"threads {threads}: cost of a token by length and by batch size")
+    return result

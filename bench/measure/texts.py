@@ -59,11 +59,11 @@ def of_lengths(ids: Ids, lengths: Sequence[int]) -> Ids:
 
 def by_length(ids: Ids, limit: int) -> dict[int, list[Ids]]:
     """Return length → batches of 8 texts of that length, up to `limit` tokens a text."""
-    found = {}
+    points = {}
     for length in (length for length in SWEEP_LENGTHS if length <= limit):
         calls = max(2, min(_MOST_CALLS, _SWEEP_TOKENS // (_SWEEP_BATCH * length)))
-        found[length] = batches(of_lengths(ids, [length] * (_SWEEP_BATCH * calls)), _SWEEP_BATCH)
-    return found
+        points[length] = batches(of_lengths(ids, [length] * (_SWEEP_BATCH * calls)), _SWEEP_BATCH)
+    return points
 
 
 def by_size(ids: Ids, limit: int) -> dict[int, list[Ids]]:
@@ -79,6 +79,6 @@ def by_size(ids: Ids, limit: int) -> dict[int, list[Ids]]:
     return {size: batches(texts[: max(size, _BLOCK)], size) for size in SWEEP_SIZES}
 
 
-def tokens(found: Sequence[Ids]) -> int:
+def tokens(batched: Sequence[Ids]) -> int:
     """Count the real tokens of some batches."""
-    return sum(len(row) for batch in found for row in batch)
+    return sum(len(row) for batch in batched for row in batch)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.disk.files import replacing, write_text
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from core.disk.files import write_text
 
 
 @dataclass(frozen=True)
@@ -50,30 +54,29 @@ def chosen(points: Sequence[Point]) -> Point:
     return min((point for point in points if point.inside), key=lambda point: (point.cost, point.logit_error))
 
 
-def _plot(path: Path, points: Sequence[Point], budget: float) -> None:
-    import matplotlib
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG, the same text for the same numbers: no date, no random names."""
+    with mpl.rc_context({"svg.hashsalt": "figure", "svg.fonttype": "none"}):
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+        return text.getvalue()
 
-    matplotlib.use("svg")
-    from matplotlib import pyplot
 
-    # Without these two, each run writes other ids and a date.
-    with matplotlib.rc_context({"svg.hashsalt": "frontier"}):
-        figure, axes = pyplot.subplots(figsize=(7, 4))
-        axes.scatter([p.texts_per_second for p in points], [p.flip_rate for p in points], color="tab:gray")
-        best = chosen(points)
-        axes.scatter([best.texts_per_second], [best.flip_rate], color="tab:red", label=f"chosen: {best.name}")
-        axes.axhline(budget, linestyle="--", color="tab:blue", label="max_flip_rate")
-        axes.set(xlabel="texts/s, batches of 32 in natural order", ylabel="flip rate, held-out texts")
-        axes.set_ylim(bottom=0)
-        axes.legend()
-        figure.tight_layout()
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
+def _plot(points: Sequence[Point], budget: float) -> str:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter([p.texts_per_second for p in points], [p.flip_rate for p in points], color="tab:gray")
+    best = chosen(points)
+    axes.scatter([best.texts_per_second], [best.flip_rate], color="tab:red", label=f"chosen: {best.name}")
+    axes.axhline(budget, linestyle="--", color="tab:blue", label="max_flip_rate")
+    axes.set(xlabel="texts/s, batches of 32 in natural order", ylabel="flip rate, held-out texts")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return svg(figure)
 
 
 def write(folder: Path, points: Sequence[Point], budget: float) -> None:
     """Write `frontier.json`, `frontier.md` and `frontier.svg`."""
     write_text(folder / "frontier.json", json.dumps([asdict(point) for point in points], indent=2) + "\n")
     write_text(folder / "frontier.md", table(points, budget))
-    _plot(folder / "frontier.svg", points, budget)
+    write_text(folder / "frontier.svg", _plot(points, budget))

@@ -1,10 +1,10 @@
-"""The sweep: who runs which point when, and what a phase leaves of its figures."""
+"""The sweep: who runs which point when, and what slow rounds leave of its figures."""
 
 from __future__ import annotations
 
 import pytest
 
-from bench.measure.sweep import flatness, flatness_by_phase, relative, sweep
+from bench.measure.sweep import flatness, flatness_by_cache, relative, sweep
 
 # Batch size → two batches of texts of five tokens.
 POINTS = {size: [[[2, 7, 8, 9, 3]] * size] * 2 for size in (1, 2, 4)}
@@ -26,7 +26,7 @@ class Timed:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr("bench.measure.statistics.IDLE_SECONDS", 0)
+    monkeypatch.setattr("core.timing.IDLE_SECONDS", 0)
 
 
 def swept(paces, names=("int8",)):
@@ -73,30 +73,30 @@ def test_figures_of_a_sweep_by_hand():
 
 def test_slow_rounds_move_the_cost_but_not_the_flatness():
     steady, _ = swept([1.0] * 3)
-    phases, _ = swept([2.0, 1.0, 2.0])
-    for before, after in zip(steady["int8"], phases["int8"], strict=True):
+    slow, _ = swept([2.0, 1.0, 2.0])
+    for before, after in zip(steady["int8"], slow["int8"], strict=True):
         assert after["us_per_token"]["median"] == pytest.approx(2 * before["us_per_token"]["median"])
         assert after["us_per_token"]["low"] == pytest.approx(before["us_per_token"]["low"])
         assert after["relative"] == pytest.approx(before["relative"])
-    assert flatness(phases) == pytest.approx(flatness(steady))
+    assert flatness(slow) == pytest.approx(flatness(steady))
 
 
-def test_a_points_phase_is_that_of_the_round_trips_around_it():
+def test_a_point_is_named_by_the_round_trips_around_it():
     # Rounds of points 1, 2, 4; then 2, 4, 1: two trips a point.
     trips = iter([200, 200, 200, 900, 900, 900, 200, 200, 200, 200, 900, 900])
     worker = Timed("int8", [1.0, 3.0], [])
     found = sweep({"int8": worker}, POINTS, 2, lambda: float(next(trips)))["int8"]
     approx = pytest.approx
-    assert [row["by_phase"] for row in found] == [
-        {"together": approx(40), "apart": approx(120)},
-        {"together": approx(30)},
-        {"together": approx(60), "apart": approx(20)},
+    assert [row["by_cache"] for row in found] == [
+        {"shared_cache": approx(40), "no_shared_cache": approx(120)},
+        {"shared_cache": approx(30)},
+        {"shared_cache": approx(60), "no_shared_cache": approx(20)},
     ]
-    # Of what ran apart a point is missing.
-    assert flatness_by_phase({"int8": found}) == {"together": {"int8": approx(2.0)}}
+    # Without a shared cache a point is missing.
+    assert flatness_by_cache({"int8": found}) == {"shared_cache": {"int8": approx(2.0)}}
 
 
-def test_without_round_trips_a_sweep_has_no_phases():
+def test_without_round_trips_a_sweep_has_no_kinds():
     found, _ = swept([1.0])
-    assert all(row["by_phase"] == {} for row in found["int8"])
-    assert flatness_by_phase(found) == {}
+    assert all(row["by_cache"] == {} for row in found["int8"])
+    assert flatness_by_cache(found) == {}

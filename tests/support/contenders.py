@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contenders.contenders import Contender
+from bench.measure.rounds import Round
 
 READY = 'say(load_seconds=0.5, size_bytes=7, peak_bytes=1, versions={"fake": "1"})\n'
 _HEAD = """
@@ -47,3 +48,26 @@ class Fake(Contender):
 
 def fake(name: str, precision: str, line: list[str]) -> Fake:
     return Fake(name, precision, "a fake", (), (), tuple(line))
+
+
+# Round trips of CPUs that share a cache, and of CPUs that do not, up to the limit between them.
+NEAR, FAR = [200.0, 430.0], [431.0, 600.0]
+CONTENDERS = [fake(name, "int8", []) for name in ("optimum", "int8")]
+BEST = {"int8": 400.0}
+
+
+def rounds(*trips: list[float]) -> list[Round]:
+    """Four rounds with these round trips, of two texts and once of one."""
+    texts, tokens, work = (2, 1, 2, 2), (5, 3, 5, 5), (50.0, 30.0, 50.0, 50.0)
+    seconds = {"optimum": [[4.0], [2.0], [4.0], [4.0]], "int8": [[1.0], [0.5], [2.0], [3.0]]}
+    return [
+        Round(
+            texts[index],
+            tokens[index],
+            work[index],
+            {name: times[index] for name, times in seconds.items()},
+            {"int8": 100.0 * (index + 1)},
+            list(trips[index]),
+        )
+        for index in range(4)
+    ]

@@ -14,8 +14,7 @@ RAW = {
     "json.loads": {
         "core/untrusted/json_file.py": "the reader",
         "bench/contenders/protocol.py": "lines of the benchmark's own processes",
-        "bench/contenders/process.py": "lines of the benchmark's own processes",
-        "bench/contenders/optimum.py": "what a process of its own prints",
+        "bench/contenders/dynamic_int8.py": "what a process of its own prints",
         "bench/bulk/process.py": "what a process of its own prints",
         "score/output/parts.py": "the round trip of its own job",
         "graphs/tokenizer/alphabet.py": "what the tokenizer's library says of it",
@@ -38,7 +37,7 @@ RAW = {
         "graphs/int8/calibration.py": "a graph in memory",
         "core/artifact/graph.py": "behind safe_onnx",
         "verify/parity/text_ids.py": "behind safe_onnx",
-        "bench/contenders/worker.py": "graphs that this build made; opening them is timed",
+        "bench/contenders/onnx_models.py": "graphs that this build made; opening them is timed",
     },
     "safe_open": {"core/untrusted/weights_file.py": "the reader"},
     "Tokenizer.from_str": {"core/untrusted/tokenizer_file.py": "the reader"},

@@ -8,11 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from bench.contenders.contenders import contenders
-from bench.contenders.process import Worker, started
-from bench.measure.floor import read_products
-from core.errors import ArtifactError, BenchmarkError
-from tests.conftest import DEFAULT, ROOT
+from bench.contenders.protocol import Worker, started
+from core.errors import BenchmarkError
+from tests.conftest import ROOT
 from tests.support.contenders import program, steady
 
 IDS = [[2, 5, 3], [2, 3]]
@@ -71,7 +69,7 @@ def test_a_worker_that_fails_on_the_way_ends_everybody(tmp_path, body, message):
     "body", ["import time; time.sleep(60)", "sys.stdin.readline(); import time; time.sleep(60)"]
 )
 def test_a_worker_that_hangs_is_killed(body, monkeypatch):
-    monkeypatch.setattr("bench.contenders.process._END_SECONDS", 0.2)
+    monkeypatch.setattr("bench.contenders.protocol._END_SECONDS", 0.2)
     # More than a pipe holds: it must not matter whether anybody reads it.
     large = [[[7] * 100_000]]
     with (
@@ -82,20 +80,10 @@ def test_a_worker_that_hangs_is_killed(body, monkeypatch):
     assert worker._process.returncode is not None
 
 
-def test_a_missing_file_is_named_before_anything_starts(tmp_path):
-    listed = contenders(DEFAULT, tmp_path)
-    assert [one.name for one in listed] == ["torch", "card", "fused", "optimum", "fp32", "int8"]
-    for one in listed:
-        with pytest.raises(BenchmarkError, match=f"contender {one.name}: {tmp_path}/.*: no such file"):
-            one.command(1)
-    with pytest.raises(ArtifactError, match=r"products\.json: cannot be read"):
-        read_products(tmp_path)
-
-
-def test_a_graph_that_does_not_load_is_the_workers_last_word(tmp_path, artifact):
+def test_a_graph_that_does_not_load_is_the_workers_last_word(tmp_path):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
-    command = [sys.executable, "-m", "bench.contenders.worker", "products", str(broken), "--threads", "1"]
+    command = [sys.executable, "-m", "bench", "bare-products", str(broken), "--threads", "1"]
     with pytest.raises(BenchmarkError, match=r"broken\.onnx: onnxruntime does not load it"):
         Worker("peak", command, 60)
 

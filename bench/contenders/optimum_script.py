@@ -1,13 +1,15 @@
-"""`python -m bench.contenders.optimum_int8 IN OUT`: quantize with optimum's own preset.
+"""Quantize with optimum's own preset, and print the versions: `python optimum_script.py IN OUT`.
 
-Runs in an environment of its own, which holds optimum-onnx and nothing else of this project's; hence
-the standard library and optimum only.
+Runs in an environment that holds optimum-onnx and nothing else of this project's; hence the standard library
+and optimum only.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from optimum.onnxruntime import ORTQuantizer
@@ -20,6 +22,7 @@ def main(source: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         ORTQuantizer(source).quantize(preset, folder)
         (Path(folder) / f"{source.stem}_quantized.onnx").replace(target)
+    print(json.dumps({name: version(name) for name in ("optimum-onnx", "optimum", "onnxruntime")}))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
-"""`python -m bench.contenders.worker KIND …`: one contender of the benchmark, in a process of its own.
+"""The contenders that onnxruntime runs, and the bare matrix products.
 
-``graph FILE`` runs a merged graph; ``card BUILD HEAD`` runs the encoder and the published head as two
-sessions with numpy between them, as the head's model card does; ``products FILE…`` runs bare matrix
-products, and takes a batch `[[i]]` for "run the i-th file".
+`graph` runs a merged graph; `card` runs the encoder and the published head as two sessions with numpy between
+them, as the head's model card does; `bare_products` takes a batch `[[i]]` for "run the i-th product".
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from bench.contenders.protocol import Contender, TokenIds, serve
+from bench.contenders.protocol import Model, TokenIds
 from core.artifact.graph import pad
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import ATTENTION_MASK, INPUT_IDS, PROBABILITIES, FeaturePooling
-from core.errors import ArtifactError, ToolchainError
+from core.errors import ArtifactError
 
 _VERSIONS = {"onnxruntime": onnxruntime.__version__}
 _MIN_MASK = 1e-9
@@ -46,7 +43,7 @@ def _positive(names: list[str], found: list[NDArray[Any]], labels: list[str]) ->
     return answers[..., 1].T if answers.ndim == 3 else answers
 
 
-def graph(build: Path, file: Path, threads: int) -> Contender:
+def graph(build: Path, file: Path, threads: int) -> Model:
     """Open a merged graph of either contract; all its outputs are fetched."""
     session = _open(file, threads)
     names = [value.name for value in session.get_outputs()]
@@ -56,7 +53,7 @@ def graph(build: Path, file: Path, threads: int) -> Contender:
         input_ids, mask = pad(ids)
         return _positive(names, session.run(None, {INPUT_IDS: input_ids, ATTENTION_MASK: mask}), labels)
 
-    return Contender(run, [file], _VERSIONS)
+    return Model(run, [file], _VERSIONS)
 
 
 def _pool(
@@ -87,7 +84,7 @@ def _embedding(
     return embedding
 
 
-def card(build: Path, head_file: Path, threads: int) -> Contender:
+def card(build: Path, head_file: Path, threads: int) -> Model:
     """Open `encoder.onnx` and the published head; numpy pools, normalizes and compares."""
     encoder_file = build / "encoder.onnx"
     info, head_info = EncoderInfo.read(build / "encoder.json"), HeadInfo.read(build / "head.json")
@@ -105,10 +102,10 @@ def card(build: Path, head_file: Path, threads: int) -> Contender:
         np.greater_equal(probabilities, limits)
         return probabilities
 
-    return Contender(run, [encoder_file, head_file], _VERSIONS)
+    return Model(run, [encoder_file, head_file], _VERSIONS)
 
 
-def products(files: list[Path], threads: int) -> Contender:
+def bare_products(files: list[Path], threads: int) -> Model:
     """Open bare matrix products, each with random activations of its own shape and type."""
     random = np.random.default_rng(0)
     sessions = []
@@ -124,28 +121,4 @@ def products(files: list[Path], threads: int) -> Contender:
         result: NDArray[np.float32] = session.run(None, feeds)[0]
         return result
 
-    return Contender(run, files, _VERSIONS)
-
-
-def main() -> int:
-    """Serve one contender until standard input ends; 1 where it cannot be opened."""
-    parser = argparse.ArgumentParser(prog="python -m bench.contenders.worker")
-    parser.add_argument("kind", choices=("graph", "card", "products"))
-    parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--threads", type=int, required=True)
-    arguments = parser.parse_args()
-    files, threads = arguments.files, arguments.threads
-    try:
-        if arguments.kind == "products":
-            serve(lambda: products(files, threads))
-        else:
-            build, file = files
-            serve(lambda: (graph if arguments.kind == "graph" else card)(build, file, threads))
-    except ToolchainError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Model(run, files, _VERSIONS)

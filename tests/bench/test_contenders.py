@@ -1,0 +1,19 @@
+"""Who runs: a file that is missing is named before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.contenders.contenders import bare_products, contenders
+from core.errors import BenchmarkError
+from tests.conftest import DEFAULT
+
+
+def test_a_missing_file_is_named_before_anything_starts(tmp_path):
+    listed = [*contenders(DEFAULT, tmp_path), bare_products(tmp_path)]
+    names = ["torch", "card", "fused", "optimum", "fp32", "int8", "bare products"]
+    assert [contender.name for contender in listed] == names
+    for contender in listed:
+        message = f"contender {contender.name}: {tmp_path}/.*: no such file"
+        with pytest.raises(BenchmarkError, match=message):
+            contender.command(1)
