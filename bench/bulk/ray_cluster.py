@@ -23,21 +23,21 @@ def scaling(options: Options, counts: Sequence[int]) -> list[dict[str, Any]]:
 
     The nodes share this machine's cores: beyond their number, nothing can be faster.
     """
-    found = []
+    by_count = []
     for nodes in counts:
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         for _ in range(nodes - 1):
             cluster.add_node(num_cpus=1)
         try:
-            came: list[tuple[float, int]] = []
+            progress: list[tuple[float, int]] = []
             start = time.monotonic()
-            told = replace(options, engine="ray", address=cluster.address)
-            summary = run(told, lambda done, _, came=came: came.append((time.monotonic(), done)))  # type: ignore[misc]
+            on_cluster = replace(options, engine="ray", address=cluster.address)
+            summary = run(on_cluster, lambda done, _, log=progress: log.append((time.monotonic(), done)))  # type: ignore[misc]
         finally:
             cluster.shutdown()
-        # The first call tells what is done before anything is scored.
-        (first, before), (last, rows) = came[1], came[-1]
-        found.append(
+        # The first call says what is done before anything is scored.
+        (first, before), (last, rows) = progress[1], progress[-1]
+        by_count.append(
             {
                 "nodes": nodes,
                 "rows": summary.rows,
@@ -46,7 +46,7 @@ def scaling(options: Options, counts: Sequence[int]) -> list[dict[str, Any]]:
                 "texts_per_second_after_it": (rows - before) / (last - first) if last > first else None,
             }
         )
-    return found
+    return by_count
 
 
 def object_store(options: Options) -> dict[str, float]:

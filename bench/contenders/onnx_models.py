@@ -33,13 +33,13 @@ def _open(path: Path, threads: int) -> Any:
         raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
 
 
-def _positive(names: list[str], found: list[NDArray[Any]], labels: list[str]) -> NDArray[np.float32]:
+def _positive(names: list[str], outputs: list[NDArray[Any]], labels: list[str]) -> NDArray[np.float32]:
     """Return the probabilities of yes `[b, l]` of either contract, or of a published head."""
     if PROBABILITIES in names:
-        return found[names.index(PROBABILITIES)]
+        return outputs[names.index(PROBABILITIES)]
     if set(labels) <= set(names):
-        return np.stack([found[names.index(label)][:, 1] for label in labels], axis=1)
-    answers = np.asarray(found[0])
+        return np.stack([outputs[names.index(label)][:, 1] for label in labels], axis=1)
+    answers = np.asarray(outputs[0])
     return answers[..., 1].T if answers.ndim == 3 else answers
 
 
@@ -66,8 +66,7 @@ def _pool(
     elif pooling == "max":
         pooled = np.where(weight > 0, hidden_bsh, np.float32(-np.inf)).max(axis=1)
     else:
-        total = np.maximum(weight.sum(axis=1), np.float32(_MIN_MASK))
-        pooled = (hidden_bsh * weight).sum(axis=1) / total
+        pooled = (hidden_bsh * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), np.float32(_MIN_MASK))
     return pooled
 
 

@@ -16,10 +16,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any
 
 from core.errors import BenchmarkError
 
@@ -29,18 +29,11 @@ _EXCERPT = 80
 TokenIds = Sequence[Sequence[int]]
 
 
-class Rows(Protocol):
-    """Anything that turns into nested lists: an array of numpy or torch."""
-
-    def tolist(self) -> list[list[float]]:
-        """Return one row per text."""
-
-
 @dataclass(frozen=True)
 class Model:
-    """What a worker serves: `run` takes the token ids of one batch to probabilities `[b, l]`."""
+    """What a worker serves: `run` takes the token ids of one batch to an array of probabilities `[b, l]`."""
 
-    run: Callable[[TokenIds], Rows]
+    run: Callable[[TokenIds], Any]
     files: Sequence[Path]
     versions: dict[str, str]
 
@@ -124,12 +117,6 @@ class Worker:
             self.close()
             raise
         self.start_seconds = time.perf_counter() - start
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def seconds(self, batches: Sequence[TokenIds]) -> list[float]:
         """Run batches one after the other; return the seconds each took.
@@ -226,6 +213,6 @@ def started(commands: Mapping[str, Sequence[str]], timeout_seconds: float) -> It
     """
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(Worker(name, command, timeout_seconds))
+            name: stack.enter_context(closing(Worker(name, command, timeout_seconds)))
             for name, command in commands.items()
         }

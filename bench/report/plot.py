@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from graphs.search.frontier import svg
 
@@ -28,6 +31,11 @@ def _threads(count: int) -> str:
     return f"{count} thread{'' if count == 1 else 's'}"
 
 
+def _spreads(spreads: Iterable[dict[str, float]]) -> NDArray[np.float64]:
+    """Return three rows: the lowest, the medians and the highest."""
+    return np.array([[each["low"], each["median"], each["high"]] for each in spreads]).T
+
+
 def _tidy(panel: Axes) -> None:
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", linewidth=0.3)
@@ -39,19 +47,11 @@ def _draw_throughput(panel: Axes, result: dict[str, Any], threads: int) -> None:
     rows = {(r["contender"], r["batch"]): r for r in result["measurements"] if r["threads"] == threads}
     width = _BAR_GROUP / len(names)
     for index, name in enumerate(names):
-        spreads = [rows[name, batch]["texts_per_second"] for batch in sizes]
-        offset = (index - (len(names) - 1) / 2) * width
-        panel.bar(
-            [group + offset for group in range(len(sizes))],
-            [each["median"] for each in spreads],
-            width * 0.92,
-            yerr=[
-                [each["median"] - each["low"] for each in spreads],
-                [each["high"] - each["median"] for each in spreads],
-            ],
-            color=_COLOURS[name],
-            error_kw={"elinewidth": 0.8, "ecolor": _DARK},
-            label=name,
+        low, median, high = _spreads(rows[name, batch]["texts_per_second"] for batch in sizes)
+        places = np.arange(len(sizes)) + (index - (len(names) - 1) / 2) * width
+        panel.bar(places, median, width * 0.92, color=_COLOURS[name], label=name)
+        panel.errorbar(
+            places, median, [median - low, high - median], fmt="none", elinewidth=0.8, ecolor=_DARK
         )
     for floor in (row for row in result["floors"] if row["threads"] == threads):
         style, name = _FLOOR_STYLES[floor["precision"]], f"floor, {floor['precision']}"
@@ -85,9 +85,7 @@ def cost(result: dict[str, Any]) -> str:
     for panel, (key, title) in zip(panels, axes, strict=True):
         for name, rows in result[key].items():
             at, colour = [row["at"] for row in rows], _COLOURS[name]
-            low, median, high = (
-                [row["us_per_token"][figure] for row in rows] for figure in ("low", "median", "high")
-            )
+            low, median, high = _spreads(row["us_per_token"] for row in rows)
             panel.fill_between(at, low, high, color=colour, alpha=0.15)
             panel.plot(at, median, color=colour, marker=_MARKERS[name], markersize=4, label=name)
         panel.set_xscale("log", base=2)

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 from bench import __main__ as command_line
-from bench.bulk import local, measurements, process
+from bench.bulk import measurements, process
 from core import dataset
 from score.options import Options
 from tests.support import artifacts
@@ -54,7 +54,7 @@ def test_every_budget_with_both_ways_to_use_the_cores(bench, monkeypatch):
     monkeypatch.setattr(Options, "callers", 2)
     found = bench("sweep", "--rows", 50, "--rounds", 1)
     assert {(row["tokens"], row["callers"], row["threads"]) for row in found} == {
-        (budget, *layout) for budget in local.BUDGETS for layout in ((1, 2), (2, 1))
+        (budget, *layout) for budget in measurements.BUDGETS for layout in ((1, 2), (2, 1))
     }
     assert all(row["texts_per_second"] > 0 for row in found)
 
@@ -114,11 +114,11 @@ def test_texts_are_drawn_again_beyond_the_split(tmp_path):
     many = measurements.read_texts("dev", 20_000, tmp_path)
     assert len(many) == 20_000
     assert 2_000 < len(set(many)) <= 3_000
-    assert pq.read_table(local.write_texts(tmp_path / "t.parquet", few)).num_rows == 10
+    assert pq.read_table(measurements.write_texts(tmp_path / "t.parquet", few)).num_rows == 10
 
 
 def test_once_is_one_line_for_another_to_read(bench, tmp_path):
-    file = local.write_texts(tmp_path / "in.parquet", TEXTS[:50])
+    file = measurements.write_texts(tmp_path / "in.parquet", TEXTS[:50])
     summary = bench("once", file)
     assert summary["texts"] == 50
     assert summary["seconds"] > 0

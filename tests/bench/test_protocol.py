@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ ECHO = "for line in sys.stdin:\n    say(seconds=[0.25, 0.5, 0.5], peak_bytes=5)\
 
 def test_a_worker_is_asked_and_the_first_batch_is_a_warm_up(tmp_path):
     log = tmp_path / "log"
-    with Worker("a", steady("a", 0.5, log), 20) as worker:
+    with closing(Worker("a", steady("a", 0.5, log), 20)) as worker:
         assert worker.ready["size_bytes"] == 7
         assert worker.seconds([IDS, IDS[:1]]) == [1.0, 0.5]
         assert worker.peak_bytes == 99
@@ -73,7 +74,7 @@ def test_a_worker_that_hangs_is_killed(body, monkeypatch):
     # More than a pipe holds: it must not matter whether anybody reads it.
     large = [[[7] * 100_000]]
     with (
-        Worker("mute", program(body), 0.5) as worker,
+        closing(Worker("mute", program(body), 0.5)) as worker,
         pytest.raises(BenchmarkError, match=r"has not .* for 0\.5 s"),
     ):
         worker.seconds(large)
