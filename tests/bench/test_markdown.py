@@ -146,7 +146,7 @@ def test_the_sweeps_are_tables_by_point():
     assert lines[-1].startswith(
         "Highest over lowest cost of these batch sizes: `int8` 1.50, `fp32` 1.25. A round's"
     )
-    assert lines[-1].endswith(" Where all a contender's sizes ran with no shared cache: `int8` 1.75.")
+    assert lines[-1].endswith(" Without a shared cache at all of a contender's sizes: `int8` 1.75.")
 
 
 def test_the_tokenizers_have_a_row_for_each_batch_size():
