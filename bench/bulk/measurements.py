@@ -69,10 +69,9 @@ def _sweep(options: Options, texts: Texts, rounds: int) -> list[dict[str, Any]]:
             cut = _cut(ids, budget)
             for count, graph in graphs.items():
                 measured.setdefault((budget, count), []).append(_texts_per_second(graph, cut, count))
-    names = ("tokens", "callers", "threads", "texts_per_second")
     return [
-        dict(zip(names, (budget, count, callers // count, np.median(rates)), strict=True))
-        for (budget, count), rates in measured.items()
+        {"tokens": budget, "callers": n, "threads": callers // n, "texts_per_second": np.median(rates)}
+        for (budget, n), rates in measured.items()
     ]
 
 
