@@ -42,10 +42,10 @@ quantize: $(GRAPHS) ## the finished graphs, float32 and int8: build/NAME
 verify: $(VERIFIED) ## measure the graphs against the original pair
 package: $(RELEASED) ## the verified artifact: dist/NAME; FORMAT=triton, tei or openvino for a server or engine
 
-$(VENV): requirements.txt
+$(VENV): requirements/build.txt
 	$(PYTHON) -m requirements.install .venv $<
 # Environments of their own: .venv-ray and others.
-.venv-%/installed: requirements-%.txt
+.venv-%/installed: requirements/%.txt
 	$(PYTHON) -m requirements.install $(@D) $<
 
 $(EXPORTED): $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml $(BUILD)/.inputs) $(call code,export) | $(VENV)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+# Both stand in every graph; pyproject.toml takes the version from here.
+PRODUCER = "bge-go-emotions-export"
 TOOLCHAIN_VERSION = "0.1.0"
 
 # The standard operators' version in every graph of an artifact.

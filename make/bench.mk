@@ -17,7 +17,7 @@ bench-recipe: package $(BENCH_INPUTS)
 $(BENCH)/head.onnx: $(EXPORTED)
 	@$(PY) -m bench published-head $(RECIPE) $@
 # Where optimum cannot be installed, `python -m bench optimum` does without it, and the report says so.
-$(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements-optimum.txt
+$(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements/optimum.txt
 	-@$(if $(OPTIMUM),$(MAKE) --no-print-directory $(OPTIMUM)/installed)
 	@$(PY) -m bench optimum $< $@ --venv "$(OPTIMUM)"
 $(BENCH)/products/written: bench/contenders/bare_products.py | $(VENV)

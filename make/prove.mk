@@ -25,7 +25,7 @@ lock: .venv-lock/installed #: pin all that is installed, by hash
 # with the reason in a comment.
 ACCEPTED :=
 audit: .venv-audit/installed #: look the pins up in the advisories
-	@for listed in requirements*.txt; do echo "  audit    $$listed"; \
+	@for listed in requirements/*.txt; do echo "  audit    $$listed"; \
 	  .venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
 	    $(addprefix --ignore-vuln ,$(ACCEPTED)) -r $$listed \
 	  || { echo "error: $$listed: not audited clean" >&2; exit 1; }; done

@@ -1,9 +1,9 @@
-"""`python -m requirements.pin UV`: pin everything that is installed, by version and by hash, in lock files.
+"""Pin everything that is installed, by version and by hash: `python -m requirements.pin UV`.
 
-`requirements.txt` is what pyproject.toml's extras `build`, `score` and `test` need, `requirements-NAME.txt`
-what `requirements-NAME.in` asks for (a line `# extras: A` adds the project's own). Every file of a version is
-listed, for Linux, macOS and Windows. Pins that are there stay where they still fit: remove a line to let it
-move. torch has two files of its own, for its builds of one version. Standard library only.
+A lock file holds what some extras and dependency groups of pyproject.toml need on Linux and macOS, with the
+hash of every file of each version. A version that a lock file has stays while pyproject.toml allows it:
+remove its lines to let it move. torch has two files of its own, for the builds of one version. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -13,124 +13,129 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-MAIN = "requirements.txt"
-# PyPI's torch for Linux needs the CUDA packages; its CPU build, and those for macOS and Windows, do not.
-TORCH_CPU, TORCH_CUDA = "requirements-torch-cpu.txt", "requirements-torch-cuda.txt"
-NEEDS_TORCH = (
-    "# Needs requirements-torch-cpu.txt or, on Linux with PyPI's build, requirements-torch-cuda.txt.\n"
-)
-_CUDA_NAMES = re.compile(r"(nvidia|cuda)-|triton=")
-_TORCH = re.compile(r"torch==[^ ]+")
-_HASH = re.compile(r"sha256:([0-9a-f]{64})")
+FOLDER = Path("requirements")
+# The extras and the dependency groups of each lock file.
+LOCKS = {
+    "audit.txt": ([], ["audit"]),
+    "build.txt": (["build", "score"], ["test"]),
+    "engines.txt": ([], ["engines"]),
+    "lock.txt": ([], ["lock"]),
+    "optimum.txt": ([], ["optimum"]),
+    "ray.txt": (["ray"], ["ray"]),
+    "sign.txt": ([], ["sign"]),
+    "triton.txt": ([], ["triton"]),
+}
+# The index's torch for Linux needs the CUDA packages; its CPU build, and that for macOS, do not.
+TORCH_CPU, TORCH_CUDA = "torch-cpu.txt", "torch-cuda.txt"
+NEEDS_TORCH = f"# Needs {TORCH_CPU} or, on Linux with the index's build, {TORCH_CUDA}.\n"
+_HEADER = "# Written by `make lock`; --require-hashes installs from it.\n"
 _COMPILE = "pip compile --universal --no-header --quiet --python-version 3.11".split()
 _OPTIONS = "--generate-hashes --no-annotate --no-emit-index-url --fork-strategy fewest".split()
-_EXTRAS = ["build", "score", "test"]
-_HEAD = "# Written by `make lock`; --require-hashes installs from it.\n"
+_ENTRY = re.compile(r"^[^\s#].*\n(?: .*\n)*", re.MULTILINE)
+_CUDA = re.compile(r"(nvidia|cuda)-|triton=")
 
 
-def entries(text: str) -> Iterator[str]:
-    """Yield each requirement of a lock file with its hashes, as it stands there."""
-    found: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("#") or not line.strip():
-            continue
-        if found and not line.startswith(" "):
-            yield "\n".join(found)
-            found = []
-        found.append(line)
-    if found:
-        yield "\n".join(found)
+class Lock(NamedTuple):
+    """Entries of a lock file: what every machine takes, torch, and what only torch's CUDA build needs."""
+
+    common: list[str]
+    torch: list[str]
+    cuda: list[str]
 
 
-def joined(found: Sequence[str]) -> str:
-    """Return a lock file's text of some entries."""
-    return "".join(f"{entry}\n" for entry in found)
+def entries(text: str) -> list[str]:
+    """Return the requirements of a lock file, each with its hashes, as they stand there."""
+    return _ENTRY.findall(text)
 
 
-def split(found: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Return entries as those that every machine takes, torch, and what only its CUDA build needs."""
-    cuda = [entry for entry in found if _CUDA_NAMES.match(entry)]
-    torch = [entry for entry in found if _TORCH.match(entry)]
-    return [entry for entry in found if entry not in cuda and entry not in torch], torch, cuda
+def split(resolved: Iterable[str]) -> Lock:
+    """Sort entries by who needs them."""
+    lock = Lock([], [], [])
+    for entry in resolved:
+        kind = lock.torch if entry.startswith("torch==") else lock.cuda if _CUDA.match(entry) else lock.common
+        kind.append(entry)
+    return lock
 
 
-def builds(torch: str, linux: set[str], cpu: Sequence[str]) -> tuple[str, str]:
-    """Return torch's entry with the hashes of CPU builds, and of builds for CUDA.
+def torch_entries(pin: str, wheels: Iterable[tuple[str, str]], more_cpu: Iterable[str]) -> tuple[str, str]:
+    """Return the entry of torch's CPU builds and that of its CUDA builds.
 
     Args:
-        torch: the entry with all hashes of the index.
-        linux: hashes of the index's builds for Linux, which are for CUDA.
-        cpu: hashes of CPU builds that are not on the index.
+        pin: version and marker.
+        wheels: file name or address and hash of the index's builds; those for Linux are for CUDA.
+        more_cpu: hashes of CPU builds that are not on the index.
     """
-    first = torch.split(" \\\n")[0]
-    listed = set(_HASH.findall(torch))
+    cpu, cuda = set(more_cpu), set[str]()
+    for name, digest in wheels:
+        (cuda if "linux" in name else cpu).add(digest)
 
     def entry(hashes: set[str]) -> str:
-        return " \\\n".join([first, *(f"    --hash=sha256:{digest}" for digest in sorted(hashes))])
+        return " \\\n".join([pin, *(f"    --hash=sha256:{digest}" for digest in sorted(hashes))]) + "\n"
 
-    return entry((listed - linux) | set(cpu)), entry(listed & linux)
+    return entry(cpu), entry(cuda)
 
 
-def _linux_builds(uv: str, pin: str) -> set[str]:
+def _compile(uv: str, sources: list[str], output: Path) -> str:
+    subprocess.run([uv, *_COMPILE, *sources, "-o", str(output)], check=True)
+    return output.read_text("utf-8")
+
+
+def _resolve(uv: str, extras: list[str], groups: list[str], pinned: list[str]) -> Lock:
+    """Resolve extras and groups of pyproject.toml; versions and hashes of `pinned` stay where they fit."""
+    sources = [f"--group={group}" for group in groups]
+    if extras:
+        sources += [*(f"--extra={extra}" for extra in extras), "pyproject.toml"]
     with tempfile.TemporaryDirectory() as scratch:
-        wanted, found = Path(scratch) / "torch.in", Path(scratch) / "pylock.torch.toml"
-        wanted.write_text(f"{pin}\n", "utf-8")
-        command = [uv, *_COMPILE, "--no-deps", "--format", "pylock.toml", str(wanted), "-o", str(found)]
-        subprocess.run(command, check=True)
-        (package,) = tomllib.loads(found.read_text("utf-8"))["packages"]
-    return {wheel["hashes"]["sha256"] for wheel in package["wheels"] if "linux" in wheel["url"]}
+        output = Path(scratch) / "lock.txt"
+        # uv takes its preferences from the file that it will write.
+        output.write_text("".join(pinned), "utf-8")
+        return split(entries(_compile(uv, [*_OPTIONS, *sources], output)))
 
 
-def _resolve(uv: str, sources: Sequence[str], target: Path) -> list[str]:
-    # uv keeps versions and hashes that are pinned; of torch all hashes are wanted, not those of one file.
-    pinned = [path.read_text("utf-8") for path in (target, target.with_name(TORCH_CUDA)) if path.is_file()]
-    kept = [entry for text in pinned for entry in entries(text) if not _TORCH.match(entry)]
-    scratch = target.with_suffix(".lock.tmp")
-    scratch.write_text(joined(kept), "utf-8")
-    try:
-        subprocess.run([uv, *_COMPILE, *_OPTIONS, *sources, "-o", str(scratch)], check=True)
-        return list(entries(scratch.read_text("utf-8")))
-    finally:
-        scratch.unlink()
+def _wheels(uv: str, version: str) -> list[tuple[str, str]]:
+    """Return address and hash of the index's builds of torch for the systems of `[tool.uv]`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source, output = Path(scratch) / "torch.in", Path(scratch) / "pylock.torch.toml"
+        source.write_text(f"{version}\n", "utf-8")
+        text = _compile(uv, ["--no-deps", "--format", "pylock.toml", str(source)], output)
+    (package,) = tomllib.loads(text)["packages"]
+    return [(wheel["url"], wheel["hashes"]["sha256"]) for wheel in package["wheels"]]
 
 
-def _project(extras: Sequence[str]) -> list[str]:
-    return [*(f"--extra={extra}" for extra in extras), "pyproject.toml"] if extras else []
+def _pinned(path: Path) -> list[str]:
+    return entries(path.read_text("utf-8")) if path.is_file() else []
 
 
-def _sources(path: Path) -> list[str]:
-    stated = re.search(r"^# extras: (.+)$", path.read_text("utf-8"), re.MULTILINE)
-    return [*_project(stated.group(1).split() if stated else []), str(path)]
-
-
-def write(uv: str, folder: Path) -> list[Path]:
-    """Write every lock file of a checkout; return their paths.
+def write(uv: str) -> list[Path]:
+    """Write every lock file of the checkout that this is run in; return their paths.
 
     Raises:
         subprocess.CalledProcessError: uv found no solution; it said why.
         ValueError: two lock files want different versions of torch.
     """
-    tables = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["tool"]
-    jobs = {folder / MAIN: _project(_EXTRAS)}
-    jobs |= {path.with_suffix(".txt"): _sources(path) for path in sorted(folder.glob("requirements-*.in"))}
-    torches: set[str] = set()
-    cudas: set[str] = set()
-    for target, sources in jobs.items():
-        plain, torch, cuda = split(_resolve(uv, sources, target))
-        target.write_text(_HEAD + (NEEDS_TORCH if torch else "") + joined(plain), "utf-8")
-        torches |= set(torch)
-        cudas |= set(cuda)
-    if len(torches) != 1:
-        raise ValueError(f"torch: found {sorted(torches)}, expected one version in all lock files")
-    (entry,) = torches
-    pin = entry.split(" ")[0]
-    cpu, gpu = builds(entry, _linux_builds(uv, pin), tables["lockfiles"]["cpu-builds"].get(pin, []))
-    (folder / TORCH_CPU).write_text(_HEAD + joined([cpu]), "utf-8")
-    (folder / TORCH_CUDA).write_text(_HEAD + joined([gpu, *sorted(cudas)]), "utf-8")
-    return [*jobs, folder / TORCH_CPU, folder / TORCH_CUDA]
+    tool = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["tool"]
+    cuda_pins = _pinned(FOLDER / TORCH_CUDA)
+    locks = {
+        name: _resolve(uv, extras, groups, [*_pinned(FOLDER / name), *cuda_pins])
+        for name, (extras, groups) in LOCKS.items()
+    }
+    pins = {entry.split(" \\\n")[0] for lock in locks.values() for entry in lock.torch}
+    if len(pins) != 1:
+        raise ValueError(f"torch: found {sorted(pins)}, expected one version in all lock files")
+    (pin,) = pins
+    version = pin.split(" ")[0]
+    cpu, cuda = torch_entries(pin, _wheels(uv, version), tool["lockfiles"]["cpu-builds"].get(version, []))
+    cuda_packages = sorted({entry for lock in locks.values() for entry in lock.cuda})
+    texts = {
+        name: (NEEDS_TORCH if lock.torch else "") + "".join(lock.common) for name, lock in locks.items()
+    } | {TORCH_CPU: cpu, TORCH_CUDA: "".join([cuda, *cuda_packages])}
+    for name, text in texts.items():
+        (FOLDER / name).write_text(_HEADER + text, "utf-8")
+    return [FOLDER / name for name in texts]
 
 
 def main(arguments: list[str]) -> int:
@@ -139,8 +144,8 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m requirements.pin UV", file=sys.stderr)
         return 2
     try:
-        for path in write(arguments[0], Path()):
-            print(f"  lock     {path}: {len(list(entries(path.read_text('utf-8'))))} packages")
+        for path in write(arguments[0]):
+            print(f"  lock     {path}: {len(entries(path.read_text('utf-8')))} packages")
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -272,7 +272,7 @@ def test_a_place_that_is_read_only(case, disk):
 
 def test_an_environment_killed_while_pip_installs(tmp_path):
     folder = tmp_path / "env"
-    line = [sys.executable, "-m", "requirements.install", folder, ROOT / "requirements-lock.txt"]
+    line = [sys.executable, "-m", "requirements.install", folder, ROOT / "requirements" / "lock.txt"]
     chosen = random.Random(0)
     for _ in range(5):
         process = subprocess.Popen(line, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 
-from requirements import pin
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -32,13 +31,3 @@ def test_every_target_it_names_exists():
     assert len(named) >= 12
     for name in sorted(named):
         assert re.search(rf"^(?:[a-z-]+ )*{name}(?: [a-z-]+)*:", makefile, re.MULTILINE), name
-
-
-def test_every_pin_of_the_build_is_in_the_lock():
-    files = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", pin.TORCH_CPU)]
-    locked = {re.split(r"[ ;]", entry)[0] for text in files for entry in pin.entries(text)}
-    project = (ROOT / "pyproject.toml").read_text("utf-8")
-    pins = re.findall(r'"([A-Za-z0-9_-]+)(?:\[[a-z-]+\])?(==[0-9.]+)"', project)
-    pins = {name.lower().replace("_", "-") + version for name, version in pins if name != "ray"}
-    assert len(pins) >= 9
-    assert pins <= locked

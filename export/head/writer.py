@@ -13,7 +13,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 
-from core.contract import HEAD_INPUT, OPSET
+from core.contract import HEAD_INPUT, OPSET, PRODUCER
 
 _OPSETS = {"": OPSET, "ai.onnx.ml": 3}
 _IR_VERSION = 10
@@ -63,7 +63,7 @@ def head_model(labels: Sequence[str], classifiers: Sequence[LogisticRegression])
         ),
         ir_version=_IR_VERSION,
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()],
-        producer_name="bge-go-emotions-export",
+        producer_name=PRODUCER,
     )
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -7,10 +7,8 @@ import json
 import onnx_ir as ir
 
 from core.build.facts import EncoderInfo, HeadInfo
-from core.contract import IR_VERSION, METADATA_KEYS, PROBLEM_TYPE, TOOLCHAIN_VERSION
+from core.contract import IR_VERSION, METADATA_KEYS, PROBLEM_TYPE, PRODUCER, TOOLCHAIN_VERSION
 from core.recipe import Recipe
-
-_PRODUCER = "bge-go-emotions-export"
 
 
 def metadata(recipe: Recipe, encoder: EncoderInfo, head: HeadInfo, quantization: str) -> dict[str, str]:
@@ -45,6 +43,6 @@ def stamp(model: ir.Model, values: dict[str, str]) -> int:
     model.metadata_props.update(values)
     model.graph.name = values["recipe"]
     model.ir_version = IR_VERSION
-    model.producer_name, model.producer_version = _PRODUCER, values["toolchain_version"]
+    model.producer_name, model.producer_version = PRODUCER, values["toolchain_version"]
     model.domain, model.model_version, model.doc_string = None, None, None
     return len(values)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
-from requirements import install, pin
+from requirements import pin
 from tests.conftest import ROOT
 
 RESOLVED = """\
@@ -21,54 +22,69 @@ torch==2.13.0 \\
 triton==3.7.1 ; sys_platform == 'linux' \\
     --hash=sha256:ee
 """
-LOCKS = sorted(ROOT.glob("requirements*.txt"))
+FOLDER = ROOT / "requirements"
+LOCKS = sorted(FOLDER.glob("*.txt"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
 def test_what_is_resolved_is_split_three_ways():
-    plain, torch, cuda = pin.split(list(pin.entries(RESOLVED)))
-    assert pin.joined(plain) == "numpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
-    assert torch == ["torch==2.13.0 \\\n    --hash=sha256:dd"]
-    assert [entry.split("==")[0] for entry in cuda] == ["nvidia-cublas", "triton"]
+    lock = pin.split(pin.entries(RESOLVED))
+    assert lock.common == ["numpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"]
+    assert lock.torch == ["torch==2.13.0 \\\n    --hash=sha256:dd\n"]
+    assert [entry.split("==")[0] for entry in lock.cuda] == ["nvidia-cublas", "triton"]
 
 
 def test_torchs_builds_go_to_the_file_that_has_what_they_need():
-    linux, mac, cpu = ("1" * 64, "2" * 64, "3" * 64)
-    entry = "torch==2.13.0 \\\n" + " \\\n".join(f"    --hash=sha256:{digest}" for digest in (linux, mac))
-    for_cpu, for_cuda = pin.builds(entry, {linux, "4" * 64}, [cpu])
-    assert for_cpu == f"torch==2.13.0 \\\n    --hash=sha256:{mac} \\\n    --hash=sha256:{cpu}"
-    assert for_cuda == f"torch==2.13.0 \\\n    --hash=sha256:{linux}"
+    linux, mac, more = ("1" * 64, "2" * 64, "3" * 64)
+    wheels = [("torch-2.13.0-manylinux_2_28_x86_64.whl", linux), ("torch-2.13.0-macosx_14_0_arm64.whl", mac)]
+    cpu, cuda = pin.torch_entries("torch==2.13.0", wheels, [more])
+    assert cpu == f"torch==2.13.0 \\\n    --hash=sha256:{mac} \\\n    --hash=sha256:{more}\n"
+    assert cuda == f"torch==2.13.0 \\\n    --hash=sha256:{linux}\n"
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 def test_everything_that_is_installed_is_pinned_by_hash_and_no_registry_is_named(path):
     text = path.read_text("utf-8")
-    found = list(pin.entries(text))
-    assert found
-    for entry in found:
-        first, *hashes = entry.split(" \\\n")
+    locked = pin.entries(text)
+    assert locked
+    for entry in locked:
+        first, *hashes = entry.rstrip("\n").split(" \\\n")
         assert re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.]+( ; .+)?", first)
         assert hashes
         assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}", line) for line in hashes)
+    # The systems that a build runs on.
+    assert "win32" not in text
     assert not re.search(r"://|--(extra-)?index-url|--find-links", text)
 
 
-def test_every_lock_but_those_of_the_project_has_its_own_source():
-    own = {"requirements.txt", pin.TORCH_CPU, pin.TORCH_CUDA}
-    assert {path.name for path in LOCKS} - own == {
-        path.with_suffix(".txt").name for path in ROOT.glob("requirements-*.in")
-    }
+def test_every_extra_and_every_group_is_locked_and_every_lock_is_written_by_make_lock():
+    assert {path.name for path in LOCKS} == {*pin.LOCKS, pin.TORCH_CPU, pin.TORCH_CUDA}
+    extras, groups = (
+        {name for sources in pin.LOCKS.values() for name in sources[position]} for position in (0, 1)
+    )
+    assert extras == set(PYPROJECT["project"]["optional-dependencies"])
+    assert groups == set(PYPROJECT["dependency-groups"])
 
 
-def test_an_environment_with_torch_takes_its_cpu_build_or_else_cudas():
-    main = ROOT / "requirements.txt"
-    assert install.attempts(main) == [
-        [main, ROOT / "requirements-torch-cpu.txt"],
-        [main, ROOT / "requirements-torch-cuda.txt"],
-    ]
-    ray = ROOT / "requirements-ray.txt"
-    assert install.attempts(ray) == [[ray]]
-    cpu, cuda = ((ROOT / name).read_text("utf-8") for name in (pin.TORCH_CPU, pin.TORCH_CUDA))
-    hashes = [set(re.findall("[0-9a-f]{64}", next(pin.entries(text)))) for text in (cpu, cuda)]
-    # One CPU build that is on no index, macOS and Windows; Linux on two architectures.
-    assert len(hashes[0]) > len(hashes[1]) >= 8
-    assert not hashes[0] & hashes[1]
+def test_what_pyproject_pins_is_locked_in_that_version():
+    tables = PYPROJECT["project"]["optional-dependencies"], PYPROJECT["dependency-groups"]
+    torch = (FOLDER / pin.TORCH_CPU).read_text("utf-8")
+    for name, sources in pin.LOCKS.items():
+        text = (FOLDER / name).read_text("utf-8")
+        locked = {re.split(r"[ ;]", entry)[0] for entry in pin.entries(text + torch)}
+        wanted = [
+            line for table, keys in zip(tables, sources, strict=True) for key in keys for line in table[key]
+        ]
+        pins = [re.sub(r"\[.+\]", "", line).lower().replace("_", "-") for line in wanted if "==" in line]
+        assert pins or name == "ray.txt"
+        assert set(pins) <= locked, name
+
+
+def test_torch_has_builds_without_cuda_and_with_it_and_none_is_in_both():
+    cpu, cuda = (
+        set(re.findall("[0-9a-f]{64}", pin.entries((FOLDER / name).read_text("utf-8"))[0]))
+        for name in (pin.TORCH_CPU, pin.TORCH_CUDA)
+    )
+    # Five Pythons on macOS and a CPU build that is on no index; five Pythons on two architectures of Linux.
+    assert (len(cpu), len(cuda)) == (6, 10)
+    assert not cpu & cuda

@@ -12,7 +12,6 @@ import pytest
 
 from core.disk import lock
 from core.errors import ArtifactError
-from requirements import install
 from tests.conftest import ROOT
 
 # Holds a build folder's lock while it runs a shell command.
@@ -59,31 +58,3 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ArtifactError, match="cannot be written: File exists"), lock.build(tmp_path / "file"):
         pass
-
-
-@pytest.fixture
-def listed(tmp_path):
-    path = tmp_path / "requirements.txt"
-    path.write_text("")
-    return path
-
-
-def test_an_interrupted_environment_is_begun_again_from_nothing(tmp_path, listed):
-    folder = tmp_path / "env"
-    (folder / "lib").mkdir(parents=True)
-    (folder / "lib" / "half").write_text("installed")
-    assert install.make(folder, listed) == 0
-    assert (folder / "installed").is_file()
-    assert not (folder / "lib" / "half").exists()
-    assert subprocess.run([folder / "bin" / "python", "-m", "pip", "--version"], check=True).returncode == 0
-    # A finished one that is up to date is left alone.
-    before = (folder / "installed").stat().st_mtime_ns
-    assert install.make(folder, listed) == 0
-    assert (folder / "installed").stat().st_mtime_ns == before
-
-
-def test_what_is_not_pinned_by_hash_is_refused_and_leaves_no_stamp(tmp_path, listed, capfd):
-    listed.write_text("six==1.17.0\n")
-    assert install.make(tmp_path / "env", listed) != 0
-    assert "--require-hashes" in capfd.readouterr().err
-    assert not (tmp_path / "env" / "installed").exists()
