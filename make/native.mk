@@ -6,23 +6,17 @@ NATIVE := build/native
 ORT_INCLUDE ?= $(NATIVE)/include
 ORT_LIB ?= $(NATIVE)/lib
 CC ?= cc
-C_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Werror -Iexamples/c -isystem $(ORT_INCLUDE)
-C_LIBRARIES = -L$(ORT_LIB) -lonnxruntime -Wl,-rpath,$(abspath $(ORT_LIB)) $(shell pkg-config --cflags --libs icu-uc)
-C_FILES := $(wildcard examples/c/*.c examples/c/*.h)
-C_INPUTS := $(C_FILES) $(ORT_INCLUDE)/onnxruntime_c_api.h $(ORT_LIB)/libonnxruntime.so
-C_SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+C_FLAGS := -std=c11 -Wall -Wextra -Wshadow -Werror -isystem $(ORT_INCLUDE)
+C_LIBRARIES := -L$(ORT_LIB) -lonnxruntime -Wl,-rpath,$(abspath $(ORT_LIB))
+C_INPUTS := examples/c/decide.c $(ORT_INCLUDE)/onnxruntime_c_api.h $(ORT_LIB)/libonnxruntime.so
+C_SANITIZERS := -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 native: $(NATIVE)/decide #: the program in C: build/native/decide
 
 $(NATIVE)/decide: $(C_INPUTS)
-	@pkg-config --exists icu-uc || { echo 'error: no ICU (icu-uc); on Debian: apt-get install libicu-dev pkg-config' >&2; exit 1; }
-	$(CC) -O2 $(C_FLAGS) $(filter %.c,$^) -o $@ $(C_LIBRARIES)
-$(NATIVE)/ids: tests/native/ids.c $(C_INPUTS)
-	$(CC) -O2 $(C_FLAGS) $< examples/c/vocabulary.c examples/c/wordpiece.c -o $@ $(C_LIBRARIES)
+	$(CC) -O2 $(C_FLAGS) $< -o $@ $(C_LIBRARIES)
 $(NATIVE)/decide-sanitized: $(C_INPUTS)
-	$(CC) $(C_SANITIZERS) $(C_FLAGS) $(filter %.c,$^) -o $@ $(C_LIBRARIES)
-$(NATIVE)/ids-sanitized: tests/native/ids.c $(C_INPUTS)
-	$(CC) $(C_SANITIZERS) $(C_FLAGS) $< examples/c/vocabulary.c examples/c/wordpiece.c -o $@ $(C_LIBRARIES)
+	$(CC) -O1 $(C_SANITIZERS) $(C_FLAGS) $< -o $@ $(C_LIBRARIES)
 
 # The wheel has the library without headers; an npm package has the headers, of an older version of the same ABI.
 $(NATIVE)/include/onnxruntime_c_api.h: $(addprefix tests/native/,package.json package-lock.json .npmrc)
@@ -36,5 +30,5 @@ $(NATIVE)/lib/libonnxruntime.so: | $(VENV)
 	ln -sfr .venv/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so.* $(@D)/libonnxruntime.so.1
 	@ln -sf libonnxruntime.so.1 $@
 
-test-native: package $(addprefix $(NATIVE)/,decide ids decide-sanitized ids-sanitized) #: the program in C, and tested with sanitizers
+test-native: package $(addprefix $(NATIVE)/,decide decide-sanitized) #: the program in C, and tested with sanitizers
 	ARTIFACT=$(DIST) $(PY) -m pytest tests/native -m consumers -rP

@@ -1,101 +1,139 @@
-/* Texts on standard input, one a line, to their labels: one line of JSON each.
+/* Read texts, a line of UTF-8 each, from standard input; print the labels of each as a line of JSON.
 
-   decide [-p] GRAPH VOCABULARY     -p adds every label's probability
+   decide [-p] onnx/model_text.onnx     -p adds every label's probability
 */
+#define _POSIX_C_SOURCE 200809L
+#include <onnxruntime_c_api.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph.h"
-#include "wordpiece.h"
+enum { PROBABILITIES, PREDICTIONS, OUTPUTS };
 
-enum { BATCH = 8 };
+static const char *const input_names[] = {"text"};
+static const char *const output_names[] = {"probabilities", "predictions"};
+static const OrtApi *ort;
 
-typedef struct {
-    Graph *graph;
-    Vocabulary *vocabulary;
-    bool show_probabilities;
-    int64_t *rows;         /* token ids [BATCH, max_length] of the texts read so far */
-    int64_t *ids, *mask;   /* the same, padded to the longest: [batch, sequence] */
-    size_t lengths[BATCH];
-    size_t batch;
-} Program;
+static void fail(const char *place, const char *message) {
+    fprintf(stderr, "error: %s: %s\n", place, message);
+    exit(1);
+}
 
-static void print_answer(const Program *program, const float *probabilities, const bool *decisions) {
-    const size_t labels = graph_labels(program->graph);
-    const char *separator = "";
+static void check(const char *place, OrtStatus *status) {
+    if (status) fail(place, ort->GetErrorMessage(status));
+}
+
+/* The byte after the JSON string that starts at `quote`, or NULL. */
+static const char *end_of_string(const char *quote) {
+    const char *at = quote + 1;
+    while (*at && *at != '"') at += *at == '\\' && at[1] ? 2 : 1;
+    return *at ? at + 1 : NULL;
+}
+
+/* The next string of a JSON array of strings, as it stands there, quotes included; NULL after the last. */
+static const char *next_label(const char *at, size_t *length) {
+    const char *start = strchr(at, '"'), *end = start ? end_of_string(start) : NULL;
+    if (end) *length = (size_t)(end - start);
+    return end ? start : NULL;
+}
+
+/* The labels of the graph's metadata, a JSON array of strings; `count` is their number. */
+static char *read_labels(const char *path, const OrtSession *session, OrtAllocator *allocator,
+                         size_t *count) {
+    OrtModelMetadata *metadata = NULL;
+    char *labels = NULL;
+    size_t length = 0;
+    check(path, ort->SessionGetModelMetadata(session, &metadata));
+    check(path, ort->ModelMetadataLookupCustomMetadataMap(metadata, allocator, "labels", &labels));
+    ort->ReleaseModelMetadata(metadata);
+    if (!labels) fail(path, "the graph's metadata have no labels");
+    *count = 0;
+    for (const char *label = labels; (label = next_label(label, &length)); label += length) ++*count;
+    return labels;
+}
+
+/* The `count` values of an output. */
+static const void *values(const char *path, OrtValue *output, ONNXTensorElementDataType type, size_t count) {
+    OrtTensorTypeAndShapeInfo *info = NULL;
+    ONNXTensorElementDataType actual_type;
+    size_t actual_count = 0;
+    void *data = NULL;
+    check(path, ort->GetTensorTypeAndShape(output, &info));
+    check(path, ort->GetTensorElementType(info, &actual_type));
+    check(path, ort->GetTensorShapeElementCount(info, &actual_count));
+    ort->ReleaseTensorTypeAndShapeInfo(info);
+    if (actual_type != type || actual_count != count)
+        fail(path, "an output does not have one value per label, of the right type");
+    check(path, ort->GetTensorMutableData(output, &data));
+    return data;
+}
+
+static void print_answer(const char *labels, size_t count, const bool *predictions,
+                         const float *probabilities) {
+    const char *label = labels, *separator = "";
+    size_t length = 0;
     printf("{\"labels\": [");
-    for (size_t label = 0; label < labels; label++) {
-        size_t length = 0;
-        const char *name = graph_label(program->graph, label, &length);
-        if (!decisions[label]) continue;
-        printf("%s%.*s", separator, (int)length, name);
+    for (size_t i = 0; i < count; i++, label += length) {
+        label = next_label(label, &length);
+        if (!predictions[i]) continue;
+        printf("%s%.*s", separator, (int)length, label);
         separator = ", ";
     }
     printf("]");
-    for (size_t label = 0; program->show_probabilities && label < labels; label++)
-        printf("%s%.9g", label ? ", " : ", \"probabilities\": [", probabilities[label]);
-    printf(program->show_probabilities ? "]}\n" : "}\n");
+    for (size_t i = 0; probabilities && i < count; i++)
+        printf("%s%.9g", i ? ", " : ", \"probabilities\": [", probabilities[i]);
+    printf(probabilities ? "]}\n" : "}\n");
 }
 
-static bool run_batch(Program *program) {
-    const size_t limit = graph_max_length(program->graph), labels = graph_labels(program->graph);
-    size_t sequence = 0;
-    Answers answers;
-    for (size_t row = 0; row < program->batch; row++)
-        if (program->lengths[row] > sequence) sequence = program->lengths[row];
-    for (size_t row = 0; row < program->batch; row++)
-        for (size_t column = 0; column < sequence; column++) {
-            const bool real = column < program->lengths[row];
-            program->ids[row * sequence + column] = real ? program->rows[row * limit + column] : 0;
-            program->mask[row * sequence + column] = real;
-        }
-    if (!graph_run(program->graph, program->ids, program->mask, program->batch, sequence, &answers)) return false;
-    for (size_t row = 0; row < program->batch; row++)
-        print_answer(program, answers.probabilities + row * labels, answers.decisions + row * labels);
-    program->batch = 0;
-    return true;
-}
-
-static bool add_text(Program *program, const char *text, size_t length) {
-    const size_t limit = graph_max_length(program->graph), row = program->batch;
-    if (length && text[length - 1] == '\n') length--;
-    program->lengths[row] = wordpiece_encode(program->vocabulary, text, length, program->rows + row * limit, limit);
-    if (!program->lengths[row]) fprintf(stderr, "error: a text is too long, or memory ran out\n");
-    program->batch++;
-    return program->lengths[row] && (program->batch < BATCH || run_batch(program));
-}
-
-static bool run(Program *program) {
-    const size_t size = BATCH * graph_max_length(program->graph) * sizeof(int64_t);
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length;
-    bool well;
-    program->rows = malloc(size);
-    program->ids = malloc(size);
-    program->mask = malloc(size);
-    well = program->rows && program->ids && program->mask;
-    while (well && (length = getline(&line, &room, stdin)) >= 0) well = add_text(program, line, (size_t)length);
-    well = well && (!program->batch || run_batch(program));
-    free(line);
-    return well && !ferror(stdin) && !fflush(stdout);
-}
-
-int main(int count, char **arguments) {
-    Program program = {0};
-    bool well = false;
-    program.show_probabilities = count > 1 && !strcmp(arguments[1], "-p");
-    if (count - program.show_probabilities != 3) {
-        fprintf(stderr, "usage: %s [-p] GRAPH VOCABULARY < TEXTS\n", arguments[0]);
+int main(int argument_count, char **arguments) {
+    const bool with_probabilities = argument_count > 1 && !strcmp(arguments[1], "-p");
+    const char *path = arguments[argument_count - 1];
+    const int64_t shape[] = {1};
+    OrtEnv *env = NULL;
+    OrtSessionOptions *options = NULL;
+    OrtSession *session = NULL;
+    OrtAllocator *allocator = NULL;
+    OrtValue *text = NULL;
+    char *line = NULL, place[40];
+    size_t capacity = 0, count = 0, number = 0;
+    if (argument_count - with_probabilities != 2) {
+        fprintf(stderr, "usage: %s [-p] GRAPH < TEXTS\n", arguments[0]);
         return 2;
     }
-    program.graph = graph_open(arguments[count - 2]);
-    if (program.graph && (program.vocabulary = vocabulary_open(arguments[count - 1]))) well = run(&program);
-    free(program.rows);
-    free(program.ids);
-    free(program.mask);
-    vocabulary_close(program.vocabulary);
-    graph_close(program.graph);
-    return well ? 0 : 1;
+    if (!(ort = OrtGetApiBase()->GetApi(ORT_API_VERSION)))
+        fail(OrtGetApiBase()->GetVersionString(), "this onnxruntime is older than its headers");
+    check(path, ort->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "decide", &env));
+    check(path, ort->CreateSessionOptions(&options));
+    check(path, ort->CreateSession(env, path, options, &session));
+    check(path, ort->GetAllocatorWithDefaultOptions(&allocator));
+    check(path,
+          ort->CreateTensorAsOrtValue(allocator, shape, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, &text));
+    char *labels = read_labels(path, session, allocator, &count);
+
+    for (ssize_t length; (length = getline(&line, &capacity, stdin)) >= 0;) {
+        OrtValue *outputs[OUTPUTS] = {NULL, NULL};
+        char *buffer = NULL;
+        snprintf(place, sizeof place, "line %zu", ++number);
+        if (length && line[length - 1] == '\n') length--;
+        /* A text may hold NUL. */
+        check(place, ort->GetResizedStringTensorElementBuffer(text, 0, (size_t)length, &buffer));
+        memcpy(buffer, line, (size_t)length);
+        check(place, ort->Run(session, NULL, input_names, (const OrtValue *const *)&text, 1, output_names,
+                              OUTPUTS, outputs));
+        const float *probabilities =
+            values(path, outputs[PROBABILITIES], ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, count);
+        const bool *predictions =
+            values(path, outputs[PREDICTIONS], ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, count);
+        print_answer(labels, count, predictions, with_probabilities ? probabilities : NULL);
+        for (int i = 0; i < OUTPUTS; i++) ort->ReleaseValue(outputs[i]);
+    }
+    if (ferror(stdin) || fflush(stdout)) fail("standard input or output", "cannot be read or written");
+    check(path, ort->AllocatorFree(allocator, labels));
+    free(line);
+    ort->ReleaseValue(text);
+    ort->ReleaseSession(session);
+    ort->ReleaseSessionOptions(options);
+    ort->ReleaseEnv(env);
+    return 0;
 }

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.consumers import expected, texts, variant  # noqa: F401
+from tests.support.consumers import texts  # noqa: F401
 
 NATIVE = ROOT / "build" / "native"
 SECONDS = 300
@@ -15,7 +15,7 @@ SECONDS = 300
 
 @pytest.fixture(scope="session")
 def run():
-    """Run a program of `build/native` on bytes; its result, whatever its exit status."""
+    """Run a program of `build/native` on bytes; return its result, whatever its exit status."""
 
     def call(name: str, *arguments: object, given: bytes = b"") -> subprocess.CompletedProcess:
         program = NATIVE / name

@@ -1,4 +1,4 @@
-"""The program in C says what onnxruntime's Python says, and says what is wrong."""
+"""The program in C decides as onnxruntime's Python does, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import subprocess
 import numpy as np
 import pytest
 
-from core.contract import VARIANT_FILES
+from core.artifact.manifest import text_graph
 from tests.conftest import ROOT
 from tests.support import consumers
 from tests.support.snippets import snippet
+from verify.parity import text_ids
 
 pytestmark = pytest.mark.consumers
+
+PROGRAMS = ["decide", "decide-sanitized"]
 
 
 def lines(texts):
@@ -21,62 +24,125 @@ def lines(texts):
     return "".join(text.replace("\n", " ") + "\n" for text in texts).encode()
 
 
-def test_text_to_decisions(run, artifact, variant, texts, expected):
-    graph = artifact / VARIANT_FILES[variant]
-    found = run("decide", "-p", graph, artifact / "vocab.txt", given=lines(texts))
-    assert (found.returncode, found.stderr) == (0, b"")
-    rows = [json.loads(line) for line in found.stdout.decode().splitlines()]
-    probabilities = np.array([row["probabilities"] for row in rows], np.float32)
-    decided = np.array([[label in row["labels"] for label in expected.labels] for row in rows])
-    assert sum(len(row["labels"]) for row in rows) == decided.sum()
-    consumers.check(f"C, {variant}", probabilities, decided, expected)
+@pytest.fixture(scope="session")
+def text_in(artifact):
+    return text_graph(artifact)
 
 
-def test_it_is_clean_under_the_sanitizers(run, artifact, variant):
-    hostile = [b"I love this!", b"", b"\0 \xff\xfe \xed\xa0\x80 \xf0\x9f", b"a" * 20_000, b"[SEP][CLS]" * 300]
-    given = b"\n".join(hostile)
-    graph = artifact / VARIANT_FILES[variant]
-    found = run("decide-sanitized", graph, artifact / "vocab.txt", given=given)
-    assert (found.returncode, found.stderr) == (0, b"")
-    assert len(found.stdout.splitlines()) == len(hostile)
-    assert found.stdout == run("decide", graph, artifact / "vocab.txt", given=given).stdout
+@pytest.fixture
+def check(run, artifact, text_in):
+    def compare(program, texts):
+        result = run(program, "-p", text_in.file, given=lines(texts))
+        assert (result.returncode, result.stderr) == (0, b"")
+        rows = [json.loads(line) for line in result.stdout.decode().splitlines()]
+        expected = consumers.answer(artifact, text_in.variant.file, texts)
+        probabilities = np.array([row["probabilities"] for row in rows], np.float32)
+        decisions = np.array([[label in row["labels"] for label in expected.labels] for row in rows])
+        assert sum(len(row["labels"]) for row in rows) == decisions.sum()
+        consumers.check(f"C, {program}", probabilities, decisions, expected)
+
+    return compare
 
 
-def test_no_text_no_line(run, artifact):
-    found = run("decide", artifact / "onnx/model.onnx", artifact / "vocab.txt")
-    assert (found.returncode, found.stdout, found.stderr) == (0, b"", b"")
+def test_text_to_decisions(check, texts):
+    check("decide", texts)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_hostile_texts(check, program):
+    check(program, text_ids.hostile())
+
+
+def test_without_probabilities_labels_alone(run, text_in):
+    result = run("decide-sanitized", text_in.file, given=b"I love this!\nI love this!")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout == b'{"labels": ["love"]}\n' * 2
 
 
 @pytest.mark.parametrize(
-    ("graph", "vocabulary", "said"),
+    "wrong", [b"\x80", b"a\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf0\x9f", b"\0\xff"]
+)
+def test_a_line_that_is_not_utf_8_is_named(run, text_in, wrong):
+    result = run("decide-sanitized", text_in.file, given=b"a\n" + wrong + b"\nb\n")
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"error: line 2: ")
+    assert b"invalid utf8" in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_no_text_no_line(run, text_in):
+    result = run("decide-sanitized", text_in.file)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
     [
-        ("onnx/none.onnx", "vocab.txt", "none.onnx"),
-        ("vocab.txt", "vocab.txt", "vocab.txt"),
-        ("onnx/model.onnx", "none.txt", "none.txt: cannot be read"),
-        ("onnx/model.onnx", "thresholds.json", "thresholds.json: found no token [PAD]"),
+        ("onnx/none.onnx", "none.onnx"),
+        ("vocab.txt", "vocab.txt"),
+        ("onnx/model.onnx", "line 1: Invalid input name: text"),
     ],
 )
-def test_what_is_wrong_is_said(run, artifact, graph, vocabulary, said):
-    found = run("decide-sanitized", artifact / graph, artifact / vocabulary, given=b"a\n")
-    assert (found.returncode, found.stdout) == (1, b"")
-    assert found.stderr.decode().startswith("error: ")
-    assert said in found.stderr.decode()
+def test_what_is_wrong_is_said(run, artifact, graph, message):
+    result = run("decide-sanitized", artifact / graph, given=b"a\n")
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode().startswith("error: ")
+    assert message in result.stderr.decode()
+    assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_graph_without_the_contracts_metadata_is_refused(run, artifact, tmp_path):
+def save(path, outputs, metadata):
+    """Write a graph that takes texts and answers with constants."""
     import onnx
+    from onnx import helper, numpy_helper
 
-    ids = onnx.helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, ["b", "s"])
-    out = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.INT64, ["b", "s"])
-    node = onnx.helper.make_node("Identity", ["input_ids"], ["logits"])
-    opsets = [onnx.helper.make_opsetid("", 18)]
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph([node], "bare", [ids], [out]), opset_imports=opsets, ir_version=10
-    )
-    onnx.save(model, tmp_path / "bare.onnx")
-    found = run("decide-sanitized", tmp_path / "bare.onnx", artifact / "vocab.txt", given=b"a\n")
-    assert found.returncode == 1
-    assert b"the graph's metadata have no labels" in found.stderr
+    text = helper.make_tensor_value_info("text", onnx.TensorProto.STRING, ["batch"])
+    initializers = [numpy_helper.from_array(array, f"{name}_value") for name, array in outputs.items()]
+    nodes = [helper.make_node("Identity", [f"{name}_value"], [name]) for name in outputs]
+    values = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        for name, array in outputs.items()
+    ]
+    graph = helper.make_graph(nodes, "bare", [text], values, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+LABELS = ['"', "\\", 'a\\"b', "é\n", "😀"]
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_labels_of_any_characters(run, tmp_path, ascii_only):
+    outputs = {
+        "probabilities": np.linspace(0, 1, 5, dtype=np.float32)[None],
+        "predictions": np.array([[True, True, True, False, True]]),
+    }
+    metadata = {"labels": json.dumps(LABELS, ensure_ascii=ascii_only)}
+    result = run("decide-sanitized", "-p", save(tmp_path / "g.onnx", outputs, metadata), given=b"a\n")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert json.loads(result.stdout) == {
+        "labels": [*LABELS[:3], LABELS[4]],
+        "probabilities": [0, 0.25, 0.5, 0.75, 1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metadata", "message"),
+    [
+        ({}, {}, "the graph's metadata have no labels"),
+        ({}, {"labels": '["a", "b", "c"]'}, "an output does not have one value per label"),
+        ({}, {"labels": '["a", "b'}, "an output does not have one value per label"),
+        ({"predictions": np.ones((1, 2), np.int64)}, {"labels": '["a", "b"]'}, "an output does not have"),
+        ({"probabilities": np.ones((1, 2))}, {"labels": '["a", "b"]'}, "an output does not have one value"),
+    ],
+)
+def test_a_graph_that_breaks_the_contract_is_refused(run, tmp_path, outputs, metadata, message):
+    sound = {"probabilities": np.ones((1, 2), np.float32), "predictions": np.ones((1, 2), bool)}
+    result = run("decide-sanitized", save(tmp_path / "g.onnx", sound | outputs, metadata), given=b"a\n")
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert message in result.stderr.decode()
 
 
 def test_usage(run):
@@ -84,8 +150,8 @@ def test_usage(run):
 
 
 def test_the_readmes_lines_run(artifact):
-    found = subprocess.run(
+    result = subprocess.run(
         ["sh", "-ec", snippet("### C", "sh")], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.splitlines()[-1] == '{"labels": ["love"]}'
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == '{"labels": ["love"]}'

@@ -1,4 +1,4 @@
-"""What every consumer is held against: the same texts in onnxruntime's Python, one at a time."""
+"""The answers that every consumer is held against: the same texts in onnxruntime's Python, one at a time."""
 
 from __future__ import annotations
 
@@ -43,17 +43,22 @@ def variant(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def expected(artifact: Path, variant: str, texts: list[str]) -> Expected:
-    """What onnxruntime's Python says of `texts`."""
-    graph = Graph(artifact / VARIANT_FILES[variant])
+    """Answer `texts` with a variant in onnxruntime's Python."""
+    return answer(artifact, artifact / VARIANT_FILES[variant], texts)
+
+
+def answer(artifact: Path, graph_file: Path, texts: list[str]) -> Expected:
+    """Answer texts one at a time, from the token ids of the artifact's tokenizer."""
+    graph = Graph(graph_file)
     answers = graph.run_batches(tokens.encode(artifact / "tokenizer.json", texts), 1)
-    limits = np.array([graph.thresholds[label] for label in graph.labels], np.float32)
-    return Expected(graph.labels, limits, answers.probabilities, answers.predictions)
+    thresholds = np.array([graph.thresholds[label] for label in graph.labels], np.float32)
+    return Expected(graph.labels, thresholds, answers.probabilities, answers.predictions)
 
 
-def check(name: str, found: np.ndarray, decided: np.ndarray, expected: Expected) -> None:
+def check(name: str, probabilities: np.ndarray, decisions: np.ndarray, expected: Expected) -> None:
     """Hold a consumer to 1e-6 and to every decision; its figures go to the test's output."""
-    error = float(np.abs(found - expected.probabilities).max())
-    flipped = int((decided != expected.decisions).any(axis=1).sum())
-    print(f"{name}: {len(found)} texts, max |dp| {error:.1e}, texts with another decision: {flipped}")
+    error = float(np.abs(probabilities - expected.probabilities).max())
+    flipped = int((decisions != expected.decisions).any(axis=1).sum())
+    print(f"{name}: {len(probabilities)} texts, max |dp| {error:.1e}, texts with another decision: {flipped}")
     assert error <= 1e-6
     assert flipped == 0
