@@ -41,10 +41,6 @@ def _install(python: Path, lock_file: Path) -> int:
     return result.returncode
 
 
-def _up_to_date(stamp: Path, lock_file: Path) -> bool:
-    return stamp.is_file() and stamp.stat().st_mtime >= lock_file.stat().st_mtime
-
-
 def make(folder: Path, lock_file: Path) -> int:
     """Install what `lock_file` pins into `folder`, one process at a time; return pip's exit code.
 
@@ -56,7 +52,7 @@ def make(folder: Path, lock_file: Path) -> int:
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         # Another make may have done it meanwhile.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _up_to_date(stamp, lock_file):
+        if stamp.is_file() and stamp.stat().st_mtime >= lock_file.stat().st_mtime:
             return 0
         venv.create(folder, clear=not stamp.is_file(), with_pip=True, symlinks=True)
         stamp.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Pin everything that is installed, by version and by hash: `python -m requirements.pin UV`.
 
-A lock file holds what some extras and dependency groups of pyproject.toml need on Linux and macOS, with the
+A lock file holds what a dependency group of pyproject.toml and some extras need on Linux and macOS, with the
 hash of every file of each version. A version that a lock file has stays while pyproject.toml allows it:
 remove its lines to let it move. torch has two files of its own, for the builds of one version. Standard
 library only.
@@ -13,22 +13,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-FOLDER = Path("requirements")
-# The extras and the dependency groups of each lock file.
-LOCKS = {
-    "audit.txt": ([], ["audit"]),
-    "build.txt": (["build", "score"], ["test"]),
-    "engines.txt": ([], ["engines"]),
-    "lock.txt": ([], ["lock"]),
-    "optimum.txt": ([], ["optimum"]),
-    "ray.txt": (["ray"], ["ray"]),
-    "sign.txt": ([], ["sign"]),
-    "triton.txt": ([], ["triton"]),
-}
+_FOLDER = Path("requirements")
+# A lock file holds the dependency group of its name, and these extras.
+EXTRAS = {"build": ["build", "score"], "ray": ["ray"]}
 # The index's torch for Linux needs the CUDA packages; its CPU build, and that for macOS, do not.
 TORCH_CPU, TORCH_CUDA = "torch-cpu.txt", "torch-cuda.txt"
 NEEDS_TORCH = f"# Needs {TORCH_CPU} or, on Linux with the index's build, {TORCH_CUDA}.\n"
@@ -39,26 +29,16 @@ _ENTRY = re.compile(r"^[^\s#].*\n(?: .*\n)*", re.MULTILINE)
 _CUDA = re.compile(r"(nvidia|cuda)-|triton=")
 
 
-class Lock(NamedTuple):
-    """Entries of a lock file: what every machine takes, torch, and what only torch's CUDA build needs."""
-
-    common: list[str]
-    torch: list[str]
-    cuda: list[str]
-
-
 def entries(text: str) -> list[str]:
     """Return the requirements of a lock file, each with its hashes, as they stand there."""
     return _ENTRY.findall(text)
 
 
-def split(resolved: Iterable[str]) -> Lock:
-    """Sort entries by who needs them."""
-    lock = Lock([], [], [])
-    for entry in resolved:
-        kind = lock.torch if entry.startswith("torch==") else lock.cuda if _CUDA.match(entry) else lock.common
-        kind.append(entry)
-    return lock
+def split(resolved: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the entries that every machine takes, torch, and what only torch's CUDA build needs."""
+    torch = [entry for entry in resolved if entry.startswith("torch==")]
+    cuda = [entry for entry in resolved if _CUDA.match(entry)]
+    return [entry for entry in resolved if entry not in torch + cuda], torch, cuda
 
 
 def torch_entries(pin: str, wheels: Iterable[tuple[str, str]], more_cpu: Iterable[str]) -> tuple[str, str]:
@@ -79,30 +59,27 @@ def torch_entries(pin: str, wheels: Iterable[tuple[str, str]], more_cpu: Iterabl
     return entry(cpu), entry(cuda)
 
 
-def _compile(uv: str, sources: list[str], output: Path) -> str:
-    subprocess.run([uv, *_COMPILE, *sources, "-o", str(output)], check=True)
-    return output.read_text("utf-8")
-
-
-def _resolve(uv: str, extras: list[str], groups: list[str], pinned: list[str]) -> Lock:
-    """Resolve extras and groups of pyproject.toml; versions and hashes of `pinned` stay where they fit."""
-    sources = [f"--group={group}" for group in groups]
-    if extras:
-        sources += [*(f"--extra={extra}" for extra in extras), "pyproject.toml"]
+def _compile(uv: str, options: list[str], name: str, pinned: str = "", requirements: str = "") -> str:
     with tempfile.TemporaryDirectory() as scratch:
-        output = Path(scratch) / "lock.txt"
-        # uv takes its preferences from the file that it will write.
-        output.write_text("".join(pinned), "utf-8")
-        return split(entries(_compile(uv, [*_OPTIONS, *sources], output)))
+        output = Path(scratch) / name
+        if pinned:
+            # uv keeps the versions and hashes of the file that it will write.
+            output.write_text(pinned, "utf-8")
+        command = [uv, *_COMPILE, *options, "-o", str(output)]
+        subprocess.run(command, check=True, input=requirements, encoding="utf-8")
+        return output.read_text("utf-8")
+
+
+def _resolve(uv: str, group: str, pinned: Iterable[str]) -> list[str]:
+    extras = [f"--extra={extra}" for extra in EXTRAS.get(group, [])]
+    sources = [f"--group={group}", *extras, *(["pyproject.toml"] if extras else [])]
+    return entries(_compile(uv, [*_OPTIONS, *sources], "lock.txt", pinned="".join(pinned)))
 
 
 def _wheels(uv: str, version: str) -> list[tuple[str, str]]:
     """Return address and hash of the index's builds of torch for the systems of `[tool.uv]`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        source, output = Path(scratch) / "torch.in", Path(scratch) / "pylock.torch.toml"
-        source.write_text(f"{version}\n", "utf-8")
-        text = _compile(uv, ["--no-deps", "--format", "pylock.toml", str(source)], output)
-    (package,) = tomllib.loads(text)["packages"]
+    options = ["--no-deps", "--format=pylock.toml", "-"]
+    (package,) = tomllib.loads(_compile(uv, options, "pylock.toml", requirements=version))["packages"]
     return [(wheel["url"], wheel["hashes"]["sha256"]) for wheel in package["wheels"]]
 
 
@@ -117,25 +94,25 @@ def write(uv: str) -> list[Path]:
         subprocess.CalledProcessError: uv found no solution; it said why.
         ValueError: two lock files want different versions of torch.
     """
-    tool = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["tool"]
-    cuda_pins = _pinned(FOLDER / TORCH_CUDA)
-    locks = {
-        name: _resolve(uv, extras, groups, [*_pinned(FOLDER / name), *cuda_pins])
-        for name, (extras, groups) in LOCKS.items()
-    }
-    pins = {entry.split(" \\\n")[0] for lock in locks.values() for entry in lock.torch}
+    pyproject = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    paths = [_FOLDER / f"{group}.txt" for group in sorted(pyproject["dependency-groups"])]
+    cuda_pins = _pinned(_FOLDER / TORCH_CUDA)
+    locks = {path: split(_resolve(uv, path.stem, [*_pinned(path), *cuda_pins])) for path in paths}
+    pins = {entry.split(" \\\n")[0] for _, torch, _ in locks.values() for entry in torch}
     if len(pins) != 1:
         raise ValueError(f"torch: found {sorted(pins)}, expected one version in all lock files")
     (pin,) = pins
     version = pin.split(" ")[0]
-    cpu, cuda = torch_entries(pin, _wheels(uv, version), tool["lockfiles"]["cpu-builds"].get(version, []))
-    cuda_packages = sorted({entry for lock in locks.values() for entry in lock.cuda})
+    more_cpu = pyproject["tool"]["lockfiles"]["cpu-builds"].get(version, [])
+    torch_cpu, torch_cuda = torch_entries(pin, _wheels(uv, version), more_cpu)
+    cuda_packages = sorted({entry for _, _, cuda in locks.values() for entry in cuda})
     texts = {
-        name: (NEEDS_TORCH if lock.torch else "") + "".join(lock.common) for name, lock in locks.items()
-    } | {TORCH_CPU: cpu, TORCH_CUDA: "".join([cuda, *cuda_packages])}
-    for name, text in texts.items():
-        (FOLDER / name).write_text(_HEADER + text, "utf-8")
-    return [FOLDER / name for name in texts]
+        path: (NEEDS_TORCH if torch else "") + "".join(common) for path, (common, torch, _) in locks.items()
+    }
+    texts |= {_FOLDER / TORCH_CPU: torch_cpu, _FOLDER / TORCH_CUDA: "".join([torch_cuda, *cuda_packages])}
+    for path, text in texts.items():
+        path.write_text(_HEADER + text, "utf-8")
+    return list(texts)
 
 
 def main(arguments: list[str]) -> int:

@@ -25,13 +25,14 @@ triton==3.7.1 ; sys_platform == 'linux' \\
 FOLDER = ROOT / "requirements"
 LOCKS = sorted(FOLDER.glob("*.txt"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+EXTRAS, GROUPS = PYPROJECT["project"]["optional-dependencies"], PYPROJECT["dependency-groups"]
 
 
 def test_what_is_resolved_is_split_three_ways():
-    lock = pin.split(pin.entries(RESOLVED))
-    assert lock.common == ["numpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"]
-    assert lock.torch == ["torch==2.13.0 \\\n    --hash=sha256:dd\n"]
-    assert [entry.split("==")[0] for entry in lock.cuda] == ["nvidia-cublas", "triton"]
+    common, torch, cuda = pin.split(pin.entries(RESOLVED))
+    assert common == ["numpy==2.4.6 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"]
+    assert torch == ["torch==2.13.0 \\\n    --hash=sha256:dd\n"]
+    assert [entry.split("==")[0] for entry in cuda] == ["nvidia-cublas", "triton"]
 
 
 def test_torchs_builds_go_to_the_file_that_has_what_they_need():
@@ -57,27 +58,21 @@ def test_everything_that_is_installed_is_pinned_by_hash_and_no_registry_is_named
     assert not re.search(r"://|--(extra-)?index-url|--find-links", text)
 
 
-def test_every_extra_and_every_group_is_locked_and_every_lock_is_written_by_make_lock():
-    assert {path.name for path in LOCKS} == {*pin.LOCKS, pin.TORCH_CPU, pin.TORCH_CUDA}
-    extras, groups = (
-        {name for sources in pin.LOCKS.values() for name in sources[position]} for position in (0, 1)
-    )
-    assert extras == set(PYPROJECT["project"]["optional-dependencies"])
-    assert groups == set(PYPROJECT["dependency-groups"])
+def test_every_group_has_a_lock_and_every_extra_is_in_one():
+    locked = {f"{group}.txt" for group in GROUPS}
+    assert {path.name for path in LOCKS} == {*locked, pin.TORCH_CPU, pin.TORCH_CUDA}
+    assert set(pin.EXTRAS) <= set(GROUPS)
+    assert {extra for extras in pin.EXTRAS.values() for extra in extras} == set(EXTRAS)
 
 
-def test_what_pyproject_pins_is_locked_in_that_version():
-    tables = PYPROJECT["project"]["optional-dependencies"], PYPROJECT["dependency-groups"]
-    torch = (FOLDER / pin.TORCH_CPU).read_text("utf-8")
-    for name, sources in pin.LOCKS.items():
-        text = (FOLDER / name).read_text("utf-8")
-        locked = {re.split(r"[ ;]", entry)[0] for entry in pin.entries(text + torch)}
-        wanted = [
-            line for table, keys in zip(tables, sources, strict=True) for key in keys for line in table[key]
-        ]
-        pins = [re.sub(r"\[.+\]", "", line).lower().replace("_", "-") for line in wanted if "==" in line]
-        assert pins or name == "ray.txt"
-        assert set(pins) <= locked, name
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_what_pyproject_pins_is_locked_in_that_version(group):
+    texts = [(FOLDER / name).read_text("utf-8") for name in (f"{group}.txt", pin.TORCH_CPU)]
+    locked = {re.split(r"[ ;]", entry)[0] for text in texts for entry in pin.entries(text)}
+    wanted = GROUPS[group] + [line for extra in pin.EXTRAS.get(group, []) for line in EXTRAS[extra]]
+    pins = {re.sub(r"\[.+\]", "", line).lower().replace("_", "-") for line in wanted if "==" in line}
+    assert pins
+    assert pins <= locked
 
 
 def test_torch_has_builds_without_cuda_and_with_it_and_none_is_in_both():
