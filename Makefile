@@ -27,7 +27,7 @@ RELEASED := $(DIST)/manifest.json
 # It runs again when any code of its own room or of the ground floor has changed, ...
 code = $(shell find core $(1) -name __pycache__ -prune -o -type f -print)
 # ... or what it reads outside of the build: this touches .inputs and .data, which the stages write.
-$(if $(wildcard $(BUILD)/.inputs),$(shell $(PYTHON) -m core.build.stage '$(BUILD)' '$(RECIPE)' '$(ENCODER)' '$(HEAD)'))
+$(if $(wildcard $(BUILD)/.inputs),$(shell $(PYTHON) -m core.build.inputs '$(BUILD)' '$(RECIPE)' '$(ENCODER)' '$(HEAD)'))
 
 .PHONY: artifact export quantize verify package score evaluate head publish help \
         merge pack simplify reference search features thresholds parity-test-split clean FORCE

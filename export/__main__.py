@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from rich.console import Console
 
 from core import dataset
-from core.build import stage
+from core.build import inputs, stage
 from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import HEAD_FILE, THRESHOLDS_FILE, FeaturePooling
@@ -93,11 +93,11 @@ def _build(arguments: argparse.Namespace) -> None:
             _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
         files = [sources.encoder.folder / name for name in checkpoint.FILES]
         files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
-        inputs = stage.Inputs(arguments.recipe, files)
+        state = inputs.Inputs(arguments.recipe, files)
         info = _export(sources, arguments.build)
-        if "int8" in sources.recipe.variants and stage.replayed_plan(arguments.recipe) is None:
+        if "int8" in sources.recipe.variants and inputs.replayed_plan(arguments.recipe) is None:
             _write_calibration(sources.encoder, info, arguments.build)
-        inputs.record(arguments.build)
+        state.record(arguments.build)
 
     stage.run(arguments.build, stage.EXPORTED, work)
 

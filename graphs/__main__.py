@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from core import recipe
-from core.build import plan_file, stage
+from core.build import inputs, plan_file, stage
 from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES
@@ -61,7 +61,7 @@ def _simplified(job: Job, build: Path) -> ir.Model:
 
 def _plan(job: Job, simplified: ir.Model, recipe_folder: Path, build: Path) -> tuple[Job, str]:
     """Return the job with the recipe's own plan, or a searched one; and what the manifest says of it."""
-    path = stage.replayed_plan(recipe_folder)
+    path = inputs.replayed_plan(recipe_folder)
     if path is None:
         from graphs.search import search
 

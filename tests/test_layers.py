@@ -16,13 +16,14 @@ PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if pat
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 # What a package may import of others' libraries, where that is little.
 LIBRARIES = {
-    "core": {"numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers"},
+    "core": {"filelock", "numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers"},
     "deliver": {"httpx2", "huggingface_hub", "jinja2"},
     "requirements": set(),
     "score": {"numpy", "onnxruntime", "pyarrow", "ray", "rich", "tokenizers"},
 }
 # Libraries of a package that a few of its files alone may import.
 ONLY_IN = {
+    "filelock": {"core/disk/lock.py"},
     "pydantic": {"core/recipe.py"},
     "safetensors": {"core/untrusted/weights_file.py"},
     "ray": {"score/engines/ray_engine.py"},
@@ -32,7 +33,7 @@ ONLY_IN = {
 # onnxruntime in graphs/: only to calibrate and to judge; onnxsim brings its own.
 ONNXRUNTIME_IN_GRAPHS = {"graphs/int8/calibration.py", "graphs/search/evaluator.py"}
 # What runs before anything is installed, by the interpreter that make finds.
-BEFORE_INSTALLATION = {"core.disk.lock", "requirements.install", "requirements.pin"}
+BEFORE_INSTALLATION = {"core.build.inputs", "requirements.install", "requirements.pin"}
 
 # What JavaScript may import by name; the page's parts import each other only.
 SCRIPTS = sorted(path for pattern in ("*.*js", "src/*.js") for path in (ROOT / "web").glob(pattern))

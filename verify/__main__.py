@@ -30,7 +30,7 @@ def _build(arguments: argparse.Namespace) -> Build:
 
 
 def _gate(arguments: argparse.Namespace) -> None:
-    from core.build import stage
+    from core.build import inputs, stage
     from verify.parity import gate, text
 
     def work() -> None:
@@ -38,7 +38,7 @@ def _gate(arguments: argparse.Namespace) -> None:
         gate.run(build)
         if build.recipe.text is not None:
             text.run(build)
-        stage.record_data(arguments.build)
+        inputs.record_data(arguments.build)
 
     stage.run(arguments.build, stage.VERIFIED, work)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from core import recipe
-from core.build.stage import overrides
+from core.build.inputs import overrides
 from export.sources import recipe_lock, resolve
 from export.sources.resolve import Source
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 
 import grimp
@@ -79,61 +78,6 @@ def test_a_stage_runs_again_when_any_code_that_it_imports_changes(built, command
 @pytest.mark.parametrize("name", ["recipe.toml", "quantization.json"])
 def test_a_stage_runs_again_when_the_recipe_changes(built, name):
     assert "-m graphs build" in commands(built, "-W", f"recipes/minilm-l6-go-emotions/{name}")
-
-
-@pytest.fixture
-def inputs(tmp_path, monkeypatch):
-    """A recorded state of one source's file, some time ago."""
-    for name in stage.OVERRIDES:
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "recipe").mkdir()
-    (tmp_path / "weights").write_text("1")
-    stage.Inputs(tmp_path / "recipe", [tmp_path / "weights", tmp_path / "none"]).record(tmp_path)
-    os.utime(tmp_path / stage.INPUTS, (1, 1))
-    return tmp_path
-
-
-def changed(folder, recipe="recipe", encoder="", **environment):
-    """Whether the command that make runs touches `.inputs`."""
-    path = folder / stage.INPUTS
-    before = path.stat().st_mtime
-    line = [sys.executable, "-m", "core.build.stage", folder, folder / recipe, encoder, ""]
-    subprocess.run(line, cwd=ROOT, check=True, env={**os.environ, **environment})
-    return path.stat().st_mtime != before
-
-
-def test_a_state_that_is_as_recorded_is_left_alone(inputs):
-    assert not changed(inputs)
-
-
-def test_every_change_of_the_state_is_seen(inputs):
-    (inputs / "other").mkdir()
-    assert changed(inputs, recipe="other")
-    assert changed(inputs, encoder="path:elsewhere")
-    (inputs / "none").touch()
-    assert changed(inputs)
-    (inputs / "none").unlink()
-    assert not changed(inputs)
-    (inputs / "weights").write_text("2")
-    assert changed(inputs)
-    (inputs / stage.INPUTS).write_text("{")
-    assert changed(inputs)
-
-
-def test_without_a_build_nothing_is_written(tmp_path):
-    stage.refresh(tmp_path / "build", tmp_path, {})
-    assert not list(tmp_path.iterdir())
-
-
-def test_data_that_comes_later_is_seen(tmp_path, monkeypatch):
-    monkeypatch.delenv("GO_EMOTIONS_DIR", raising=False)
-    stage.record_data(tmp_path)
-    os.utime(tmp_path / stage.DATA, (1, 1))
-    stage.refresh(tmp_path, tmp_path, {})
-    assert (tmp_path / stage.DATA).stat().st_mtime == 1
-    monkeypatch.setenv("GO_EMOTIONS_DIR", str(tmp_path))
-    stage.refresh(tmp_path, tmp_path, {})
-    assert (tmp_path / stage.DATA).stat().st_mtime != 1
 
 
 def test_a_stage_that_waited_for_another_build_does_not_do_the_same_again(tmp_path):
