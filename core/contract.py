@@ -14,6 +14,9 @@ from typing import Literal
 PRODUCER = "bge-go-emotions-export"
 TOOLCHAIN_VERSION = "0.1.0"
 
+# Names of recipes and artifacts, which are names of folders.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,95}$"
+
 # The standard operators' version in every graph of an artifact.
 OPSET = 18
 # The file format's version, of every graph.
@@ -37,20 +40,6 @@ TEXT = "text"
 # The published head's input takes embeddings, whatever its name says.
 HEAD_INPUT = "logits"
 
-METADATA_KEYS = (
-    "labels",
-    "thresholds",
-    "problem_type",
-    "pooling",
-    "normalize",
-    "features",
-    "max_length",
-    "recipe",
-    "encoder_sha256",
-    "head_sha256",
-    "quantization",
-    "toolchain_version",
-)
 PROBLEM_TYPE = "multi_label_classification"
 
 # Where a variant lies inside an artifact (the layout that transformers.js and optimum look for).

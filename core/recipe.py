@@ -16,13 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from core.contract import VARIANT_FILES, FeaturePooling, Pooling, QuantizationForm
+from core.contract import NAME_PATTERN, VARIANT_FILES, FeaturePooling, Pooling, QuantizationForm
 from core.errors import RecipeError
 from core.untrusted import toml_file
 
 RECIPE_FILE = "recipe.toml"
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}$")]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 SourceSpec = Annotated[str, StringConstraints(pattern=r"^(hub|path|package):.+$")]
 HubId = Annotated[

@@ -1,1 +1,5 @@
-"""Finished artifacts to where they are used: servers' own layouts, and the hub."""
+"""Deliver a finished artifact: packages in the layouts of servers and engines, and publishing to the hub.
+
+In: the folder of an artifact. Out: a folder for OpenVINO, text-embeddings-inference or Triton, or one
+commit in a repository of the Hugging Face hub.
+"""

@@ -1,4 +1,4 @@
-"""A folder for OpenVINO: a graph of operators that its ONNX frontend converts.
+"""Write a folder for OpenVINO: a graph of operators that its ONNX frontend converts.
 
 It has no rule for `QAttention`, which `int8` takes for rows without padding, and converts every branch.
 """
@@ -10,8 +10,7 @@ from pathlib import Path
 
 from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import THRESHOLDS_FILE
-from deliver.pages import page
-from deliver.source import Source
+from deliver.source import Source, page
 from graphs.finish import padded
 
 GRAPH_FILE = "model.onnx"

@@ -1,44 +1,29 @@
-"""An artifact to a repository of the Hugging Face hub, as one commit; nothing is there before all is."""
+"""Publish an artifact to a repository of the Hugging Face hub: as one commit, or not at all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from httpx2 import TransportError
 from huggingface_hub import HfApi, ModelCard, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from core.artifact.manifest import MANIFEST_FILE, files
+from core.artifact.manifest import MANIFEST_FILE, FileRecord, fields_of
+from core.artifact.proof import check_files
 from core.errors import ArtifactError, PublishError
-from deliver.source import json_file
 
 CARD_FILE = "README.md"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What goes to `repo`: file → SHA-256 and size in bytes, and the commit's message."""
+class Upload(NamedTuple):
+    """What goes to a repository of the hub: the files of a folder, and the message of the commit."""
 
     folder: Path
     repo: str
-    files: dict[str, tuple[str, int]]
+    files: dict[str, FileRecord]
     message: str
-
-
-def _checked_files(folder: Path, stated: dict[str, dict[str, object]]) -> dict[str, tuple[str, int]]:
-    found = files(folder)
-    for name in sorted({*stated, *found} - {MANIFEST_FILE}):
-        if name not in found:
-            raise ArtifactError(f"{folder / name}: not there, but in {MANIFEST_FILE}")
-        if name not in stated:
-            raise ArtifactError(f"{folder / name}: not of the artifact: {MANIFEST_FILE} does not know it")
-        if found[name]["sha256"] != stated[name]["sha256"]:
-            raise ArtifactError(
-                f"{folder / name}: SHA-256 found {found[name]['sha256']}, expected {stated[name]['sha256']}"
-            )
-    return {name: (row["sha256"], row["size"]) for name, row in found.items()}
 
 
 def _check_card(path: Path) -> None:
@@ -48,12 +33,12 @@ def _check_card(path: Path) -> None:
         raise ArtifactError(f"{path}: its front matter is not a model card's: {error}") from error
 
 
-def plan(folder: Path, repo: str) -> Plan:
-    """Return what would go to the hub; asks nothing of the network.
+def prepare(folder: Path, repo: str) -> Upload:
+    """Prove an artifact, signed or not, and return what would go to the hub; asks nothing of the network.
 
     Raises:
         PublishError: `repo` is not a name of a repository.
-        ArtifactError: a file is not the one that the manifest knows, or the card cannot be read.
+        ArtifactError: a byte is not as the manifest has it, or the card cannot be read.
     """
     try:
         validate_repo_id(repo)
@@ -61,17 +46,13 @@ def plan(folder: Path, repo: str) -> Plan:
         raise PublishError(f"REPO: {error}") from error
     if repo.count("/") != 1:
         raise PublishError(f"REPO: found {repo!r}; expected OWNER/NAME")
-    manifest = json_file(folder / MANIFEST_FILE)
-    try:
-        found = _checked_files(folder, manifest["files"])
-        variants = ", ".join(row["name"] for row in manifest["variants"])
-        recipe = manifest["recipe_sha256"][:12]
-        version = manifest["toolchain_version"]
-        message = f"Upload {manifest['name']} ({variants}; toolchain {version}, recipe {recipe})"
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder / MANIFEST_FILE}: not an artifact's manifest: {error!r}") from error
+    proof = check_files(folder)
+    with fields_of(folder / MANIFEST_FILE):
+        variants = ", ".join(row["name"] for row in proof.manifest["variants"])
+        recipe, version = proof.manifest["recipe_sha256"][:12], proof.manifest["toolchain_version"]
+        message = f"Upload {proof.manifest['name']} ({variants}; toolchain {version}, recipe {recipe})"
     _check_card(folder / CARD_FILE)
-    return Plan(folder, repo, found, message)
+    return Upload(folder, repo, proof.files, message)
 
 
 def _refusal(repo: str, error: HfHubHTTPError) -> str:
@@ -83,27 +64,28 @@ def _refusal(repo: str, error: HfHubHTTPError) -> str:
     return f"{repo}: the hub refused it (HTTP {status}): {why}; nothing was committed"
 
 
-def upload(plan: Plan, private: bool) -> str:
-    """Upload a plan in one commit, to a repository that is made where it is not there; return its address.
+def send(upload: Upload, private: bool) -> str:
+    """Send an upload as one commit, to a repository that is made where there is none; return its address.
 
-    Files that the hub has already are not sent again, so that a repeated upload goes on where one broke off,
-    and one of the same files makes no commit.
+    Files that the hub has already are not sent again, so that a repeated upload continues where one broke
+    off, and one of the same files makes no commit.
 
     Raises:
         PublishError: no login, a refusal, or a connection that broke; the repository is as it was.
     """
+    folder, repo, _, message = upload
     if get_token() is None:
-        raise PublishError(f"{plan.repo}: no login to the hub: run hf auth login, or set HF_TOKEN")
+        raise PublishError(f"{repo}: no login to the hub: run hf auth login, or set HF_TOKEN")
     api = HfApi()
     try:
-        api.create_repo(plan.repo, private=private or None, exist_ok=True)
-        commit = api.upload_folder(repo_id=plan.repo, folder_path=plan.folder, commit_message=plan.message)
+        api.create_repo(repo, private=private or None, exist_ok=True)
+        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
     except HfHubHTTPError as error:
-        raise PublishError(_refusal(plan.repo, error)) from error
+        raise PublishError(_refusal(repo, error)) from error
     except (TransportError, OSError, RuntimeError, ValueError) as error:
         # RuntimeError is how the hub's library says that a file of several did not arrive.
         cause = error.__cause__ or error
         if isinstance(cause, HfHubHTTPError):
-            raise PublishError(_refusal(plan.repo, cause)) from error
-        raise PublishError(f"{plan.repo}: broke off, nothing was committed: {cause}; run it again") from error
+            raise PublishError(_refusal(repo, cause)) from error
+        raise PublishError(f"{repo}: broke off, nothing was committed: {cause}; run it again") from error
     return str(commit.commit_url)

@@ -1,4 +1,4 @@
-"""What is delivered: one variant of an artifact, and what that graph itself says it takes and gives."""
+"""Open what is delivered: one variant of an artifact, and what that graph itself states about itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.artifact.graph import Graph
-from core.artifact.manifest import MANIFEST_FILE
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from core.artifact import manifest
+from core.artifact.graph import Graph, try_out
 from core.contract import ATTENTION_MASK, INPUT_IDS, PREDICTIONS
 from core.errors import ArtifactError
-from core.untrusted import json_file as safe_json
 
 _DEFAULT_VARIANT = "int8"
 
@@ -52,17 +53,8 @@ class Source:
         for tensor in self.outputs:
             if tensor.name == name:
                 return tensor
-        found = ", ".join(tensor.name for tensor in self.outputs)
-        raise ArtifactError(f"{self.file}: found outputs {found}; expected {name}")
-
-
-def json_file(path: Path) -> Any:
-    """Read a JSON file of an artifact.
-
-    Raises:
-        ArtifactError: it is missing or damaged.
-    """
-    return safe_json.read(path, ArtifactError)
+        names = ", ".join(tensor.name for tensor in self.outputs)
+        raise ArtifactError(f"{self.file}: found outputs {names}; expected {name}")
 
 
 def _tensors(values: Any) -> list[Tensor]:
@@ -78,37 +70,44 @@ def _check(source: Source) -> None:
             raise ArtifactError(
                 f"{source.file}: {tensor.name}: found axes {list(tensor.axes)}; expected a dynamic first one"
             )
-    found = {(tensor.name, tensor.type, tensor.axes) for tensor in source.inputs}
-    wanted = {(name, "tensor(int64)", (None, None)) for name in (INPUT_IDS, ATTENTION_MASK)}
-    if found != wanted:
-        names = ", ".join(f"{name} {kind}{list(axes)}" for name, kind, axes in sorted(found, key=str))
+    inputs = {(tensor.name, tensor.type, tensor.axes) for tensor in source.inputs}
+    if inputs != {(name, "tensor(int64)", (None, None)) for name in (INPUT_IDS, ATTENTION_MASK)}:
+        names = ", ".join(f"{name} {kind}{list(axes)}" for name, kind, axes in sorted(inputs, key=str))
         expected = f"{INPUT_IDS}, {ATTENTION_MASK}, int64 [batch, sequence]"
         raise ArtifactError(f"{source.file}: found inputs {names}; expected {expected}")
 
 
 def open_source(folder: Path, variant: str | None) -> Source:
-    """Open a variant of an artifact; `int8` where none is named and it has that, else its first.
+    """Try and open a variant of an artifact; `int8` where none is named and it has that, else its first.
 
     Raises:
-        ArtifactError: the folder is no artifact, has no such variant, or its graph is not of the contract.
+        ArtifactError: the folder is no artifact, has no such variant, or its graph is not of the contract or
+            does not run within the limits of an untrusted one.
     """
-    manifest = json_file(folder / MANIFEST_FILE)
-    try:
-        files = {row["name"]: folder / row["file"] for row in manifest["variants"]}
-        name = manifest["name"]
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder / MANIFEST_FILE}: not an artifact's manifest: {error!r}") from error
+    files = {listed.name: listed.file for listed in manifest.variants(folder)}
     chosen = variant or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in files else next(iter(files), ""))
     if chosen not in files:
         raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(files)}")
+    try_out(files[chosen])
     graph = Graph(files[chosen])
-    try:
-        max_length = int(graph.metadata["max_length"])
-    except ValueError as error:
-        raise ArtifactError(f"{files[chosen]}: metadata: max_length: {error}") from error
-    inputs, outputs = _tensors(graph.session.get_inputs()), _tensors(graph.session.get_outputs())
     source = Source(
-        folder, name, chosen, files[chosen], graph.labels, graph.thresholds, max_length, inputs, outputs
+        folder,
+        manifest.name(folder),
+        chosen,
+        graph.path,
+        graph.labels,
+        graph.thresholds,
+        graph.metadata.max_length,
+        _tensors(graph.session.get_inputs()),
+        _tensors(graph.session.get_outputs()),
     )
     _check(source)
     return source
+
+
+def page(template: str, source: Source, **more: object) -> str:
+    """Return the README of a package as Markdown; `source` and `more` are the template's values."""
+    environment = Environment(
+        loader=PackageLoader("deliver", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return environment.get_template(template).render(source=source, **more)

@@ -1,4 +1,4 @@
-"""A folder for text-embeddings-inference: what its onnxruntime backend loads as a classifier.
+"""Write a folder for text-embeddings-inference: what its onnxruntime backend loads as a classifier.
 
 Read off its sources (router/src/lib.rs, backends/ort/src/lib.rs, core/src/download.rs): `onnx/model.onnx`, an
 architecture ending in `Classification`, `id2label` and `label2id`, `logits` in float32; the longest text is
@@ -14,25 +14,24 @@ from typing import Any
 
 from core.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES
 from core.errors import ArtifactError
-from deliver.pages import page
-from deliver.source import Source, Tensor, json_file
+from core.untrusted import json_file
+from deliver.source import Source, Tensor, page
 
 CONFIG_FILE = "config.json"
 LENGTH_FILE = "sentence_bert_config.json"
 GRAPH_FILE = "onnx/model.onnx"
 
 
-def _check_config(path: Path, config: Any, source: Source) -> None:
+def _check_config(path: Path, config: dict[str, Any], source: Source) -> None:
     """Compare `config.json` with the graph's own labels and limit.
 
     Raises:
         ArtifactError: the server would refuse it, or answer with other names.
     """
-    wanted = {
+    for key, expected in {
         "id2label": {str(index): label for index, label in enumerate(source.labels)},
         "label2id": {label: index for index, label in enumerate(source.labels)},
-    }
-    for key, expected in wanted.items():
+    }.items():
         if config.get(key) != expected:
             raise ArtifactError(f"{path}: {key}: found {config.get(key)}; expected the graph's labels")
     architectures = config.get("architectures") or []
@@ -54,16 +53,16 @@ def fill(source: Source, folder: Path) -> None:
         ArtifactError: the artifact is not what the server loads as a classifier of several labels.
     """
     columns = len(source.labels)
-    found = source.output(LOGITS)
-    if found != Tensor(LOGITS, "tensor(float)", (None, columns)):
-        stated = f"{found.type}{list(found.axes)}"
+    logits = source.output(LOGITS)
+    if logits != Tensor(LOGITS, "tensor(float)", (None, columns)):
+        stated = f"{logits.type}{list(logits.axes)}"
         raise ArtifactError(f"{source.file}: {LOGITS}: found {stated}; expected float [batch, {columns}]")
     if columns < 2:
         raise ArtifactError(
             f"{source.file}: one label: the server takes that for a reranker; expected several"
         )
     path = source.folder / CONFIG_FILE
-    _check_config(path, json_file(path), source)
+    _check_config(path, json_file.read_object(path, ArtifactError), source)
     for name in (CONFIG_FILE, THRESHOLDS_FILE, *TOKENIZER_FILES):
         shutil.copyfile(source.folder / name, folder / name)
     limit = {"max_seq_length": source.max_length, "do_lower_case": False}

@@ -1,4 +1,4 @@
-"""A model repository for Triton Inference Server's onnxruntime backend.
+"""Write a model repository for Triton Inference Server's onnxruntime backend.
 
 The format is that of Triton's `model_config.proto` and of its documents on model repositories: a folder a
 model, named as the model, with `config.pbtxt` and a folder a version. Files beside the models' folders are
@@ -13,8 +13,7 @@ from pathlib import Path
 from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import THRESHOLDS_FILE
 from core.errors import ArtifactError
-from deliver.pages import page
-from deliver.source import Source, Tensor
+from deliver.source import Source, Tensor, page
 
 CONFIG_FILE = "config.pbtxt"
 LABELS_FILE = "labels.txt"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from core.contract import METADATA_KEYS
+from core.artifact.metadata import Metadata
 from core.errors import GraphError
 from graphs.edit import legal, names
 from graphs.encoder import embeddings, features, fuse, mask, pool
@@ -108,13 +108,13 @@ def _text(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
 
 
 def _stamp_float(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    values = stamp.metadata(job.recipe, job.encoder, job.head.info, "none")
-    return model, {"properties": stamp.stamp(model, values)}
+    metadata = Metadata.of(job.recipe.name, job.encoder, job.head.info, "none")
+    return model, {"properties": stamp.stamp(model, metadata)}
 
 
 def _stamp_int8(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
-    values = stamp.metadata(job.recipe, job.encoder, job.head.info, plan_of(job).description)
-    return model, {"properties": stamp.stamp(model, values)}
+    metadata = Metadata.of(job.recipe.name, job.encoder, job.head.info, plan_of(job).description)
+    return model, {"properties": stamp.stamp(model, metadata)}
 
 
 MERGE = (
@@ -134,13 +134,13 @@ SIMPLIFY = (Step("simplify", _simplify, None),)
 FP32 = (
     Step("tokens", _tokens, of_all_tokens),
     Step("standard", _standard, lambda job: {"Gelu": job.encoder.used_layers}),
-    Step("stamp", _stamp_float, lambda job: {"properties": len(METADATA_KEYS)}),
+    Step("stamp", _stamp_float, lambda job: {"properties": len(Metadata._fields)}),
 )
 INT8 = (
     Step("quantize", _quantize, int8_products),
     Step("tokens", _tokens, of_all_tokens),
     Step("unpadded", _unpadded, lambda job: {"branches": 1}),
-    Step("stamp", _stamp_int8, lambda job: {"properties": len(METADATA_KEYS)}),
+    Step("stamp", _stamp_int8, lambda job: {"properties": len(Metadata._fields)}),
 )
 # From a finished graph.
 TEXT = (Step("text", _text, lambda job: {"tokenizers": 1}),)

@@ -55,16 +55,13 @@ class Scorer:
         """Open a variant of an artifact.
 
         Raises:
-            ArtifactError: its graph or tokenizer does not load, or the metadata has no length limit.
+            ArtifactError: its graph or tokenizer does not load, or the metadata is not of the contract.
         """
         self.graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
-        found = self.graph.metadata["max_length"]
-        if not found.isdecimal() or int(found) < 1:
-            raise ArtifactError(f"{self.graph.path}: metadata max_length found {found!r}, expected a length")
         path = artifact / TOKENIZER_FILE
         self._tokenizer = tokenizer_file.load(path, ArtifactError)
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(int(found))
+        self._tokenizer.enable_truncation(self.graph.metadata.max_length)
 
     @property
     def labels(self) -> list[str]:

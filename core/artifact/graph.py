@@ -1,4 +1,4 @@
-"""Opening a finished graph: what it says of itself, and running it on token ids."""
+"""Open a finished graph in onnxruntime, read what it states about itself, and run it on token ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from core.artifact import metadata
+from core.artifact.metadata import Metadata, check_interface
 from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES, TEXT
 from core.errors import ArtifactError
 from core.untrusted import onnx_file, trial
@@ -23,7 +23,7 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Answers:
-    """What a graph says of some texts: float32 logits and probabilities, bool predictions `[n, l]`."""
+    """The answers of a graph to some texts: float32 logits and probabilities, bool predictions `[n, l]`."""
 
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
@@ -54,7 +54,7 @@ def pad(ids: TokenIds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def try_out(path: Path) -> None:
-    """Check a stranger's graph, and run it once in a process of its own; then `Graph` may open it.
+    """Check an untrusted graph, and run it once in a process of its own; then `Graph` may open it.
 
     Raises:
         ArtifactError: it is not accepted, or does not load or run within the limits.
@@ -70,7 +70,7 @@ class Graph:
         """Open a graph on the CPU; `threads` 0 leaves their number to onnxruntime.
 
         Raises:
-            ArtifactError: it is missing, not accepted by `safe_onnx`, does not load, or is not of the
+            ArtifactError: it is missing, not accepted by `onnx_file`, does not load, or is not of the
                 contract.
         """
         onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
@@ -82,10 +82,10 @@ class Graph:
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
         self.path = path
-        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
-        self.labels = metadata.labels(path, self.metadata)
-        self.thresholds = metadata.thresholds(path, self.metadata, self.labels)
-        metadata.check_ends(path, self.session, self.labels)
+        self.properties: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self.metadata = Metadata.read(path, self.properties)
+        self.labels, self.thresholds = self.metadata.labels, self.metadata.thresholds
+        check_interface(path, self.session, self.labels)
         self._outputs = [value.name for value in self.session.get_outputs()]
         self._stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= set(self._outputs)
         self._limits = np.array([self.thresholds[label] for label in self.labels], np.float32)

@@ -1,18 +1,29 @@
-"""Reading a finished artifact: its variants, as the manifest has them, and its reference."""
+"""Read and write the manifest of an artifact: its variants, its files, and its own hash."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from core.contract import NAME_PATTERN
 from core.disk.files import sha256_file
 from core.errors import ArtifactError
-from core.untrusted import json_file
+from core.untrusted import json_file, limits, regular_file
 
 MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.npz"
 TOKENIZER_FILE = "tokenizer.json"
+
+# The last field of a manifest: the hash of all its bytes, with these digits as zeros.
+SEAL = "manifest_sha256"
+_ZEROS = "0" * 64
+_END = re.compile(rb',\n  "' + SEAL.encode() + rb'": "([0-9a-f]{64})"\n}\n\Z')
 
 
 @dataclass(frozen=True)
@@ -34,33 +45,95 @@ class Variant(NamedTuple):
     flip_rate: float
 
 
-def _inside(path: Path, name: Any) -> Path:
+class TextGraph(NamedTuple):
+    """The graph of an artifact that takes texts, and the variant whose answers are its own."""
+
+    file: Path
+    variant: Variant
+
+
+class FileRecord(NamedTuple):
+    """What a manifest states of a file: SHA-256 as lower-case hexadecimal, and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@contextmanager
+def fields_of(path: Path, place: str = "") -> Iterator[None]:
+    """Turn a field that is missing or of another type into an error that names the manifest.
+
+    Raises:
+        ArtifactError: the block looked for what the manifest `path` does not have.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ArtifactError(f"{path}: not an artifact's manifest: {place}{error}") from error
+
+
+def parse(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the fields of a manifest with this content; `path` is for the messages.
+
+    Raises:
+        ArtifactError: it is not a JSON object.
+    """
+    fields = json_file.loads(content, path, ArtifactError)
+    if not isinstance(fields, dict):
+        raise ArtifactError(f"{path}: not an artifact's manifest: found {type(fields).__name__}")
+    return fields
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read the fields of an artifact's manifest; whether its own hash is right does not matter.
+
+    Raises:
+        ArtifactError: `manifest.json` is missing or not a JSON object.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise ArtifactError(f"{path}: not an artifact's manifest: no such file")
+    return parse(regular_file.read(path, limits.JSON_BYTES, ArtifactError), path)
+
+
+def _inside(path: Path, stated: Any) -> Path:
     """Return the path of an artifact's file; only one inside its folder will do."""
-    inside = PurePosixPath(name) if isinstance(name, str) else PurePosixPath()
+    inside = PurePosixPath(stated) if isinstance(stated, str) else PurePosixPath()
     if inside.is_absolute() or not inside.parts or ".." in inside.parts or set(str(inside)) & set("\\\0:"):
-        raise ArtifactError(f"{path}: file: found {name!r}, expected one inside the folder")
+        raise ArtifactError(f"{path}: file: found {stated!r}, expected one inside the folder")
     return path.parent / inside
 
 
-def _number(path: Path, place: str, found: Any) -> float:
-    if not isinstance(found, int | float) or isinstance(found, bool) or found < 0:
-        raise ArtifactError(f"{path}: {place}: found {found!r}, expected a number from 0 up")
-    return found
+def _number(path: Path, place: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+        raise ArtifactError(f"{path}: {place}: found {value!r}, expected a number from 0 up")
+    return value
 
 
 def _variant(path: Path, row: dict[str, Any]) -> Variant:
     if not isinstance(row["name"], str):
         raise ArtifactError(f"{path}: name: found {row['name']!r}, expected a variant's")
-    stated = row["tolerance"]
-    limits = {key: None if value is None else _number(path, key, value) for key, value in stated.items()}
+    tolerances = row["tolerance"].items()
     parity = {key: _number(path, key, row["parity"][key]) for key in ("max_probability_error", "flip_rate")}
     return Variant(
         row["name"],
         _inside(path, row["file"]),
         int(_number(path, "size", row["size"])),
-        Tolerance(**limits),
+        Tolerance(**{key: None if limit is None else _number(path, key, limit) for key, limit in tolerances}),
         **parity,
     )
+
+
+def name(folder: Path) -> str:
+    """Read the name of an artifact: its recipe's, so that folders can be named after it.
+
+    Raises:
+        ArtifactError: `manifest.json` is missing, or has no such name.
+    """
+    stated = read(folder).get("name")
+    if not isinstance(stated, str) or not re.fullmatch(NAME_PATTERN, stated):
+        raise ArtifactError(f"{folder / MANIFEST_FILE}: name: found {stated!r}, expected a recipe's")
+    return stated
 
 
 def variants(folder: Path) -> list[Variant]:
@@ -69,23 +142,11 @@ def variants(folder: Path) -> list[Variant]:
     Raises:
         ArtifactError: `manifest.json` is missing or not an artifact's.
     """
-    path = folder / MANIFEST_FILE
-    if not path.is_file():
-        raise ArtifactError(f"{path}: not an artifact's manifest: no such file")
-    rows = json_file.read_object(path, ArtifactError).get("variants")
+    path, rows = folder / MANIFEST_FILE, read(folder).get("variants")
     if not isinstance(rows, list):
         raise ArtifactError(f"{path}: not an artifact's manifest: variants: expected a list")
-    try:
+    with fields_of(path):
         return [_variant(path, row) for row in rows]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(f"{path}: not an artifact's manifest: {error}") from error
-
-
-class TextGraph(NamedTuple):
-    """The graph of an artifact that takes texts, and the variant whose answers are its own."""
-
-    file: Path
-    variant: Variant
 
 
 def text_graph(folder: Path) -> TextGraph | None:
@@ -94,14 +155,27 @@ def text_graph(folder: Path) -> TextGraph | None:
     Raises:
         ArtifactError: `manifest.json` is missing or not an artifact's.
     """
-    path = folder / MANIFEST_FILE
-    listed = {variant.name: variant for variant in variants(folder)}
-    try:
-        # Those of before there was one don't mention it.
-        row = json_file.read_object(path, ArtifactError).get("text")
-        return TextGraph(_inside(path, row["file"]), listed[row["variant"]]) if row else None
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not an artifact's manifest: text: {error}") from error
+    path, by_name = folder / MANIFEST_FILE, {variant.name: variant for variant in variants(folder)}
+    with fields_of(path, "text: "):
+        # Manifests of before there was one don't mention it.
+        row = read(folder).get("text")
+        return TextGraph(_inside(path, row["file"]), by_name[row["variant"]]) if row else None
+
+
+def listed_files(manifest: dict[str, Any], path: Path) -> dict[str, FileRecord]:
+    """Return name → SHA-256 and size of the files that a manifest lists: all of an artifact but itself.
+
+    Raises:
+        ArtifactError: it lists none, one outside the folder, or one without SHA-256 or size.
+    """
+    rows = manifest.get("files")
+    if not isinstance(rows, dict):
+        raise ArtifactError(f"{path}: not an artifact's manifest: lists no files")
+    for listed, row in rows.items():
+        _inside(path, listed)
+        if not isinstance(row, dict) or set(row) != {"sha256", "size"}:
+            raise ArtifactError(f"{path}: files: {listed}: expected a sha256 and a size")
+    return {listed: FileRecord(**row) for listed, row in rows.items()}
 
 
 def entry(path: Path) -> dict[str, Any]:
@@ -110,12 +184,30 @@ def entry(path: Path) -> dict[str, Any]:
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return name → ``{sha256, size}`` of every file in a folder, sorted by path."""
+    """Return name → ``{sha256, size}`` of every file in a folder, sorted by path: what a manifest lists."""
     return {
         path.relative_to(folder).as_posix(): entry(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def sealed(manifest: dict[str, Any]) -> str:
+    """Return the text of a manifest with its own hash as the last field."""
+    text = json.dumps({**manifest, SEAL: _ZEROS}, indent=2, ensure_ascii=False) + "\n"
+    head, zeros, tail = text.rpartition(_ZEROS)
+    assert zeros
+    return head + hashlib.sha256(text.encode("utf-8")).hexdigest() + tail
+
+
+def broken_seal(content: bytes) -> str | None:
+    """Return what is wrong with a manifest's own hash; None where it is right."""
+    end = _END.search(content)
+    if end is None:
+        return f"does not end with {SEAL}"
+    unsealed = content[: end.start(1)] + _ZEROS.encode() + content[end.end(1) :]
+    stated, digest = end.group(1).decode(), hashlib.sha256(unsealed).hexdigest()
+    return None if digest == stated else f"{SEAL}: found {stated}, expected {digest}"
 
 
 def reference_file(folder: Path, given: Path | None) -> Path:

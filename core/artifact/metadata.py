@@ -1,55 +1,148 @@
-"""What a finished graph says of itself, and whether that is the contract's. No weights are looked at."""
+"""Write and read what a finished graph states about itself, and check its inputs and outputs."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
-from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, METADATA_KEYS, PREDICTIONS, PROBABILITIES, TEXT
+from core.build.facts import EncoderInfo, HeadInfo
+from core.contract import (
+    ATTENTION_MASK,
+    INPUT_IDS,
+    LOGITS,
+    PREDICTIONS,
+    PROBABILITIES,
+    PROBLEM_TYPE,
+    TEXT,
+    TOOLCHAIN_VERSION,
+)
 from core.errors import ArtifactError
 from core.untrusted import json_file
 
 _INPUTS = (INPUT_IDS, ATTENTION_MASK)
 _STACKED = {LOGITS: "tensor(float)", PROBABILITIES: "tensor(float)", PREDICTIONS: "tensor(bool)"}
-_RANK = 2
 
 
-def labels(path: Path, metadata: Mapping[str, str]) -> list[str]:
-    """Read the labels.
+class Metadata(NamedTuple):
+    """The metadata of a graph: one property a field, in this order; the others are for readers of the file.
 
-    Raises:
-        ArtifactError: metadata of the contract are missing, or the labels are not different names.
+    `labels` are the columns of the outputs, `thresholds` are in their order. `features` are layer and pooling
+    of what the head reads, none where that is the sentence embedding. `max_length` is in tokens.
     """
-    missing = [key for key in METADATA_KEYS if key not in metadata]
-    if missing:
-        raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
-    found = json_file.loads(metadata["labels"], f"{path}: metadata labels", ArtifactError)
-    if not isinstance(found, list) or not found or not all(isinstance(label, str) for label in found):
+
+    labels: list[str]
+    thresholds: dict[str, float]
+    problem_type: str
+    pooling: str
+    normalize: bool
+    features: list[tuple[int, str]]
+    max_length: int
+    recipe: str
+    encoder_sha256: str
+    head_sha256: str
+    quantization: str
+    toolchain_version: str
+
+    @classmethod
+    def of(
+        cls,
+        recipe: str,
+        encoder: EncoderInfo,
+        head: HeadInfo,
+        quantization: str,
+        toolchain_version: str = TOOLCHAIN_VERSION,
+    ) -> Self:
+        """Return the metadata of a graph that a recipe (by its name) makes of an encoder and a head."""
+        return cls(
+            labels=head.labels,
+            thresholds=head.thresholds,
+            problem_type=PROBLEM_TYPE,
+            pooling=encoder.pooling,
+            normalize=encoder.normalize,
+            features=list(encoder.feature_parts),
+            max_length=encoder.max_length,
+            recipe=recipe,
+            encoder_sha256=encoder.weights_sha256,
+            head_sha256=head.model_sha256,
+            quantization=quantization,
+            toolchain_version=toolchain_version,
+        )
+
+    def to_properties(self) -> dict[str, str]:
+        """Return key → exact string, as a graph has them: text as it is, all else as JSON."""
+        return {
+            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for key, value in self._asdict().items()
+        }
+
+    @classmethod
+    def read(cls, path: Path, properties: Mapping[str, str]) -> Self:
+        """Read the properties of a graph; `path` is for the messages.
+
+        Raises:
+            ArtifactError: one is missing; the labels are not different names, the thresholds not one number
+                between 0 and 1 a label, or another value is not of its field's type.
+        """
+        missing = [key for key in cls._fields if key not in properties]
+        if missing:
+            raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
+        stated = {key: properties[key] for key in cls._fields}
+        labels = _labels(path, stated.pop("labels"))
+        return cls(
+            labels=labels,
+            thresholds=_thresholds(path, stated.pop("thresholds"), labels),
+            normalize=_normalize(path, stated.pop("normalize")),
+            features=_features(path, stated.pop("features")),
+            max_length=_max_length(path, stated.pop("max_length")),
+            **stated,
+        )
+
+
+def _normalize(path: Path, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ArtifactError(f"{path}: metadata normalize found {text!r}, expected true or false")
+    return text == "true"
+
+
+def _features(path: Path, text: str) -> list[tuple[int, str]]:
+    pairs = json_file.loads(text, f"{path}: metadata features", ArtifactError)
+    if not isinstance(pairs, list) or any(
+        not isinstance(pair, list) or [type(item) for item in pair] != [int, str] for pair in pairs
+    ):
+        raise ArtifactError(f"{path}: metadata features: expected pairs of layer and pooling")
+    return [(layer, pooling) for layer, pooling in pairs]
+
+
+def _max_length(path: Path, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArtifactError(f"{path}: metadata max_length found {text!r}, expected a length")
+    return int(text)
+
+
+def _labels(path: Path, text: str) -> list[str]:
+    labels: Any = json_file.loads(text, f"{path}: metadata labels", ArtifactError)
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise ArtifactError(f"{path}: metadata labels: expected a list of names")
-    twice = sorted({label for label in found if found.count(label) > 1})
-    if twice:
-        raise ArtifactError(f"{path}: metadata labels: {twice[0]!r} is there twice")
-    return found
+    duplicates = sorted({label for label in labels if labels.count(label) > 1})
+    if duplicates:
+        raise ArtifactError(f"{path}: metadata labels: {duplicates[0]!r} is a duplicate")
+    return labels
 
 
-def thresholds(path: Path, metadata: Mapping[str, str], names: list[str]) -> dict[str, float]:
-    """Read the thresholds, in the order of the labels.
-
-    Raises:
-        ArtifactError: they are not one number between 0 and 1 a label.
-    """
+def _thresholds(path: Path, text: str, labels: list[str]) -> dict[str, float]:
     place = f"{path}: metadata thresholds"
-    found = json_file.loads(metadata["thresholds"], place, ArtifactError, "label")
-    if not isinstance(found, dict) or set(found) != set(names):
-        raise ArtifactError(f"{place}: expected one a label: {', '.join(names)}")
-    for label, value in found.items():
+    thresholds = json_file.loads(text, place, ArtifactError, "label")
+    if not isinstance(thresholds, dict) or set(thresholds) != set(labels):
+        raise ArtifactError(f"{place}: expected one a label: {', '.join(labels)}")
+    for label, value in thresholds.items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
             raise ArtifactError(f"{place}: {label!r}: found {value!r}, expected a number between 0 and 1")
-    return {label: float(found[label]) for label in names}
+    return {label: float(thresholds[label]) for label in labels}
 
 
-def _check(path: Path, kind: str, value: Any, expected: str, rank: int = _RANK) -> None:
+def _check_tensor(path: Path, kind: str, value: Any, expected: str, rank: int = 2) -> None:
     if value.type != expected or len(value.shape) != rank:
         raise ArtifactError(
             f"{path}: {kind} {value.name}: found {value.type} {value.shape}, "
@@ -57,24 +150,24 @@ def _check(path: Path, kind: str, value: Any, expected: str, rank: int = _RANK) 
         )
 
 
-def check_ends(path: Path, session: Any, names: list[str]) -> None:
-    """Check a session's inputs and outputs; of either contract.
+def check_interface(path: Path, session: Any, labels: list[str]) -> None:
+    """Check the inputs and outputs of a session, of either contract.
 
     Raises:
         ArtifactError: a name or a type is another than the contract's.
     """
     inputs = session.get_inputs()
-    found = sorted(value.name for value in inputs)
-    if found not in (sorted(_INPUTS), [TEXT]):
-        raise ArtifactError(f"{path}: found inputs {found}, expected {list(_INPUTS)}, or {[TEXT]}")
+    names = sorted(value.name for value in inputs)
+    if names not in (sorted(_INPUTS), [TEXT]):
+        raise ArtifactError(f"{path}: found inputs {names}, expected {list(_INPUTS)}, or {[TEXT]}")
     for value in inputs:
         if value.name == TEXT:
-            _check(path, "input", value, "tensor(string)", 1)
+            _check_tensor(path, "input", value, "tensor(string)", 1)
         else:
-            _check(path, "input", value, "tensor(int64)")
+            _check_tensor(path, "input", value, "tensor(int64)")
     outputs = {value.name: value for value in session.get_outputs()}
-    expected = _STACKED if set(_STACKED) <= set(outputs) else dict.fromkeys(names, "tensor(float)")
+    expected = _STACKED if set(_STACKED) <= set(outputs) else dict.fromkeys(labels, "tensor(float)")
     for name, kind in expected.items():
         if name not in outputs:
             raise ArtifactError(f"{path}: has no output {name}; found {', '.join(outputs)[:200]}")
-        _check(path, "output", outputs[name], kind)
+        _check_tensor(path, "output", outputs[name], kind)

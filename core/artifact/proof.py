@@ -1,109 +1,119 @@
-"""Every byte of an artifact against its manifest, and the manifest against itself. numpy-free and fast."""
+"""Prove an artifact: every byte against its manifest, and the manifest against its own hash."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.artifact import seal
-from core.artifact.manifest import MANIFEST_FILE
+from core.artifact import manifest
+from core.artifact.manifest import MANIFEST_FILE, FileRecord
 from core.disk.files import sha256_file
 from core.errors import ArtifactError
-from core.untrusted import json_file
+from core.untrusted import limits, regular_file
 
 # The signature covers the manifest, so the manifest cannot list it: its hash lies beside it.
 SIGNATURE_FILE = "model.sig"
 SIGNATURE_HASH_FILE = "model.sig.sha256"
-_OUTSIDE = {MANIFEST_FILE, SIGNATURE_FILE, SIGNATURE_HASH_FILE}
+_SIGNATURE = {SIGNATURE_FILE, SIGNATURE_HASH_FILE}
 
 
-class Proved(NamedTuple):
-    """A folder whose every byte was accounted for."""
+class Proof(NamedTuple):
+    """The manifest and the files of an artifact every byte of which is accounted for."""
 
     manifest: dict[str, Any]
-    files: int
-    size_bytes: int
-    signed: bool
+    files: dict[str, FileRecord]
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all files together."""
+        return sum(file.size for file in self.files.values())
+
+    @property
+    def signed(self) -> bool:
+        """Whether a signature is among the files."""
+        return SIGNATURE_FILE in self.files
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a manifest and check it against its own hash.
-
-    Raises:
-        ArtifactError: it is missing, or one of its bytes is not as written.
-    """
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, FileRecord]]:
     path = folder / MANIFEST_FILE
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
-    wrong = seal.broken(content)
+    content = regular_file.read(path, limits.JSON_BYTES, ArtifactError)
+    wrong = manifest.broken_seal(content)
     if wrong:
         raise ArtifactError(f"{path}: changed since it was written, or of an older toolchain: {wrong}")
-    found = json_file.loads(content, path, ArtifactError)
-    if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
-        raise ArtifactError(f"{path}: not an artifact's manifest: lists no files")
-    return found
+    fields = manifest.parse(content, path)
+    return fields, manifest.listed_files(fields, path)
 
 
 def _present(folder: Path) -> dict[str, Path]:
     """Return name → path of every file; a link, a device or an empty folder is an error."""
-    found = {}
+    present = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ArtifactError(f"{folder}: {name}: found a link or a device, expected a file")
         if path.is_file():
-            found[name] = path
+            present[name] = path
         elif not any(path.iterdir()):
             raise ArtifactError(f"{folder}: {name}: found an empty folder, which the manifest does not list")
-    return found
+    return present
 
 
-def _check_file(folder: Path, name: str, path: Path, listed: object) -> None:
-    if not isinstance(listed, dict) or set(listed) != {"sha256", "size"}:
-        raise ArtifactError(f"{folder / MANIFEST_FILE}: files: {name}: expected a sha256 and a size")
-    size = path.stat().st_size
-    if size != listed["size"]:
-        raise ArtifactError(f"{folder}: {name}: found {size} bytes, expected {listed['size']}")
-    digest = sha256_file(path)
-    if digest != listed["sha256"]:
-        raise ArtifactError(f"{folder}: {name}: SHA-256 found {digest}, expected {listed['sha256']}")
+def _check_file(folder: Path, name: str, expected: FileRecord) -> None:
+    size = (folder / name).stat().st_size
+    if size != expected.size:
+        raise ArtifactError(f"{folder}: {name}: found {size} bytes, expected {expected.size}")
+    sha256 = sha256_file(folder / name)
+    if sha256 != expected.sha256:
+        raise ArtifactError(f"{folder}: {name}: SHA-256 found {sha256}, expected {expected.sha256}")
 
 
-def signature_hash(path: Path) -> str:
-    """Return the content of the file that holds a signature's hash."""
-    return f"{sha256_file(path)}  {path.name}\n"
+def signature_hash(signature: bytes) -> bytes:
+    """Return the content of `model.sig.sha256` for that of `model.sig`."""
+    return f"{hashlib.sha256(signature).hexdigest()}  {SIGNATURE_FILE}\n".encode()
 
 
-def _check_signature(folder: Path, names: set[str]) -> bool:
-    present = {SIGNATURE_FILE, SIGNATURE_HASH_FILE} & names
-    if not present:
-        return False
-    for name in sorted({SIGNATURE_FILE, SIGNATURE_HASH_FILE} - present):
-        raise ArtifactError(f"{folder}: {name}: missing, where {present.pop()} is there; sign it again")
-    stated = (folder / SIGNATURE_HASH_FILE).read_bytes()
-    expected = signature_hash(folder / SIGNATURE_FILE)
-    if stated != expected.encode():
-        raise ArtifactError(f"{folder}: {SIGNATURE_FILE}: not the file that {SIGNATURE_HASH_FILE} states")
-    return True
+def _check_signature(folder: Path, present: set[str]) -> None:
+    if len(present) == 1:
+        (missing,) = _SIGNATURE - present
+        raise ArtifactError(f"{folder}: {missing}: missing, where {present.pop()} is there; sign it again")
+    if present:
+        stated = (folder / SIGNATURE_HASH_FILE).read_bytes()
+        if stated != signature_hash((folder / SIGNATURE_FILE).read_bytes()):
+            raise ArtifactError(
+                f"{folder}: {SIGNATURE_FILE}: not the file that {SIGNATURE_HASH_FILE} states; sign it again"
+            )
 
 
-def check_files(folder: Path) -> Proved:
-    """Check every byte of every file of an artifact, smallest files first.
+def check_listed(folder: Path) -> Proof:
+    """Check every byte of an artifact but those of its signature, smallest files first.
 
     Raises:
         ArtifactError: the first file that is missing, not listed, or not as the manifest has it.
     """
-    manifest = read_manifest(folder)
-    present, listed = _present(folder), manifest["files"]
+    fields, listed = _read_manifest(folder)
+    present = _present(folder)
     missing = sorted(set(listed) - set(present))
-    unlisted = sorted(set(present) - set(listed) - _OUTSIDE)
+    unlisted = sorted(set(present) - set(listed) - _SIGNATURE - {MANIFEST_FILE})
     if missing:
         raise ArtifactError(f"{folder}: {missing[0]}: missing, though the manifest lists it")
     if unlisted:
         raise ArtifactError(f"{folder}: {unlisted[0]}: not listed in the manifest")
-    signed = _check_signature(folder, set(present))
-    for name in sorted(listed, key=lambda name: present[name].stat().st_size):
-        _check_file(folder, name, present[name], listed[name])
-    return Proved(manifest, len(present), sum(path.stat().st_size for path in present.values()), signed)
+    for name in sorted(listed, key=lambda name: listed[name].size):
+        _check_file(folder, name, listed[name])
+    rest = [path for name, path in present.items() if name not in listed]
+    unstated = {path.name: FileRecord(sha256_file(path), path.stat().st_size) for path in rest}
+    return Proof(fields, dict(sorted({**listed, **unstated}.items())))
+
+
+def check_files(folder: Path) -> Proof:
+    """Check every byte of every file of an artifact; a signature's, against the hash that lies beside it.
+
+    Whether a signature is somebody's is for `verify.proof.signature`.
+
+    Raises:
+        ArtifactError: as `check_listed`, or half of a signature is missing, or it is not as it was written.
+    """
+    proof = check_listed(folder)
+    _check_signature(folder, _SIGNATURE & set(proof.files))
+    return proof

@@ -8,35 +8,29 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from core.artifact import manifest
+from core.artifact.manifest import MANIFEST_FILE, TOKENIZER_FILE
 from core.contract import VARIANT_FILES
 from core.errors import ArtifactError
-from core.untrusted import json_file, limits, regular_file
-from score.options import MANIFEST_FILE, TOKENIZER_FILE
+from core.untrusted import limits, regular_file
 
 Parcel = dict[str, bytes]
 
 
-def _expected(manifest: bytes, place: Path) -> dict[str, str]:
-    content = json_file.loads(manifest, place / MANIFEST_FILE, ArtifactError)
-    try:
-        return {name: entry["sha256"] for name, entry in content["files"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(f"{place / MANIFEST_FILE}: not an artifact's manifest: {error}") from error
-
-
 def _read(folder: Path, names: tuple[str, ...]) -> Parcel:
     """Read files of an artifact, each as its manifest has it."""
-    found: Parcel = {}
-    for name in (MANIFEST_FILE, *names):
-        found[name] = regular_file.read(folder / name, limits.GRAPH_BYTES, ArtifactError)
-    expected = _expected(found[MANIFEST_FILE], folder)
+    files = (MANIFEST_FILE, *names)
+    parcel = {name: regular_file.read(folder / name, limits.GRAPH_BYTES, ArtifactError) for name in files}
+    path = folder / MANIFEST_FILE
+    listed = manifest.listed_files(manifest.parse(parcel[MANIFEST_FILE], path), path)
     for name in names:
-        sha256 = hashlib.sha256(found[name]).hexdigest()
-        if sha256 != expected.get(name):
+        sha256 = hashlib.sha256(parcel[name]).hexdigest()
+        expected = listed[name].sha256 if name in listed else None
+        if sha256 != expected:
             raise ArtifactError(
-                f"{folder / name}: SHA-256 found {sha256}, expected {expected.get(name)} by {MANIFEST_FILE}"
+                f"{folder / name}: SHA-256 found {sha256}, expected {expected} by {MANIFEST_FILE}"
             )
-    return found
+    return parcel
 
 
 def pack(artifact: Path, variant: str) -> Parcel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +22,8 @@ from core.errors import ArtifactError
 from deliver import openvino, tei, triton
 from deliver.source import Tensor, open_source
 from tests.conftest import ROOT
+from tests.support.forge import rewrite
+from tests.support.onnx_files import slow_products
 from tests.support.snippets import snippet
 
 
@@ -182,7 +186,36 @@ def test_the_command_says_what_is_wrong_in_one_line(artifact, tmp_path, options,
 def test_a_folder_that_is_no_artifact(tmp_path):
     found = command("package", tmp_path, tmp_path / "out", "--format", "tei")
     assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
-    assert "manifest.json: cannot be read" in found.stderr
+    assert "manifest.json: not an artifact's manifest: no such file" in found.stderr
+
+
+@pytest.mark.parametrize("place", ["../outside.onnx", "{}/outside.onnx", "onnx/../../outside.onnx"])
+def test_a_manifest_that_names_a_file_outside_the_folder(changeable, change, tmp_path, place):
+    shutil.copyfile(changeable / "onnx/model_quantized.onnx", tmp_path / "outside.onnx")
+    rows = json.loads((changeable / "manifest.json").read_text("utf-8"))["variants"]
+    change("manifest.json", variants=[row | {"file": place.format(tmp_path)} for row in rows])
+    found = command("package", changeable, tmp_path / "out", "--format", "tei")
+    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert "manifest.json: file: found " in found.stderr
+    assert "expected one inside the folder" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/escaped", "a/b", "", 5, 'x"\n'])
+def test_a_manifest_whose_name_no_folder_can_have(changeable, change, tmp_path, name):
+    change("manifest.json", name=name)
+    found = command("package", changeable, tmp_path / "out", "--format", "triton")
+    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert "manifest.json: name: found " in found.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact"]
+
+
+def test_a_graph_that_runs_for_ever_runs_in_a_process_of_its_own_first(changeable, tmp_path):
+    rewrite(changeable / "onnx/model_quantized.onnx", slow_products().SerializeToString())
+    found = command("package", changeable, tmp_path / "out", "--format", "openvino")
+    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert re.search(r"model_quantized\.onnx: (refused: a first run|onnxruntime does)", found.stderr)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_failure_leaves_the_package_of_before(changeable, change, tmp_path):

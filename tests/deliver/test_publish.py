@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,9 +9,11 @@ import threading
 
 import pytest
 
+from core.artifact import proof
 from core.errors import ArtifactError
 from deliver import publish
 from tests.conftest import ROOT
+from tests.support.forge import reseal, rewrite
 from tests.support.hub_server import LARGE, Store
 
 
@@ -84,7 +85,7 @@ def test_an_upload_is_one_commit_of_the_whole_folder_and_a_second_one_is_none(ru
     found = run("--private")
     assert found.returncode == 0, found.stderr
     assert hub.head == contents(artifact)
-    assert [message for message, _ in hub.commits] == [publish.plan(artifact, "me/emotions").message]
+    assert [message for message, _ in hub.commits] == [publish.prepare(artifact, "me/emotions").message]
     assert hub.repositories[0]["visibility"] == "private"
     assert found.stdout.splitlines()[-1] == f"  published {hub.url}/me/emotions/commit/{1:040d}"
     # The hub was asked to validate the card, front matter and all, before the commit.
@@ -98,16 +99,23 @@ def test_an_upload_is_one_commit_of_the_whole_folder_and_a_second_one_is_none(ru
 
 def test_a_changed_file_goes_alone(run, hub, artifact, changeable, change):
     assert run().returncode == 0
-    manifest = json.loads((changeable / "manifest.json").read_text("utf-8"))
     change("thresholds.json", joy=0.9)
-    stated = publish.files(changeable)["thresholds.json"]
-    change("manifest.json", files=manifest["files"] | {"thresholds.json": stated})
+    reseal(changeable)
     sent = list(hub.sent)
     found = run(folder=changeable)
     assert found.returncode == 0, found.stderr
     assert len(hub.commits) == 2
     assert hub.sent == sent
     assert hub.head == contents(changeable)
+
+
+def test_a_signature_goes_with_the_artifact(run, hub, changeable):
+    (changeable / "model.sig").write_bytes(b"{}")
+    (changeable / "model.sig.sha256").write_bytes(proof.signature_hash(b"{}"))
+    found = run(folder=changeable)
+    assert found.returncode == 0, found.stderr
+    assert hub.head == contents(changeable)
+    assert {"model.sig", "model.sig.sha256"} <= set(hub.head)
 
 
 def test_an_interrupted_upload_commits_nothing_and_the_next_goes_on(run, hub, command, environment, artifact):
@@ -169,27 +177,38 @@ def test_a_name_that_is_none(run, hub, repo):
     assert found.stderr.startswith("error: REPO: ")
 
 
-def test_a_folder_changed_by_hand_is_refused(changeable, change):
-    change("thresholds.json", joy=0.9)
-    with pytest.raises(ArtifactError, match=r"thresholds\.json: SHA-256 found"):
-        publish.plan(changeable, "me/emotions")
+def swap_case(folder):
+    rewrite(folder / "vocab.txt", (folder / "vocab.txt").read_bytes().swapcase())
 
 
-def test_a_file_too_many_or_too_few_is_refused(changeable):
-    (changeable / "notes.txt").write_text("private")
-    with pytest.raises(ArtifactError, match=r"notes\.txt: not of the artifact"):
-        publish.plan(changeable, "me/emotions")
-    (changeable / "notes.txt").unlink()
-    (changeable / "vocab.txt").unlink()
-    with pytest.raises(ArtifactError, match=r"vocab\.txt: not there"):
-        publish.plan(changeable, "me/emotions")
+def flip_in_manifest(folder):
+    """Change a figure that no file's hash depends on."""
+    content = (folder / "manifest.json").read_bytes()
+    rewrite(folder / "manifest.json", content.replace(b'"flip_rate": 0.', b'"flip_rate": 1.', 1))
 
 
-def test_a_card_without_front_matter_is_refused(changeable, change):
-    manifest = json.loads((changeable / "manifest.json").read_text("utf-8"))
-    (changeable / "README.md").unlink()
-    (changeable / "README.md").write_text("---\nmodel-index: [1]\n---\n# no\n")
-    stated = publish.files(changeable)["README.md"]
-    change("manifest.json", files=manifest["files"] | {"README.md": stated})
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda f: rewrite(f / "thresholds.json", b"{}"), "thresholds.json: found 2 bytes"),
+        (swap_case, "vocab.txt: SHA-256 found"),
+        (lambda f: (f / "notes.txt").write_text("private"), "notes.txt: not listed in the manifest"),
+        (lambda f: (f / "vocab.txt").unlink(), "vocab.txt: missing"),
+        (lambda f: (f / "link").symlink_to("/etc/passwd"), "link: found a link"),
+        (flip_in_manifest, "manifest.json: changed since it was written"),
+        (lambda f: (f / "model.sig").write_bytes(b"{}"), "model.sig.sha256: missing"),
+    ],
+)
+def test_a_folder_changed_by_hand_is_refused_before_anything_is_sent(run, hub, changeable, spoil, said):
+    spoil(changeable)
+    found = run(folder=changeable)
+    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
+    assert said in found.stderr
+    assert (hub.repositories, hub.commits, hub.sent) == ([], [], [])
+
+
+def test_a_card_without_front_matter_is_refused(changeable):
+    rewrite(changeable / "README.md", b"---\nmodel-index: [1]\n---\n# no\n")
+    reseal(changeable)
     with pytest.raises(ArtifactError, match="front matter"):
-        publish.plan(changeable, "me/emotions")
+        publish.prepare(changeable, "me/emotions")

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from core import recipe
-from core.contract import METADATA_KEYS
+from core.artifact.metadata import Metadata
 from core.errors import GraphError
 from graphs import pipeline
 from graphs.edit import legal, ops
@@ -52,7 +52,7 @@ def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
     model = staged(job, mean.model(), "merge", "pack", "simplify", "fp32")
     ir.save(model, tmp_path / "model.onnx")
     found = onnxruntime.InferenceSession(tmp_path / "model.onnx").get_modelmeta().custom_metadata_map
-    assert set(found) == set(METADATA_KEYS)
+    assert set(found) == set(Metadata._fields)
     assert json.loads(found["labels"]) == LABELS
     assert list(json.loads(found["thresholds"]).items()) == list(job.head.info.thresholds.items())
     del found["labels"], found["thresholds"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ import pytest
 
 from core.artifact import proof
 from tests.conftest import ROOT
+from tests.support.forge import linked_copy, reseal, rewrite
 from verify.proof import bitflips
 
 pytestmark = pytest.mark.sign
@@ -51,7 +51,7 @@ def key_pair(folder, name):
 @pytest.fixture
 def signed(artifact, tmp_path):
     """A signed copy, whose large files are the artifact's own, and the public key."""
-    copy = shutil.copytree(artifact, tmp_path / "copy", copy_function=os.link)
+    copy = linked_copy(artifact, tmp_path / "copy")
     for name in proof.SIGNATURE_FILE, proof.SIGNATURE_HASH_FILE:
         (copy / name).unlink(missing_ok=True)
     private, public = key_pair(tmp_path, "mine")
@@ -84,13 +84,9 @@ def test_another_key_does_not_verify(signed, tmp_path):
 
 
 def test_a_forger_who_seals_again_has_no_signature(signed):
-    from tests.support.forge import reseal
-
     copy, public = signed
     path = copy / "thresholds.json"
-    text = path.read_text("utf-8")
-    path.unlink()
-    path.write_text(text.replace("0.2", "0.3", 1), "utf-8")
+    rewrite(path, path.read_bytes().replace(b"0.2", b"0.3", 1))
     reseal(copy)
     assert verify("artifact", copy, "--hashes-only").returncode == 0
     found = verify("artifact", copy, "--public-key", public, "--hashes-only")
@@ -104,15 +100,56 @@ def test_signed_twice_is_signed_once(signed, tmp_path):
     assert verify("artifact", signed[0], "--public-key", public, "--hashes-only").returncode == 0
 
 
-@pytest.mark.parametrize("content", [None, b"not a key"])
-def test_a_key_that_is_none_is_one_error_and_leaves_no_signature(signed, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "no such private key"), (b"not a key", "cannot sign with it: ")]
+)
+def test_a_key_that_is_none_is_one_error_and_leaves_the_signature_valid(signed, tmp_path, content, said):
+    copy, public = signed
     key = tmp_path / "none.key"
     if content:
         key.write_bytes(content)
-    found = verify("sign", signed[0], "--key", key)
+    found = verify("sign", copy, "--key", key)
     assert found.returncode == 1
-    assert found.stderr.startswith(f"error: {key}: cannot sign with it: ")
-    assert not (signed[0] / proof.SIGNATURE_FILE).exists()
+    assert found.stderr.startswith(f"error: {key}: {said}")
+    assert verify("artifact", copy, "--public-key", public, "--hashes-only").returncode == 0
+
+
+@pytest.mark.parametrize("lost", [proof.SIGNATURE_FILE, proof.SIGNATURE_HASH_FILE])
+def test_half_a_signature_is_made_whole_by_signing_again(signed, tmp_path, lost):
+    (signed[0] / lost).unlink()
+    private, public = key_pair(tmp_path, "second")
+    assert verify("artifact", signed[0], "--hashes-only").returncode == 1
+    assert verify("sign", signed[0], "--key", private).returncode == 0
+    assert verify("artifact", signed[0], "--public-key", public, "--hashes-only").returncode == 0
+
+
+def make(*arguments):
+    dropped = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARTIFACT"}
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_signed_verified_and_published_through_make_with_relative_paths(artifact, tmp_path):
+    """As people do it: make passes on paths that are relative to the project's folder."""
+    copy = linked_copy(artifact, tmp_path / "copy")
+    private, public = (os.path.relpath(path, ROOT) for path in key_pair(tmp_path, "mine"))
+    folder = f"ARTIFACT={os.path.relpath(copy, ROOT)}"
+    signed = make("sign", folder, f"KEY={private}")
+    assert signed.returncode == 0, signed.stderr
+    verified = make("verify-artifact", folder, f"PUBLIC_KEY={public}")
+    assert verified.returncode == 0, verified.stderr
+    assert f"signature verified with {public}" in verified.stdout
+    published = make("publish", folder, "REPO=me/emotions", "DRY_RUN=1")
+    assert published.returncode == 0, published.stderr
+    names = {line.split()[-1] for line in published.stdout.splitlines() if " bytes  " in line}
+    assert {proof.SIGNATURE_FILE, proof.SIGNATURE_HASH_FILE, "manifest.json", "onnx/model.onnx"} <= names
+    # Where it is signed and where it is verified need not be the same place.
+    moved = tmp_path / "elsewhere"
+    copy.rename(moved)
+    found = verify("artifact", moved, "--public-key", tmp_path / "mine.pub", "--hashes-only")
+    assert found.returncode == 0, found.stderr
 
 
 def test_every_bit_of_the_signature_counts(signed):
@@ -120,4 +157,4 @@ def test_every_bit_of_the_signature_counts(signed):
     size = (copy / proof.SIGNATURE_FILE).stat().st_size
     flips = [bitflips.Flip(proof.SIGNATURE_FILE, byte, bit) for byte in range(0, size, 97) for bit in (0, 6)]
     assert len(flips) > 20
-    assert [flip for flip in flips if not bitflips.is_found(copy, flip)] == []
+    assert [flip for flip in flips if not bitflips.is_detected(copy, flip)] == []

@@ -10,7 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 
-from core.contract import METADATA_KEYS, VARIANT_FILES
+from core.artifact.metadata import Metadata
+from core.contract import VARIANT_FILES
 from export.reference.answers import write
 from tests.support.factories import _tokenizer
 
@@ -93,9 +94,21 @@ def graph(
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=10,
     )
-    stated = {"labels": json.dumps(labels), "encoder_sha256": encoder, "head_sha256": "d" * 64}
-    stated["thresholds"] = json.dumps({label: LIMITS[LABELS.index(label)] for label in labels})
-    helper.set_model_props(model, dict.fromkeys(METADATA_KEYS, "x") | stated)
+    metadata = Metadata(
+        labels=labels,
+        thresholds={label: LIMITS[LABELS.index(label)] for label in labels},
+        problem_type="x",
+        pooling="x",
+        normalize=True,
+        features=[],
+        max_length=64,
+        recipe="x",
+        encoder_sha256=encoder,
+        head_sha256="d" * 64,
+        quantization="x",
+        toolchain_version="x",
+    )
+    helper.set_model_props(model, metadata.to_properties())
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from core import dataset
 from core import recipe as recipes
+from core.artifact.metadata import Metadata
 from core.build.facts import EncoderInfo
-from core.contract import METADATA_KEYS
 from tests.support.factories import write_recipe
 from verify.build import Build
 
@@ -62,9 +61,18 @@ def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRE
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(made, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
-    metadata = dict.fromkeys(METADATA_KEYS, "")
-    metadata |= {"labels": json.dumps(list(thresholds)), "thresholds": json.dumps(thresholds)}
-    helper.set_model_props(model, metadata)
+    empty = dict.fromkeys(Metadata._fields, "")
+    metadata = Metadata(
+        **empty
+        | {
+            "labels": list(thresholds),
+            "thresholds": thresholds,
+            "normalize": False,
+            "features": [],
+            "max_length": 64,
+        }
+    )
+    helper.set_model_props(model, metadata.to_properties())
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 

@@ -1,20 +1,35 @@
-"""What a careful forger does: a manifest that lists the files as they are now. Needs no test library."""
+"""Change a copy of an artifact, and list the changed files anew as a careful forger would. Without pytest."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from core.artifact import manifest as artifact
-from core.artifact import proof, seal
+from core.artifact import proof
 
 
-def reseal(folder: Path) -> None:
-    """Write the manifest anew, its own hash with it."""
+def linked_copy(folder: Path, target: Path) -> Path:
+    """Copy an artifact; its files are the same on disk, to be replaced by `rewrite` and not written to."""
+    return Path(shutil.copytree(folder, target, copy_function=os.link))
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Replace a file of a copy."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def reseal(folder: Path, change: Callable[[dict[str, Any]], object] = lambda manifest: None) -> None:
+    """List what is there in the manifest, change that, and give it its own hash."""
     path = folder / artifact.MANIFEST_FILE
     manifest = json.loads(path.read_text("utf-8"))
     outside = {artifact.MANIFEST_FILE, proof.SIGNATURE_FILE, proof.SIGNATURE_HASH_FILE}
     manifest["files"] = {n: f for n, f in artifact.files(folder).items() if n not in outside}
-    del manifest[seal.FIELD]
-    path.unlink()
-    path.write_text(seal.sealed(manifest), "utf-8")
+    change(manifest)
+    del manifest[artifact.SEAL]
+    rewrite(path, artifact.sealed(manifest).encode())

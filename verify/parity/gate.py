@@ -31,7 +31,7 @@ def run(build: Build) -> None:
         rows.append((name, figures, build.tolerance(name)))
         records[name] = {
             "sha256": sha256_file(build.graph(name)),
-            "quantization": graph.metadata["quantization"],
+            "quantization": graph.metadata.quantization,
             "parity": asdict(figures),
         }
     print(table(rows))

@@ -46,8 +46,8 @@ def _check_same_original(graph: Graph, reference: Reference) -> None:
     for name, found, expected in (
         ("labels", graph.labels, reference.labels),
         ("thresholds", graph.thresholds, reference.thresholds),
-        ("encoder_sha256", graph.metadata["encoder_sha256"], reference.encoder_sha256),
-        ("head_sha256", graph.metadata["head_sha256"], reference.head_sha256),
+        ("encoder_sha256", graph.metadata.encoder_sha256, reference.encoder_sha256),
+        ("head_sha256", graph.metadata.head_sha256, reference.head_sha256),
     ):
         if found != expected:
             raise GateError(f"{graph.path}: {name}: found {found}, expected the reference's, {expected}")

@@ -46,7 +46,7 @@ def _compare_ids(build: Build) -> tuple[dict[str, text_ids.Differing | None], li
 
 def _graphs(build: Build, variant: str) -> tuple[Graph, Graph]:
     graph, source = Graph(text_record.path(build)), Graph(build.graph(variant))
-    if graph.metadata != source.metadata:
+    if graph.properties != source.properties:
         raise GateError(f"{graph.path}: found other metadata than in {source.path}")
     return graph, source
 

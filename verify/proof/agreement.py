@@ -1,8 +1,7 @@
-"""What an artifact says in several places, said alike: config, thresholds, tokenizer, metadata, constants."""
+"""Check that an artifact's files agree with each other: thresholds, labels, tokens, metadata, names."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from core.artifact.graph import Graph
-from core.artifact.manifest import TOKENIZER_FILE
+from core.artifact.manifest import MANIFEST_FILE, TOKENIZER_FILE
+from core.artifact.metadata import Metadata
+from core.build.facts import EncoderInfo, HeadInfo
 from core.build.reference import Reference
 from core.contract import (
     ATTENTION_MASK,
     BATCH_AXIS,
     INPUT_IDS,
     LOGITS,
-    METADATA_KEYS,
     PREDICTIONS,
     PROBABILITIES,
     PROBLEM_TYPE,
@@ -29,20 +29,19 @@ from core.errors import ArtifactError
 from core.untrusted import json_file, tokenizer_file
 from verify.proof import constants
 
+_CONFIG_FILE, _BILL_FILE, _VOCABULARY_FILE = "config.json", "sbom.cdx.json", "vocab.txt"
+
+# A name, the value that a file has for it, and the value that others have.
 _Claim = tuple[str, object, object]
 
 
-def _hold(place: Path, claims: Iterable[_Claim]) -> int:
+def _hold(path: Path, claims: Iterable[_Claim]) -> int:
     count = 0
-    for name, found, expected in claims:
-        if found != expected or type(found) is not type(expected):
-            raise ArtifactError(f"{place}: {name}: found {found!r}, expected {expected!r}")
+    for name, value, expected in claims:
+        if value != expected or type(value) is not type(expected):
+            raise ArtifactError(f"{path}: {name}: found {value!r}, expected {expected!r}")
         count += 1
     return count
-
-
-def _read(path: Path) -> Any:
-    return json_file.read(path, ArtifactError)
 
 
 def _config_claims(config: dict[str, Any], labels: list[str], max_length: int) -> Iterator[_Claim]:
@@ -53,13 +52,16 @@ def _config_claims(config: dict[str, Any], labels: list[str], max_length: int) -
 
 
 def _bill_claims(bill: dict[str, Any], manifest: dict[str, Any]) -> Iterator[_Claim]:
-    stated = {part["name"]: part for part in bill["components"]}
+    components = {component["name"]: component for component in bill["components"]}
     yield "metadata.component.name", bill["metadata"]["component"]["name"], manifest["name"]
-    for row in manifest["variants"]:
-        hashes = [{"alg": "SHA-256", "content": manifest["files"][row["file"]]["sha256"]}]
-        yield f"components {row['file']}", stated.get(row["file"], {}).get("hashes"), hashes
+    graphs = [row["file"] for row in manifest["variants"]]
+    # Bills of before it was in them do not list it.
+    graphs += [row["file"] for row in [manifest.get("text")] if row and row["file"] in components]
+    for file in graphs:
+        hashes = [{"alg": "SHA-256", "content": manifest["files"][file]["sha256"]}]
+        yield f"components {file}", components.get(file, {}).get("hashes"), hashes
     for name, version in manifest["dependencies"].items():
-        yield f"components {name}", stated.get(name, {}).get("version"), version
+        yield f"components {name}", components.get(name, {}).get("version"), version
 
 
 def check_files(folder: Path, manifest: dict[str, Any]) -> int:
@@ -70,54 +72,46 @@ def check_files(folder: Path, manifest: dict[str, Any]) -> int:
     """
     head, max_length = manifest["head"], manifest["encoder"]["max_length"]
     labels = manifest["recipe"]["labels"]["names"]
-    thresholds = _read(folder / THRESHOLDS_FILE)
+
+    def read(name: str) -> dict[str, Any]:
+        return json_file.read_object(folder / name, ArtifactError)
+
+    thresholds = read(THRESHOLDS_FILE)
     tokenizer = tokenizer_file.load(folder / TOKENIZER_FILE, ArtifactError)
+    truncation = (tokenizer.truncation or {}).get("max_length")
     ordered = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     vocabulary = "".join(f"{token}\n" for token, _ in ordered)
-    count = _hold(folder / "manifest.json", [("head.labels", head["labels"], labels)])
-    count += _hold(
-        folder / THRESHOLDS_FILE, [("labels", list(thresholds), labels), ("", thresholds, head["thresholds"])]
-    )
-    count += _hold(folder / "config.json", _config_claims(_read(folder / "config.json"), labels, max_length))
-    truncation = (tokenizer.truncation or {}).get("max_length")
-    count += _hold(folder / TOKENIZER_FILE, [("truncation", truncation, max_length)])
-    count += _hold(folder / "sbom.cdx.json", _bill_claims(_read(folder / "sbom.cdx.json"), manifest))
-    claims: list[_Claim] = [("tokens", (folder / "vocab.txt").read_bytes() == vocabulary.encode(), True)]
-    return count + _hold(folder / "vocab.txt", claims)
+    same_tokens = (folder / _VOCABULARY_FILE).read_bytes() == vocabulary.encode()
+    claims: dict[str, Iterable[_Claim]] = {
+        MANIFEST_FILE: [("head.labels", head["labels"], labels)],
+        THRESHOLDS_FILE: [("labels", list(thresholds), labels), ("", thresholds, head["thresholds"])],
+        _CONFIG_FILE: _config_claims(read(_CONFIG_FILE), labels, max_length),
+        TOKENIZER_FILE: [("truncation", truncation, max_length)],
+        _BILL_FILE: _bill_claims(read(_BILL_FILE), manifest),
+        _VOCABULARY_FILE: [("tokens", same_tokens, True)],
+    }
+    return sum(_hold(folder / name, of_file) for name, of_file in claims.items())
 
 
 def _expected_outputs(manifest: dict[str, Any]) -> dict[str, tuple[str, list[object]]]:
     recipe, labels = manifest["recipe"], len(manifest["head"]["labels"])
     if recipe["contract"] == "per-label":
-        found = {name: ("tensor(float)", [BATCH_AXIS, 2]) for name in manifest["head"]["output_order"]}
+        outputs = {name: ("tensor(float)", [BATCH_AXIS, 2]) for name in manifest["head"]["output_order"]}
     else:
         kinds = {LOGITS: "tensor(float)", PROBABILITIES: "tensor(float)", PREDICTIONS: "tensor(bool)"}
-        found = {name: (kind, [BATCH_AXIS, labels]) for name, kind in kinds.items()}
+        outputs = {name: (kind, [BATCH_AXIS, labels]) for name, kind in kinds.items()}
     if recipe["sentence_embedding"]:
-        found[SENTENCE_EMBEDDING] = ("tensor(float)", [BATCH_AXIS, manifest["encoder"]["hidden"]])
-    return found
+        outputs[SENTENCE_EMBEDDING] = ("tensor(float)", [BATCH_AXIS, manifest["encoder"]["hidden"]])
+    return outputs
 
 
 def _metadata(manifest: dict[str, Any], quantization: str) -> dict[str, str]:
-    encoder, head = manifest["encoder"], manifest["head"]
-    values = (
-        json.dumps(head["labels"], ensure_ascii=False),
-        json.dumps(head["thresholds"], ensure_ascii=False),
-        PROBLEM_TYPE,
-        encoder["pooling"],
-        json.dumps(encoder["normalize"]),
-        json.dumps(encoder["feature_parts"]),
-        str(encoder["max_length"]),
-        manifest["name"],
-        encoder["sha256"]["model.safetensors"],
-        head["sha256"]["model.onnx"],
-        quantization,
-        manifest["toolchain_version"],
-    )
-    return dict(zip(METADATA_KEYS, values, strict=True))
+    encoder, head = EncoderInfo(**manifest["encoder"]), HeadInfo(**manifest["head"])
+    stated = Metadata.of(manifest["name"], encoder, head, quantization, manifest["toolchain_version"])
+    return stated.to_properties()
 
 
-def _values(values: Any) -> dict[str, tuple[str, list[object]]]:
+def _tensors(values: Any) -> dict[str, tuple[str, list[object]]]:
     return {value.name: (value.type, list(value.shape)) for value in values}
 
 
@@ -139,12 +133,12 @@ def check_graph(graph: Graph, manifest: dict[str, Any], quantization: str, refer
     ids = ("tensor(int64)", [BATCH_AXIS, SEQUENCE_AXIS])
     session = graph.session
     claims: list[_Claim] = [
-        ("inputs", _values(session.get_inputs()), {INPUT_IDS: ids, ATTENTION_MASK: ids}),
-        ("outputs", _values(session.get_outputs()), _expected_outputs(manifest)),
+        ("inputs", _tensors(session.get_inputs()), {INPUT_IDS: ids, ATTENTION_MASK: ids}),
+        ("outputs", _tensors(session.get_outputs()), _expected_outputs(manifest)),
     ]
     expected = _metadata(manifest, quantization)
-    names = sorted(set(graph.metadata) | set(expected))
-    claims += [(f"metadata {name}", graph.metadata.get(name), expected.get(name)) for name in names]
+    names = sorted(set(graph.properties) | set(expected))
+    claims += [(f"metadata {name}", graph.properties.get(name), expected.get(name)) for name in names]
     count = _hold(graph.path, claims)
     if manifest["recipe"]["contract"] == "stacked":
         count += _hold(graph.path, _decisions(graph, reference))

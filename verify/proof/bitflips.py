@@ -1,4 +1,4 @@
-"""`python -m verify.proof.bitflips ARTIFACT`: flip single bits of a copy, and count how many are found."""
+"""`python -m verify.proof.bitflips ARTIFACT`: flip single bits of a copy, and count how many are detected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.artifact import proof
-from core.errors import ArtifactError, ToolchainError
+from core.cli import exit_code
+from core.errors import ArtifactError
 
 
 class Flip(NamedTuple):
@@ -27,13 +28,13 @@ def draw(folder: Path, count: int, seed: int) -> list[Flip]:
     """Draw bits: every other one from a file drawn first, so that small files get their share."""
     sizes = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     names = sorted(name for name, size in sizes.items() if size)
-    chosen = random.Random(seed)
-    found = []
+    generator = random.Random(seed)
+    flips = []
     for index in range(count):
         weights = [1 if index % 2 else sizes[name] for name in names]
-        (name,) = chosen.choices(names, weights)
-        found.append(Flip(name, chosen.randrange(sizes[name]), chosen.randrange(8)))
-    return found
+        (name,) = generator.choices(names, weights)
+        flips.append(Flip(name, generator.randrange(sizes[name]), generator.randrange(8)))
+    return flips
 
 
 def _toggle(folder: Path, flip: Flip) -> None:
@@ -44,7 +45,7 @@ def _toggle(folder: Path, flip: Flip) -> None:
         file.write(bytes([value ^ 1 << flip.bit]))
 
 
-def is_found(folder: Path, flip: Flip) -> bool:
+def is_detected(folder: Path, flip: Flip) -> bool:
     """Flip a bit, check every byte, flip it back; whether the check failed."""
     _toggle(folder, flip)
     try:
@@ -56,32 +57,38 @@ def is_found(folder: Path, flip: Flip) -> bool:
     return False
 
 
+def _run(arguments: argparse.Namespace) -> None:
+    """Flip bits of a copy.
+
+    Raises:
+        ArtifactError: a flip was not detected, or the artifact is not whole.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "artifact"
+        proof.check_files(arguments.artifact)
+        try:
+            shutil.copytree(arguments.artifact, copy)
+        except OSError as error:
+            raise ArtifactError(f"{copy}: cannot be written: {error}") from error
+        flips = draw(copy, arguments.count, arguments.seed)
+        start = time.perf_counter()
+        missed = [flip for flip in flips if not is_detected(copy, flip)]
+        seconds = time.perf_counter() - start
+    files = len({flip.name for flip in flips})
+    print(f"{len(flips) - len(missed)} of {len(flips)} bit flips detected, in {files} files; {seconds:.0f} s")
+    if missed:
+        raise ArtifactError(f"{arguments.artifact}: not detected: {'; '.join(map(str, missed))}")
+
+
 def main() -> int:
-    """Print how many of the flips were found; 1 where one was not."""
+    """Print how many of the flips were detected; 1 where one was not."""
     parser = argparse.ArgumentParser(
         prog="python -m verify.proof.bitflips", description=__doc__.split("\n")[0]
     )
     parser.add_argument("artifact", type=Path)
     parser.add_argument("-n", "--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "artifact"
-        try:
-            proof.check_files(arguments.artifact)
-            shutil.copytree(arguments.artifact, copy)
-        except (ToolchainError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        flips = draw(copy, arguments.count, arguments.seed)
-        start = time.perf_counter()
-        missed = [flip for flip in flips if not is_found(copy, flip)]
-        seconds = time.perf_counter() - start
-    files = len({flip.name for flip in flips})
-    print(f"{len(flips) - len(missed)} of {len(flips)} bit flips found, in {files} files; {seconds:.0f} s")
-    for flip in missed:
-        print(f"error: not found: {flip}", file=sys.stderr)
-    return 1 if missed else 0
+    return exit_code(_run, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""`artifact` and `sign`: what proves a finished artifact. numpy, onnxruntime and tokenizers are enough.
-
-A signature needs `model-signing` as well.
-"""
+"""`artifact` and `sign`: prove or sign a finished artifact."""
 
 from __future__ import annotations
 
@@ -11,14 +8,14 @@ from pathlib import Path
 from core.artifact import manifest, proof
 from core.artifact.graph import Graph
 from core.build import reference
-from core.errors import ArtifactError, GateError
+from core.errors import GateError
 from verify.parity import command_parity
 from verify.proof import agreement, signature
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads besides the artifact."""
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="PEM; check the signature with it")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="PEM; verify the signature with it")
     parser.add_argument("--hashes-only", action="store_true", help="every byte, but no graph is run")
 
 
@@ -28,25 +25,28 @@ def add_sign_options(parser: argparse.ArgumentParser) -> None:
 
 
 def sign(arguments: argparse.Namespace) -> None:
-    """Sign an artifact that is whole.
+    """Sign an artifact that is whole; a signature that it has, sound or not, is replaced.
 
     Raises:
-        ArtifactError: it is not, or the key is none.
+        ArtifactError: it is not whole, or the key cannot be read.
     """
     folder: Path = arguments.artifact
-    found = proof.check_files(folder)
+    proved = proof.check_listed(folder)
     signature.sign(folder, arguments.key)
-    print(f"{folder / proof.SIGNATURE_FILE}: signs {found.files - 2 * found.signed} files")
+    signed = set(proved.files) - {proof.SIGNATURE_FILE, proof.SIGNATURE_HASH_FILE}
+    print(f"{folder / proof.SIGNATURE_FILE}: signs {len(signed)} files")
 
 
-def _check_graphs(folder: Path, found: proof.Proved) -> None:
+def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     original = reference.read(folder / manifest.REFERENCE_FILE)
-    claims = agreement.check_files(folder, found.manifest)
+    claims = agreement.check_files(folder, proved.manifest)
     variants = manifest.variants(folder)
-    for variant, row in zip(variants, found.manifest["variants"], strict=True):
-        claims += agreement.check_graph(Graph(variant.file), found.manifest, row["quantization"], original)
-    print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
+    # Also tries each graph, before this process opens it.
     rows, checks = command_parity.measure(variants, original, folder / manifest.TOKENIZER_FILE)
+    for variant, stated in zip(variants, proved.manifest["variants"], strict=True):
+        graph = Graph(variant.file)
+        claims += agreement.check_graph(graph, proved.manifest, stated["quantization"], original)
+    print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
     failures = [check.failure for check in checks if check.failure is not None]
     if failures:
         raise GateError("; ".join(failures))
@@ -61,19 +61,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Prove an artifact: bytes, signature, agreement, parity, in this order; print each.
 
     Raises:
-        ArtifactError: a byte is not as written, the signature does not verify, two places disagree.
+        ArtifactError: a byte is not as written, the signature does not verify, two files disagree.
         GateError: a variant is over its tolerance on the artifact's own reference.
     """
     folder: Path = arguments.artifact
-    found = proof.check_files(folder)
-    print(f"hashes    {found.files} files, {found.size_bytes:,} bytes, manifest among them")
+    proved = proof.check_files(folder)
+    print(f"hashes    {len(proved.files)} files, {proved.size_bytes:,} bytes, manifest among them")
     if arguments.public_key:
-        signature.check(folder, arguments.public_key)
+        signature.verify(folder, arguments.public_key)
         print(f"signature verified with {arguments.public_key}")
-    elif found.signed:
+    elif proved.signed:
         print("signature there, intact, not verified: give --public-key FILE")
     if not arguments.hashes_only:
-        try:
-            _check_graphs(folder, found)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError(f"{folder}: not an artifact of this toolchain: {error!r}") from error
+        with manifest.fields_of(folder / manifest.MANIFEST_FILE):
+            _check_graphs(folder, proved)

@@ -1,4 +1,4 @@
-"""The constants of a graph, by the strict reader of strangers' files; `onnx` is not needed."""
+"""Read the constants of a graph by the strict reader of untrusted files; `onnx` is not needed."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def _floats(tensor: Message) -> NDArray[np.float32]:
     return np.frombuffer(b"".join(map(bytes, views)), "<f4")
 
 
-def _compared(graph: Message, output: str, around: dict[str, Message]) -> Iterator[NDArray[np.float32]]:
+def _compared(graph: Message, output: str, outer: dict[str, Message]) -> Iterator[NDArray[np.float32]]:
     """Yield what each node that computes an output compares with: of an `If`, those in both branches."""
-    known = {**around, **{tensor.get("name", ""): tensor for tensor in graph["initializer"]}}
+    constants = {**outer, **{tensor.get("name", ""): tensor for tensor in graph["initializer"]}}
     node = next((node for node in graph["node"] if output in node["output"]), None)
     if node is None:
         raise ValueError(f"no node computes {output}")
     operator, inputs = node.get("op_type", ""), node["input"]
     if operator == "If":
-        place = node["output"].index(output)
+        index = node["output"].index(output)
         for branch in [attribute["g"] for attribute in node["attribute"]]:
-            yield from _compared(branch, branch["output"][place].get("name", ""), known)
+            yield from _compared(branch, branch["output"][index].get("name", ""), constants)
         return
     if operator != "GreaterOrEqual" or len(inputs) != 2:
         raise ValueError(f"{output}: found {operator} of {inputs}, expected GreaterOrEqual of two")
-    if inputs[1] not in known:
+    if inputs[1] not in constants:
         raise ValueError(f"{output}: {inputs[1]} is not a constant")
-    yield _floats(known[inputs[1]])
+    yield _floats(constants[inputs[1]])
 
 
 def compared_with(path: Path, output: str) -> NDArray[np.float32]:

@@ -1,11 +1,12 @@
-"""An artifact's signature, by OpenSSF's `model-signing` where that is installed."""
+"""Sign an artifact, and verify its signature, by OpenSSF's `model-signing` where that is installed."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from core.artifact.proof import SIGNATURE_FILE, SIGNATURE_HASH_FILE, signature_hash
-from core.disk.files import write_text
+from core.disk.files import write_bytes
 from core.errors import ArtifactError
 
 
@@ -16,8 +17,8 @@ def _library_missing(error: ImportError) -> ArtifactError:
     )
 
 
-def check(folder: Path, public_key: Path) -> None:
-    """Check the signature of an artifact against a public key.
+def verify(folder: Path, public_key: Path) -> None:
+    """Verify the signature of an artifact with a public key.
 
     Raises:
         ArtifactError: there is none, it is of another key or of other files, or the library is missing.
@@ -39,23 +40,28 @@ def check(folder: Path, public_key: Path) -> None:
 
 
 def sign(folder: Path, private_key: Path) -> None:
-    """Write `model.sig`, and its hash beside it.
+    """Write `model.sig`, and its hash beside it; a signature that is there stays until the new one is made.
 
     Raises:
         ArtifactError: the key cannot be read, or the library is missing.
     """
+    if not private_key.is_file():
+        raise ArtifactError(f"{private_key}: no such private key")
     try:
         from model_signing import hashing, signing
     except ImportError as error:
         raise _library_missing(error) from error
-    path, beside = folder / SIGNATURE_FILE, folder / SIGNATURE_HASH_FILE
-    beside.unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
-    files = hashing.Config().set_ignored_paths(paths=[path, beside], ignore_git_paths=False)
-    try:
-        key = signing.Config().use_elliptic_key_signer(private_key=private_key)
-        key.set_hashing_config(files).sign(folder, path)
-    except Exception as error:  # as above
-        path.unlink(missing_ok=True)
-        raise ArtifactError(f"{private_key}: cannot sign with it: {error or type(error).__name__}") from error
-    write_text(beside, signature_hash(path))
+    # Relative to the folder: as such they stand in the signature, for whoever verifies it.
+    unsigned = [SIGNATURE_FILE, SIGNATURE_HASH_FILE]
+    files = hashing.Config().set_ignored_paths(paths=unsigned, ignore_git_paths=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / SIGNATURE_FILE
+        try:
+            key = signing.Config().use_elliptic_key_signer(private_key=private_key)
+            key.set_hashing_config(files).sign(folder, made)
+            signature = made.read_bytes()
+        except Exception as error:  # as above
+            reason = str(error) or type(error).__name__
+            raise ArtifactError(f"{private_key}: cannot sign with it: {reason}") from error
+    write_bytes(folder / SIGNATURE_FILE, signature)
+    write_bytes(folder / SIGNATURE_HASH_FILE, signature_hash(signature))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from core.artifact import manifest as artifact
-from core.artifact import seal
 from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE, Tolerance
 from core.build.facts import EncoderInfo, HeadInfo
 from core.build.plan_file import USED_FILE
@@ -145,7 +144,7 @@ def _fill(build: Build, folder: Path) -> None:
     add(sbom.SBOM_FILE, sbom.render(described, files))
     add(report.REPORT_FILE, report.render(described, files, build.folder))
     listed = {name: files[name] for name in sorted(files, key=Path)}
-    (folder / MANIFEST_FILE).write_text(seal.sealed({**described, "files": listed}), "utf-8")
+    (folder / MANIFEST_FILE).write_text(artifact.sealed({**described, "files": listed}), "utf-8")
 
 
 def release(build: Build, target: Path) -> None:

@@ -1,0 +1,154 @@
+"""Files that disagree are found though every hash is right; and the whole proof, as people run it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from core.artifact import proof
+from core.artifact.graph import Graph
+from core.artifact.manifest import files
+from core.build import reference
+from core.errors import ArtifactError
+from tests.support.commands import run
+from tests.support.forge import linked_copy, reseal, rewrite
+from verify.proof import agreement
+
+
+@pytest.fixture
+def copy(artifact, tmp_path):
+    return linked_copy(artifact, tmp_path / "copy")
+
+
+def test_the_default_artifact_is_proved(artifact):
+    found = run("artifact", artifact)
+    assert found.returncode == 0, found.stderr
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["hashes", "agree", "parity", "parity"]
+
+
+def edited(name, change):
+    def spoil(folder):
+        content = json.loads((folder / name).read_text("utf-8"))
+        change(content)
+        rewrite(folder / name, json.dumps(content).encode())
+
+    return spoil
+
+
+def swapped(labels):
+    labels["0"], labels["1"] = labels["1"], labels["0"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (edited("thresholds.json", lambda t: t.update(joy=0.31)), "thresholds.json: "),
+        (edited("thresholds.json", lambda t: t.update(joy=t.pop("joy"))), "thresholds.json: labels: "),
+        (edited("config.json", lambda c: swapped(c["id2label"])), "config.json: id2label: "),
+        (edited("config.json", lambda c: c["label2id"].pop("joy")), "config.json: label2id: "),
+        (edited("config.json", lambda c: c.pop("problem_type")), "config.json: problem_type: "),
+        (edited("config.json", lambda c: c.update(max_position_embeddings=9)), "max_position_embeddings"),
+        (edited("tokenizer.json", lambda t: t["truncation"].update(max_length=99)), "truncation: found 99"),
+        (edited("sbom.cdx.json", lambda s: s["components"].pop(0)), "sbom.cdx.json: components "),
+        (lambda f: rewrite(f / "vocab.txt", b"[PAD]\n"), "vocab.txt: tokens"),
+        (lambda f: reseal(f, lambda m: m["head"]["labels"].reverse()), "head.labels"),
+    ],
+)
+def test_files_that_disagree_though_every_hash_is_right(copy, spoil, said):
+    spoil(copy)
+    reseal(copy)
+    found = proof.check_files(copy)
+    with pytest.raises(ArtifactError, match=said):
+        agreement.check_files(copy, found.manifest)
+
+
+def metadata(key, value):
+    def change(model):
+        (prop,) = [prop for prop in model.metadata_props if prop.key == key]
+        prop.value = value
+
+    return change
+
+
+def one_threshold(model):
+    (tensor,) = [t for t in model.graph.initializer if t.name == "thresholds"]
+    limits = numpy_helper.to_array(tensor).copy()
+    limits[3] = 0.99
+    tensor.CopyFrom(numpy_helper.from_array(limits, "thresholds"))
+
+
+def renamed_axis(model):
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "rows"
+
+
+def another_comparison(model):
+    """In the branch for rows without padding."""
+    branch = next(a.g for n in model.graph.node if n.op_type == "If" for a in n.attribute)
+    node = next(n for n in branch.node if n.op_type == "GreaterOrEqual")
+    node.op_type = "Greater"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (one_threshold, "thresholds initializer: found"),
+        (another_comparison, "expected GreaterOrEqual of two"),
+        (renamed_axis, "outputs: found"),
+        (metadata("quantization", "none"), "metadata quantization: found 'none'"),
+        (metadata("encoder_sha256", "0" * 64), "metadata encoder_sha256"),
+        (lambda m: m.metadata_props.add(key="more", value="x"), "metadata more: found 'x', expected None"),
+        (lambda m: m.graph.output.pop(), "has no output admiration"),
+    ],
+)
+def test_a_graph_that_disagrees_though_every_hash_is_right(copy, change, said):
+    path = copy / "onnx" / "model_quantized.onnx"
+    model = onnx.load(path)
+    change(model)
+    rewrite(path, model.SerializeToString())
+    reseal(copy)
+    manifest = proof.check_files(copy).manifest
+    original = reference.read(copy / "reference.npz")
+    (row,) = [row for row in manifest["variants"] if row["name"] == "int8"]
+    with pytest.raises(ArtifactError, match=said):
+        agreement.check_graph(Graph(path), manifest, row["quantization"], original)
+
+
+def test_a_graph_over_its_tolerance_is_not_proved(copy):
+    shutil.copyfile(copy / "onnx/model_quantized.onnx", copy / "kept")
+    path = copy / "onnx" / "model_quantized.onnx"
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 2:
+            tensor.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(tensor), tensor.name))
+            break
+    rewrite(path, model.SerializeToString())
+    (copy / "kept").unlink()
+
+    def size(manifest):
+        for row in manifest["variants"]:
+            row["size"] = (copy / row["file"]).stat().st_size
+
+    reseal(copy, size)
+    # A forger who mends the bill as well.
+    bill = json.loads((copy / "sbom.cdx.json").read_text("utf-8"))
+    digest = files(copy)["onnx/model_quantized.onnx"]["sha256"]
+    for part in bill["components"]:
+        if part["name"] == "onnx/model_quantized.onnx":
+            part["hashes"][0]["content"] = digest
+    rewrite(copy / "sbom.cdx.json", json.dumps(bill).encode())
+    reseal(copy, size)
+    found = run("artifact", copy)
+    assert found.returncode == 1
+    assert found.stderr.startswith("error: int8: flip_rate: found ")
+
+
+def test_a_public_key_without_a_signature_or_the_library_is_one_error(copy, tmp_path):
+    key = tmp_path / "key.pem"
+    key.write_text("not a key")
+    found = run("artifact", copy, "--hashes-only", "--public-key", key)
+    assert found.returncode == 1
+    assert "model.sig: no such file: the artifact is not signed" in found.stderr
