@@ -1,4 +1,4 @@
-"""The software bill of materials, CycloneDX 1.6: what an artifact was made of, and its model card's figures.
+"""Write the software bill of materials, CycloneDX 1.6: what an artifact was made of, licences, a model card.
 
 The same build gives the same bytes: no timestamp, and a serial number derived from the content.
 """
@@ -7,40 +7,77 @@ from __future__ import annotations
 
 import json
 import uuid
+from importlib import metadata
 from typing import Any
 
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
+
+from core.contract import (
+    ATTENTION_MASK,
+    HEAD_FILE,
+    INPUT_IDS,
+    LOGITS,
+    PREDICTIONS,
+    PROBABILITIES,
+    WEIGHTS_FILE,
+)
 
 SBOM_FILE = "sbom.cdx.json"
 _Files = dict[str, dict[str, Any]]
 
 
-def _hashes(sha256: str) -> list[HashType]:
-    return [HashType(alg=HashAlgorithm.SHA_256, content=sha256)]
+def _licenses(stated: str | None) -> list[License]:
+    """Return a licence by its SPDX identifier, as an SPDX expression, or else by its name."""
+    return [LicenseFactory().make_from_string(stated)] if stated else []
 
 
-def _model(part: str, name: str, version: str | None, sha256: str, **properties: str) -> Component:
+def _package_license(distribution: str) -> str | None:
+    """Return the licence that an installed package states: an SPDX expression, or the name of its text."""
+    stated = metadata.metadata(distribution)
+    classifiers: list[str] = [c for c in stated.get_all("Classifier", []) if c.startswith("License :: ")]
+    names = [*stated.get_all("License-Expression", []), *stated.get_all("License", []), *classifiers]
+    return next((name.strip().splitlines()[0].rpartition(" :: ")[2] for name in names if name.strip()), None)
+
+
+def _package_url(distribution: str, version: str) -> PackageURL:
+    return PackageURL("pypi", None, distribution, version)
+
+
+def _model(part: str, name: str, sha256: str, properties: dict[str, str], **more: Any) -> Component:
     return Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=name,
-        version=version,
         bom_ref=f"{part}:{name}",
-        hashes=_hashes(sha256),
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)],
         properties=[Property(name=key, value=value) for key, value in {"part": part, **properties}.items()],
+        **more,
     )
 
 
-def _sources(described: dict[str, Any]) -> list[Component]:
-    encoder, head = described["encoder"], described["head"]
-    weights, classifier = encoder["sha256"]["model.safetensors"], head["sha256"]["model.onnx"]
-    return [
-        _model("encoder", encoder["source"], encoder["revision"], weights),
-        _model("head", head["source"], head["revision"], classifier, kind=head["kind"]),
-    ]
+def _encoder(encoder: dict[str, Any]) -> Component:
+    source, more = encoder["source"], {"version": encoder["revision"]}
+    module = source.removeprefix("package:").split("/")[0].split(".")[0]
+    distributions = set(metadata.packages_distributions().get(module, []))
+    if source.startswith("package:") and len(distributions) == 1:
+        (distribution,) = distributions
+        version = metadata.version(distribution)
+        more = {
+            "version": version,
+            "purl": _package_url(distribution, version),
+            "licenses": _licenses(_package_license(distribution)),
+        }
+    return _model("encoder", source, encoder["sha256"][WEIGHTS_FILE], {}, **more)
+
+
+def _head(head: dict[str, Any]) -> Component:
+    kind = {"kind": head["kind"]}
+    return _model("head", head["source"], head["sha256"][HEAD_FILE], kind, version=head["revision"])
 
 
 def _libraries(described: dict[str, Any]) -> list[Component]:
@@ -50,7 +87,8 @@ def _libraries(described: dict[str, Any]) -> list[Component]:
             name=name,
             version=version,
             bom_ref=f"pkg:{name}",
-            purl=PackageURL("pypi", None, name, version),
+            purl=_package_url(name, version),
+            licenses=_licenses(_package_license(name)),
         )
         for name, version in described["dependencies"].items()
     ]
@@ -68,7 +106,7 @@ def _metrics(described: dict[str, Any]) -> list[dict[str, str]]:
 def _model_card(described: dict[str, Any]) -> dict[str, Any]:
     """Return the ML fields; the library's own model has none (11.12)."""
     length, labels = described["encoder"]["max_length"], described["head"]["labels"]
-    outputs = ["logits", "probabilities", "predictions"]
+    outputs = [LOGITS, PROBABILITIES, PREDICTIONS]
     if described["recipe"]["contract"] == "per-label":
         outputs = described["head"]["output_order"]
     return {
@@ -78,7 +116,7 @@ def _model_card(described: dict[str, Any]) -> dict[str, Any]:
             "architectureFamily": "transformer encoder",
             "modelArchitecture": "BertForSequenceClassification",
             "inputs": [
-                {"format": f"{name}: int64 [batch, sequence]"} for name in ("input_ids", "attention_mask")
+                {"format": f"{name}: int64 [batch, sequence]"} for name in (INPUT_IDS, ATTENTION_MASK)
             ],
             "outputs": [{"format": name} for name in outputs],
         },
@@ -89,26 +127,31 @@ def _model_card(described: dict[str, Any]) -> dict[str, Any]:
 
 def render(described: dict[str, Any], files: _Files) -> str:
     """Return the bill of materials of a manifest's content and of its graphs' entries in `files`."""
+    graph_variants = {row["file"]: row["name"] for row in described["variants"]}
+    if described["text"]:
+        graph_variants[described["text"]["file"]] = described["text"]["variant"]
     graphs = [
-        _model("graph", row["file"], None, files[row["file"]]["sha256"], variant=row["name"])
-        for row in described["variants"]
+        _model("graph", file, files[file]["sha256"], {"variant": variant})
+        for file, variant in graph_variants.items()
     ]
-    sources, libraries = _sources(described), _libraries(described)
-    whole = Component(
+    materials = [_encoder(described["encoder"]), _head(described["head"]), *_libraries(described)]
+    card = described["recipe"].get("card") or {}
+    artifact = Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=described["name"],
         version=described["toolchain_version"],
         bom_ref=f"artifact:{described['name']}",
+        licenses=_licenses(card.get("license")),
     )
-    content = json.dumps([described, [str(found.hashes) for found in graphs]], sort_keys=True)
+    content = json.dumps([described, [str(graph.hashes) for graph in graphs]], sort_keys=True)
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, content),
-        metadata=BomMetaData(component=whole),
-        components=[*graphs, *sources, *libraries],
+        metadata=BomMetaData(component=artifact),
+        components=[*graphs, *materials],
     )
-    bom.register_dependency(whole, graphs)
+    bom.register_dependency(artifact, graphs)
     for graph in graphs:
-        bom.register_dependency(graph, [*sources, *libraries])
+        bom.register_dependency(graph, materials)
     document = json.loads(JsonV1Dot6(bom).output_as_string())
     # The library knows no bill without a time.
     del document["metadata"]["timestamp"]
