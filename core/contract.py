@@ -32,6 +32,9 @@ FEATURES = "features"
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
 PREDICTIONS = "predictions"
+# What a graph takes, and what one whose labels share outputs gives; types as onnxruntime names them.
+INPUTS = (INPUT_IDS, ATTENTION_MASK)
+OUTPUT_TYPES = {LOGITS: "tensor(float)", PROBABILITIES: "tensor(float)", PREDICTIONS: "tensor(bool)"}
 BATCH_AXIS = "batch"
 SEQUENCE_AXIS = "sequence"
 # The input of a graph that tokenizes: strings `[batch]`.

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
-from core.contract import ATTENTION_MASK, INPUT_IDS, PREDICTIONS
+from core.contract import INPUTS, PREDICTIONS
 from core.errors import ArtifactError
 
 _DEFAULT_VARIANT = "int8"
@@ -71,9 +71,9 @@ def _check(source: Source) -> None:
                 f"{source.file}: {tensor.name}: found axes {list(tensor.axes)}; expected a dynamic first one"
             )
     inputs = {(tensor.name, tensor.type, tensor.axes) for tensor in source.inputs}
-    if inputs != {(name, "tensor(int64)", (None, None)) for name in (INPUT_IDS, ATTENTION_MASK)}:
+    if inputs != {(name, "tensor(int64)", (None, None)) for name in INPUTS}:
         names = ", ".join(f"{name} {kind}{list(axes)}" for name, kind, axes in sorted(inputs, key=str))
-        expected = f"{INPUT_IDS}, {ATTENTION_MASK}, int64 [batch, sequence]"
+        expected = f"{', '.join(INPUTS)}, int64 [batch, sequence]"
         raise ArtifactError(f"{source.file}: found inputs {names}; expected {expected}")
 
 

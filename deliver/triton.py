@@ -35,7 +35,7 @@ def _octal(character: str) -> str:
 
 
 def _tensor(source: Source, tensor: Tensor, labelled: bool) -> str:
-    """One entry of `input` or `output`; the batch axis is Triton's own and not among `dims`."""
+    """Return one entry of `input` or `output`; the batch axis is Triton's own and not among `dims`."""
     if tensor.type not in _TYPES:
         expected = ", ".join(_TYPES)
         raise ArtifactError(f"{source.file}: {tensor.name}: found {tensor.type}; expected one of {expected}")

@@ -8,7 +8,7 @@ verify-artifact: $(if $(ARTIFACT),| $(VENV),package) $(if $(PUBLIC_KEY),.venv-si
 	@$(if $(PUBLIC_KEY),.venv-sign/bin/python,$(PY)) -m verify artifact $(or $(ARTIFACT),$(DIST)) \
 	  $(if $(PUBLIC_KEY),--public-key '$(PUBLIC_KEY)')
 bitflips: | $(VENV) #: flip N=1000 single bits of a copy, and count those that are noticed
-	@$(PY) -m verify.proof.bitflips $(or $(ARTIFACT),$(DIST)) -n $(N)
+	@$(PY) -m tests.fuzz.bitflips $(or $(ARTIFACT),$(DIST)) -n $(N)
 # make sign KEY=FILE [ARTIFACT=FOLDER]: an elliptic-curve private key, PEM.
 sign: $(if $(KEY),.venv-sign/installed) #: sign the artifact: KEY=FILE
 	@$(if $(KEY),,$(error make sign KEY=FILE: name a private key; none was given))

@@ -173,7 +173,7 @@ def listed_files(manifest: dict[str, Any], path: Path) -> dict[str, FileRecord]:
         raise ArtifactError(f"{path}: not an artifact's manifest: lists no files")
     for listed, row in rows.items():
         _inside(path, listed)
-        if not isinstance(row, dict) or set(row) != {"sha256", "size"}:
+        if not isinstance(row, dict) or {key: type(row[key]) for key in row} != {"sha256": str, "size": int}:
             raise ArtifactError(f"{path}: files: {listed}: expected a sha256 and a size")
     return {listed: FileRecord(**row) for listed, row in rows.items()}
 

@@ -8,21 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from core.build.facts import EncoderInfo, HeadInfo
-from core.contract import (
-    ATTENTION_MASK,
-    INPUT_IDS,
-    LOGITS,
-    PREDICTIONS,
-    PROBABILITIES,
-    PROBLEM_TYPE,
-    TEXT,
-    TOOLCHAIN_VERSION,
-)
+from core.contract import INPUTS, OUTPUT_TYPES, PROBLEM_TYPE, TEXT, TOOLCHAIN_VERSION
 from core.errors import ArtifactError
 from core.untrusted import json_file
-
-_INPUTS = (INPUT_IDS, ATTENTION_MASK)
-_STACKED = {LOGITS: "tensor(float)", PROBABILITIES: "tensor(float)", PREDICTIONS: "tensor(bool)"}
 
 
 class Metadata(NamedTuple):
@@ -158,15 +146,15 @@ def check_interface(path: Path, session: Any, labels: list[str]) -> None:
     """
     inputs = session.get_inputs()
     names = sorted(value.name for value in inputs)
-    if names not in (sorted(_INPUTS), [TEXT]):
-        raise ArtifactError(f"{path}: found inputs {names}, expected {list(_INPUTS)}, or {[TEXT]}")
+    if names not in (sorted(INPUTS), [TEXT]):
+        raise ArtifactError(f"{path}: found inputs {names}, expected {list(INPUTS)}, or {[TEXT]}")
     for value in inputs:
         if value.name == TEXT:
             _check_tensor(path, "input", value, "tensor(string)", 1)
         else:
             _check_tensor(path, "input", value, "tensor(int64)")
     outputs = {value.name: value for value in session.get_outputs()}
-    expected = _STACKED if set(_STACKED) <= set(outputs) else dict.fromkeys(labels, "tensor(float)")
+    expected = OUTPUT_TYPES if set(OUTPUT_TYPES) <= set(outputs) else dict.fromkeys(labels, "tensor(float)")
     for name, kind in expected.items():
         if name not in outputs:
             raise ArtifactError(f"{path}: has no output {name}; found {', '.join(outputs)[:200]}")

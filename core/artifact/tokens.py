@@ -1,4 +1,4 @@
-"""Texts to token ids, with an artifact's own `tokenizer.json`."""
+"""Encode texts to token ids with an artifact's own `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def difference(path: Path, reference: Reference) -> str | None:
         ArtifactError: `path` is not a tokenizer.
     """
     rows = zip(reference.texts, encode(path, reference.texts), reference.ids, strict=True)
-    wrong = [(text, found, expected) for text, found, expected in rows if found != expected]
-    if not wrong:
+    different = [(text, ids, expected) for text, ids, expected in rows if ids != expected]
+    if not different:
         return None
-    text, found, expected = wrong[0]
-    count = f"{path}: token_ids: {len(wrong)} of {len(reference.texts)} texts differ from the reference"
-    if len(found) != len(expected):
-        return f"{count}; {text[:60]!r}: found {len(found)} tokens, expected {len(expected)}"
-    place = next(index for index, token in enumerate(found) if token != expected[index])
-    return f"{count}; {text[:60]!r}, token {place}: found {found[place]}, expected {expected[place]}"
+    text, ids, expected = different[0]
+    count = f"{path}: token_ids: {len(different)} of {len(reference.texts)} texts differ from the reference"
+    if len(ids) != len(expected):
+        return f"{count}; {text[:60]!r}: found {len(ids)} tokens, expected {len(expected)}"
+    place = next(index for index, token in enumerate(ids) if token != expected[index])
+    return f"{count}; {text[:60]!r}, token {place}: found {ids[place]}, expected {expected[place]}"

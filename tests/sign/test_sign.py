@@ -10,8 +10,8 @@ import pytest
 
 from core.artifact import proof
 from tests.conftest import ROOT
+from tests.fuzz import bitflips
 from tests.support.forge import linked_copy, reseal, rewrite
-from verify.proof import bitflips
 
 pytestmark = pytest.mark.sign
 

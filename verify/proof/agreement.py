@@ -14,12 +14,10 @@ from core.artifact.metadata import Metadata
 from core.build.facts import EncoderInfo, HeadInfo
 from core.build.reference import Reference
 from core.contract import (
-    ATTENTION_MASK,
     BATCH_AXIS,
-    INPUT_IDS,
-    LOGITS,
+    INPUTS,
+    OUTPUT_TYPES,
     PREDICTIONS,
-    PROBABILITIES,
     PROBLEM_TYPE,
     SENTENCE_EMBEDDING,
     SEQUENCE_AXIS,
@@ -98,8 +96,7 @@ def _expected_outputs(manifest: dict[str, Any]) -> dict[str, tuple[str, list[obj
     if recipe["contract"] == "per-label":
         outputs = {name: ("tensor(float)", [BATCH_AXIS, 2]) for name in manifest["head"]["output_order"]}
     else:
-        kinds = {LOGITS: "tensor(float)", PROBABILITIES: "tensor(float)", PREDICTIONS: "tensor(bool)"}
-        outputs = {name: (kind, [BATCH_AXIS, labels]) for name, kind in kinds.items()}
+        outputs = {name: (kind, [BATCH_AXIS, labels]) for name, kind in OUTPUT_TYPES.items()}
     if recipe["sentence_embedding"]:
         outputs[SENTENCE_EMBEDDING] = ("tensor(float)", [BATCH_AXIS, manifest["encoder"]["hidden"]])
     return outputs
@@ -133,7 +130,7 @@ def check_graph(graph: Graph, manifest: dict[str, Any], quantization: str, refer
     ids = ("tensor(int64)", [BATCH_AXIS, SEQUENCE_AXIS])
     session = graph.session
     claims: list[_Claim] = [
-        ("inputs", _tensors(session.get_inputs()), {INPUT_IDS: ids, ATTENTION_MASK: ids}),
+        ("inputs", _tensors(session.get_inputs()), dict.fromkeys(INPUTS, ids)),
         ("outputs", _tensors(session.get_outputs()), _expected_outputs(manifest)),
     ]
     expected = _metadata(manifest, quantization)

@@ -18,15 +18,7 @@ from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from core.contract import (
-    ATTENTION_MASK,
-    HEAD_FILE,
-    INPUT_IDS,
-    LOGITS,
-    PREDICTIONS,
-    PROBABILITIES,
-    WEIGHTS_FILE,
-)
+from core.contract import HEAD_FILE, INPUTS, OUTPUT_TYPES, WEIGHTS_FILE
 
 SBOM_FILE = "sbom.cdx.json"
 _Files = dict[str, dict[str, Any]]
@@ -37,16 +29,15 @@ def _licenses(stated: str | None) -> list[License]:
     return [LicenseFactory().make_from_string(stated)] if stated else []
 
 
-def _package_license(distribution: str) -> str | None:
-    """Return the licence that an installed package states: an SPDX expression, or the name of its text."""
+def _package(distribution: str, version: str) -> dict[str, Any]:
+    """Return version, address and licence of an installed package, the last as it states it itself."""
     stated = metadata.metadata(distribution)
     classifiers: list[str] = [c for c in stated.get_all("Classifier", []) if c.startswith("License :: ")]
     names = [*stated.get_all("License-Expression", []), *stated.get_all("License", []), *classifiers]
-    return next((name.strip().splitlines()[0].rpartition(" :: ")[2] for name in names if name.strip()), None)
-
-
-def _package_url(distribution: str, version: str) -> PackageURL:
-    return PackageURL("pypi", None, distribution, version)
+    # Of a licence's whole text the first line, of a classifier the last word.
+    first = next((name.strip().splitlines()[0].rpartition(" :: ")[2] for name in names if name.strip()), None)
+    purl = PackageURL("pypi", None, distribution, version)
+    return {"version": version, "purl": purl, "licenses": _licenses(first)}
 
 
 def _model(part: str, name: str, sha256: str, properties: dict[str, str], **more: Any) -> Component:
@@ -61,37 +52,23 @@ def _model(part: str, name: str, sha256: str, properties: dict[str, str], **more
 
 
 def _encoder(encoder: dict[str, Any]) -> Component:
+    """Return the encoder: by its package where it comes from one, else by its revision."""
     source, more = encoder["source"], {"version": encoder["revision"]}
     module = source.removeprefix("package:").split("/")[0].split(".")[0]
-    distributions = set(metadata.packages_distributions().get(module, []))
+    distributions = {*metadata.packages_distributions().get(module, [])}
     if source.startswith("package:") and len(distributions) == 1:
         (distribution,) = distributions
-        version = metadata.version(distribution)
-        more = {
-            "version": version,
-            "purl": _package_url(distribution, version),
-            "licenses": _licenses(_package_license(distribution)),
-        }
+        more = _package(distribution, metadata.version(distribution))
     return _model("encoder", source, encoder["sha256"][WEIGHTS_FILE], {}, **more)
 
 
 def _head(head: dict[str, Any]) -> Component:
-    kind = {"kind": head["kind"]}
-    return _model("head", head["source"], head["sha256"][HEAD_FILE], kind, version=head["revision"])
+    sha256, kind = head["sha256"][HEAD_FILE], {"kind": head["kind"]}
+    return _model("head", head["source"], sha256, kind, version=head["revision"])
 
 
-def _libraries(described: dict[str, Any]) -> list[Component]:
-    return [
-        Component(
-            type=ComponentType.LIBRARY,
-            name=name,
-            version=version,
-            bom_ref=f"pkg:{name}",
-            purl=_package_url(name, version),
-            licenses=_licenses(_package_license(name)),
-        )
-        for name, version in described["dependencies"].items()
-    ]
+def _library(name: str, version: str) -> Component:
+    return Component(type=ComponentType.LIBRARY, name=name, bom_ref=f"pkg:{name}", **_package(name, version))
 
 
 def _metrics(described: dict[str, Any]) -> list[dict[str, str]]:
@@ -106,7 +83,7 @@ def _metrics(described: dict[str, Any]) -> list[dict[str, str]]:
 def _model_card(described: dict[str, Any]) -> dict[str, Any]:
     """Return the ML fields; the library's own model has none (11.12)."""
     length, labels = described["encoder"]["max_length"], described["head"]["labels"]
-    outputs = [LOGITS, PROBABILITIES, PREDICTIONS]
+    outputs = list(OUTPUT_TYPES)
     if described["recipe"]["contract"] == "per-label":
         outputs = described["head"]["output_order"]
     return {
@@ -115,9 +92,7 @@ def _model_card(described: dict[str, Any]) -> dict[str, Any]:
             "task": f"multi-label text classification, {len(labels)} labels",
             "architectureFamily": "transformer encoder",
             "modelArchitecture": "BertForSequenceClassification",
-            "inputs": [
-                {"format": f"{name}: int64 [batch, sequence]"} for name in (INPUT_IDS, ATTENTION_MASK)
-            ],
+            "inputs": [{"format": f"{name}: int64 [batch, sequence]"} for name in INPUTS],
             "outputs": [{"format": name} for name in outputs],
         },
         "quantitativeAnalysis": {"performanceMetrics": _metrics(described)},
@@ -134,7 +109,8 @@ def render(described: dict[str, Any], files: _Files) -> str:
         _model("graph", file, files[file]["sha256"], {"variant": variant})
         for file, variant in graph_variants.items()
     ]
-    materials = [_encoder(described["encoder"]), _head(described["head"]), *_libraries(described)]
+    libraries = [_library(*dependency) for dependency in described["dependencies"].items()]
+    materials = [_encoder(described["encoder"]), _head(described["head"]), *libraries]
     card = described["recipe"].get("card") or {}
     artifact = Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,

@@ -33,6 +33,14 @@ def test_a_forger_who_seals_again_is_believed_by_hashes_alone(copy):
         (lambda f: (f / "model.sig.sha256").write_text("x"), "model.sig: missing"),
         (lambda f: reseal(f, lambda m: m.pop("files")), "lists no files"),
         (lambda f: reseal(f, lambda m: m["files"].update({"vocab.txt": 1})), "vocab.txt: expected a sha256"),
+        (
+            lambda f: reseal(f, lambda m: m["files"]["vocab.txt"].update(size="1")),
+            "vocab.txt: expected a sha",
+        ),
+        (
+            lambda f: reseal(f, lambda m: m["files"].update({"../x": m["files"]["vocab.txt"]})),
+            "inside the fo",
+        ),
     ],
 )
 def test_a_folder_that_is_not_as_listed(copy, spoil, said):

@@ -1,4 +1,4 @@
-"""`python -m verify.proof.bitflips ARTIFACT`: flip single bits of a copy, and count how many are detected."""
+"""`python -m tests.fuzz.bitflips ARTIFACT`: flip single bits of a copy, and count how many are detected."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     """Print how many of the flips were detected; 1 where one was not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m verify.proof.bitflips", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.bitflips", description=__doc__.split("\n")[0])
     parser.add_argument("artifact", type=Path)
     parser.add_argument("-n", "--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 from core.artifact import proof
+from tests.fuzz import bitflips
 from tests.support.forge import linked_copy, reseal
-from verify.proof import bitflips
 
 
 def test_bit_flips_anywhere_are_detected_and_leave_the_copy_as_it_was(artifact, tmp_path):
