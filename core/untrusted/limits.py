@@ -1,6 +1,6 @@
-"""How large and how deep a stranger's file may be. Standard library only.
+"""Bound how large and how deep an untrusted file may be. Standard library only.
 
-Each limit is far above what the largest BERT needs, and low enough that a refusal takes seconds and
+Each bound is far above what the largest BERT needs, and low enough that a refusal takes seconds and
 less than 1 GB of memory.
 """
 
@@ -17,7 +17,7 @@ HEAD_BYTES = 256 * MIB
 GRAPH_BYTES = 2 * GIB - 1  # protobuf's own limit
 WEIGHTS_HEADER_BYTES = 16 * MIB
 
-# Objects and lists inside each other, in JSON and TOML, and the parts of a dotted TOML key.
+# Objects and lists inside each other, in JSON and TOML, and the names in a dotted TOML key.
 DEPTH = 32
 JSON_OBJECTS = 200_000
 # An absurd length such as 1e30 is written out by tokenizers without one.
@@ -35,7 +35,7 @@ ELEMENTS = 1 << 28
 # Elements of a tensor that a graph makes out of constants alone.
 MADE_ELEMENTS = 1 << 24
 
-# A first run of a stranger's graph, in a process of its own: beyond what the libraries take, and
+# A first run of an untrusted graph, in a process of its own: beyond what the libraries take, and
 # beside so many times the file's size.
 TRIAL_BYTES = 512 * MIB
 TRIAL_FILE_FACTOR = 4

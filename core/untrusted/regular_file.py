@@ -1,11 +1,14 @@
-"""Reading a stranger's file: a regular one, of at most so many bytes. Standard library only."""
+"""Read an untrusted file: a regular one of limited size. Standard library only."""
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ToolchainError
+from core.untrusted import limits
 
 # What archives begin with (.zip, .gz, .bz2, .xz, .zst, .7z, .rar, .lz4); .tar says so 257 bytes in.
 _ARCHIVES = (
@@ -19,8 +22,36 @@ _ARCHIVES = (
     b"Rar!\x1a\x07",
     b"\x04\x22\x4d\x18",
 )
-_TAR_PLACE, _TAR = 257, b"ustar"
-_LONGEST = _TAR_PLACE + len(_TAR)
+_TAR_OFFSET, _TAR = 257, b"ustar"
+_LONGEST_START = _TAR_OFFSET + len(_TAR)
+
+
+class RefusedError(ValueError):
+    """Content that is not accepted; `naming` adds the file's name to the message."""
+
+
+@contextmanager
+def naming(
+    place: object, error: type[ToolchainError], problem: str, *causes: type[BaseException], hint: str = ""
+) -> Iterator[None]:
+    """Raise an exception of the block as `error`, whose message names the file and the problem.
+
+    Args:
+        place: the file's name, which the message begins with.
+        error: what is raised.
+        problem: what the message says of the file before the cause.
+        causes: the exceptions to expect. Errors of the toolchain and interrupts pass as they are.
+        hint: the message's end.
+    """
+    try:
+        yield
+    except (ToolchainError, KeyboardInterrupt, SystemExit):
+        raise
+    except causes as cause:
+        reason = getattr(cause, "strerror", None) or cause
+        if isinstance(cause, RecursionError):
+            reason = f"nested deeper than {limits.DEPTH}"
+        raise error(f"{place}: {problem}: {reason}{hint}") from cause
 
 
 def check_size(path: Path, limit: int, error: type[ToolchainError]) -> int:
@@ -30,22 +61,13 @@ def check_size(path: Path, limit: int, error: type[ToolchainError]) -> int:
         error: there is none, it is no regular file (a pipe would wait forever), or it is larger than
             `limit` bytes.
     """
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as cause:
-        raise error(f"{path}: cannot be read: {getattr(cause, 'strerror', None) or cause}") from cause
-    if not stat.S_ISREG(found.st_mode):
-        raise error(f"{path}: cannot be read: not a regular file")
-    if found.st_size > limit:
-        raise error(f"{path}: found {found.st_size:,} bytes, expected at most {limit:,}")
-    return found.st_size
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file begins as an archive does."""
-    with path.open("rb") as file:
-        start = file.read(_LONGEST)
-    return start.startswith(_ARCHIVES) or start[_TAR_PLACE:] == _TAR
+    with naming(path, error, "cannot be read", OSError, ValueError):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise RefusedError("not a regular file")
+    if status.st_size > limit:
+        raise error(f"{path}: found {status.st_size:,} bytes, expected at most {limit:,}")
+    return status.st_size
 
 
 def check(path: Path, limit: int, error: type[ToolchainError]) -> int:
@@ -55,11 +77,9 @@ def check(path: Path, limit: int, error: type[ToolchainError]) -> int:
         error: as `check_size`, or the file is an archive.
     """
     size = check_size(path, limit, error)
-    try:
-        archive = is_archive(path)
-    except OSError as cause:
-        raise error(f"{path}: cannot be read: {cause.strerror}") from cause
-    if archive:
+    with naming(path, error, "cannot be read", OSError), path.open("rb") as file:
+        start = file.read(_LONGEST_START)
+    if start.startswith(_ARCHIVES) or start[_TAR_OFFSET:] == _TAR:
         raise error(f"{path}: an archive, which is not accepted; unpack it where you trust it")
     return size
 
@@ -71,11 +91,8 @@ def read(path: Path, limit: int, error: type[ToolchainError]) -> bytes:
         error: as `check`.
     """
     check(path, limit, error)
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as cause:
-        raise error(f"{path}: cannot be read: {cause.strerror}") from cause
+    with naming(path, error, "cannot be read", OSError), path.open("rb") as file:
+        content = file.read(limit + 1)
     if len(content) > limit:
         raise error(f"{path}: grew beyond {limit:,} bytes while it was read")
     return content

@@ -1,4 +1,4 @@
-"""Reading a stranger's `tokenizer.json`: BERT's components alone, within the limits.
+"""Read an untrusted `tokenizer.json`: BERT's components alone, within the limits.
 
 Other components can hold regular expressions that take forever, and fixed padding can ask for any memory.
 """
@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from core.errors import ToolchainError
 from core.untrusted import json_file, limits, regular_file
+from core.untrusted.regular_file import RefusedError
 
 _COMPONENTS: dict[str, tuple[str | None, ...]] = {
     "normalizer": ("BertNormalizer", None),
@@ -21,71 +22,63 @@ _COMPONENTS: dict[str, tuple[str | None, ...]] = {
     "decoder": ("WordPiece", None),
     "model": ("WordPiece",),
 }
-_PARTS = {*_COMPONENTS, "version", "truncation", "padding", "added_tokens"}
+_KEYS = {*_COMPONENTS, "version", "truncation", "padding", "added_tokens"}
 _ADDED_TOKENS, _TEMPLATE = 1_000, 64
+_HIGHEST_ID = limits.VOCABULARY - 1
 
 
-class _RefusedError(ValueError):
-    pass
+def _number(place: str, value: Any, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RefusedError(f"{place}: found {str(value)[:40]}, expected a whole number from {low} to {high}")
+    return value
 
 
-def _number(place: str, found: Any, low: int, high: int) -> int:
-    if not isinstance(found, int) or isinstance(found, bool) or not low <= found <= high:
-        raise _RefusedError(f"{place}: found {str(found)[:40]}, expected a whole number from {low} to {high}")
-    return found
+def _object(place: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RefusedError(f"{place}: found {type(value).__name__}, expected an object")
+    return value
 
 
-def _object(place: str, found: Any) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        raise _RefusedError(f"{place}: found {type(found).__name__}, expected an object")
-    return found
-
-
-def _list(place: str, found: Any, longest: int) -> list[Any]:
-    if not isinstance(found, list) or len(found) > longest:
-        raise _RefusedError(f"{place}: expected a list of at most {longest}")
-    return found
+def _list(place: str, value: Any, longest: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) > longest:
+        raise RefusedError(f"{place}: expected a list of at most {longest}")
+    return value
 
 
 def _check_components(content: dict[str, Any]) -> None:
-    unknown = sorted(set(content) - _PARTS)
+    unknown = sorted(set(content) - _KEYS)
     if unknown:
-        raise _RefusedError(f"{unknown[0]}: unknown")
+        raise RefusedError(f"{unknown[0]}: unknown")
     for name, expected in _COMPONENTS.items():
-        part = content.get(name)
-        found = None if part is None else _object(name, part).get("type")
-        if found not in expected:
-            raise _RefusedError(f"{name}: found {found!r}, expected {' or '.join(map(str, expected))}")
+        component = content.get(name)
+        kind = None if component is None else _object(name, component).get("type")
+        if kind not in expected:
+            raise RefusedError(f"{name}: found {kind!r}, expected {' or '.join(map(str, expected))}")
 
 
-def _check_model(model: dict[str, Any]) -> int:
-    """Check the vocabulary; return the bound of its ids."""
+def _check_vocabulary(model: dict[str, Any]) -> None:
     vocabulary = _object("model.vocab", model.get("vocab"))
     if len(vocabulary) > limits.VOCABULARY:
-        raise _RefusedError(
+        raise RefusedError(
             f"model.vocab: found {len(vocabulary):,} tokens, expected at most {limits.VOCABULARY:,}"
         )
     for token, number in vocabulary.items():
-        _number(f"model.vocab: {token[:40]!r}", number, 0, limits.VOCABULARY - 1)
+        _number(f"model.vocab: {token[:40]!r}", number, 0, _HIGHEST_ID)
     if len(set(vocabulary.values())) != len(vocabulary):
-        raise _RefusedError("model.vocab: two tokens have one id")
-    if model.get("unk_token") not in vocabulary:
-        raise _RefusedError(
-            f"model.unk_token: found {model.get('unk_token')!r}, which is not in the vocabulary"
-        )
-    _number(
-        "model.max_input_chars_per_word", model.get("max_input_chars_per_word"), 1, limits.WORD_CHARACTERS
-    )
-    return limits.VOCABULARY - 1
+        raise RefusedError("model.vocab: two tokens have one id")
+    unknown = model.get("unk_token")
+    if unknown not in vocabulary:
+        raise RefusedError(f"model.unk_token: found {unknown!r}, which is not in the vocabulary")
+    key = "max_input_chars_per_word"
+    _number(f"model.{key}", model.get(key), 1, limits.WORD_CHARACTERS)
 
 
 def _check_lengths(content: dict[str, Any]) -> None:
     truncation, padding = content.get("truncation"), content.get("padding")
     if truncation is not None:
+        max_length = _object("truncation", truncation).get("max_length")
         # Room for [CLS] and [SEP]: with less, the library counts below zero.
-        longest = _number(
-            "truncation.max_length", _object("truncation", truncation).get("max_length"), 2, limits.TOKENS
-        )
+        longest = _number("truncation.max_length", max_length, 2, limits.TOKENS)
         _number("truncation.stride", truncation.get("stride"), 0, max(longest - 3, 0))
     if padding is not None:
         strategy = _object("padding", padding).get("strategy")
@@ -97,45 +90,48 @@ def _check_lengths(content: dict[str, Any]) -> None:
             _number("padding.pad_to_multiple_of", multiple, 1, limits.TOKENS)
 
 
-def _check_specials(content: dict[str, Any], highest: int) -> None:
+def _check_special_tokens(content: dict[str, Any]) -> None:
     for added in _list("added_tokens", content.get("added_tokens", []), _ADDED_TOKENS):
-        _number("added_tokens: id", _object("added_tokens", added).get("id"), 0, highest)
+        _number("added_tokens: id", _object("added_tokens", added).get("id"), 0, _HIGHEST_ID)
         if not added.get("content"):
-            raise _RefusedError("added_tokens: a token of no characters")
+            raise RefusedError("added_tokens: a token of no characters")
     processor = content.get("post_processor") or {}
     for name in ("single", "pair"):
         _list(f"post_processor.{name}", processor.get(name, []), _TEMPLATE)
-    for name, special in _object(
-        "post_processor.special_tokens", processor.get("special_tokens", {})
-    ).items():
-        place = f"post_processor.special_tokens: {name[:40]!r}"
-        for number in _list(place, _object(place, special).get("ids"), _TEMPLATE):
-            _number(place, number, 0, highest)
+    key = "post_processor.special_tokens"
+    for name, token in _object(key, processor.get("special_tokens", {})).items():
+        place = f"{key}: {name[:40]!r}"
+        for number in _list(place, _object(place, token).get("ids"), _TEMPLATE):
+            _number(place, number, 0, _HIGHEST_ID)
     for name in ("sep", "cls"):
         if name in processor:
             pair = _list(f"post_processor.{name}", processor[name], 2)
-            _number(f"post_processor.{name}", pair[-1] if pair else None, 0, highest)
+            _number(f"post_processor.{name}", pair[-1] if pair else None, 0, _HIGHEST_ID)
 
 
-def load(path: Path, error: type[ToolchainError]) -> Tokenizer:
+def load(path: Path, error: type[ToolchainError], max_length: int | None = None) -> Tokenizer:
     """Read a tokenizer.
+
+    Args:
+        max_length: where given, it truncates at so many tokens and never pads, whatever the file says:
+            published tokenizers carry the padding and truncation of whoever saved them last.
 
     Raises:
         error: missing, too large, not a tokenizer, or not of BERT's components.
     """
     data = regular_file.read(path, limits.JSON_BYTES, error)
-    try:
+    # The Rust side raises the bare Exception, and its panics not even that.
+    with regular_file.naming(path, error, "not a tokenizer", BaseException):
         content = _object("the file", json_file.loads(data, path, error))
         _check_components(content)
-        highest = _check_model(content["model"])
+        _check_vocabulary(content["model"])
         _check_lengths(content)
-        _check_specials(content, highest)
-        return Tokenizer.from_str(data.decode("utf-8"))
-    except (ToolchainError, KeyboardInterrupt, SystemExit):
-        raise
-    # The Rust side raises the bare Exception, and its panics not even that.
-    except BaseException as cause:
-        raise error(f"{path}: not a tokenizer: {cause}") from cause
+        _check_special_tokens(content)
+        tokenizer = Tokenizer.from_str(data.decode("utf-8"))
+    if max_length is not None:
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length)
+    return tokenizer
 
 
 def encode(
@@ -146,9 +142,5 @@ def encode(
     Raises:
         error: it fails on them.
     """
-    try:
+    with regular_file.naming(path, error, f"fails on {len(texts)} texts", BaseException):
         return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as cause:
-        raise error(f"{path}: fails on {len(texts)} texts: {cause}") from cause

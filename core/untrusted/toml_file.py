@@ -1,4 +1,4 @@
-"""Reading a stranger's TOML: of limited size and depth. Standard library only."""
+"""Read untrusted TOML: of limited size and depth. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import ToolchainError
 from core.untrusted import limits, regular_file
+from core.untrusted.regular_file import RefusedError
 
 # Strings and comments, whose brackets and dots mean nothing.
 _SILENT = re.compile(
@@ -18,14 +19,14 @@ _SILENT = re.compile(
 _DOTTED = re.compile(r"[\w-]+(?:[ \t]*\.[ \t]*[\w-]+)*")
 
 
-def _too_deep(text: str) -> bool:
+def _check_depth(text: str) -> None:
     bare = _SILENT.sub("x", text)
-    depth = 0
+    depth, deepest = 0, max((key.count(".") + 1 for key in _DOTTED.findall(bare)), default=0)
     for bracket in re.findall(r"[\[\]{}]", bare):
         depth += 1 if bracket in "[{" else -1
-        if depth > limits.DEPTH:
-            return True
-    return any(key.count(".") >= limits.DEPTH for key in _DOTTED.findall(bare))
+        deepest = max(deepest, depth)
+    if deepest > limits.DEPTH:
+        raise RefusedError(f"nested deeper than {limits.DEPTH}")
 
 
 def read(path: Path, error: type[ToolchainError]) -> dict[str, Any]:
@@ -35,12 +36,7 @@ def read(path: Path, error: type[ToolchainError]) -> dict[str, Any]:
         error: missing, too large, not TOML, or nested too deeply.
     """
     data = regular_file.read(path, limits.RECIPE_BYTES, error)
-    try:
+    with regular_file.naming(path, error, "cannot be read as TOML", ValueError, RecursionError):
         text = data.decode("utf-8")
-        if _too_deep(text):
-            raise error(f"{path}: nested deeper than {limits.DEPTH}")
+        _check_depth(text)
         return tomllib.loads(text)
-    except RecursionError as cause:
-        raise error(f"{path}: nested deeper than {limits.DEPTH}") from cause
-    except ValueError as cause:
-        raise error(f"{path}: cannot be read as TOML: {cause}") from cause

@@ -1,4 +1,4 @@
-"""A stranger's graph runs first in a process of its own, of limited memory and time.
+"""Run an untrusted graph for the first time in a process of its own, of limited memory and time.
 
 `python -m core.untrusted.trial FILE ROWS COLUMNS` opens a checked ONNX file, runs it once on zeros, and
 prints a line of JSON. What its shapes ask for shows only when it runs, and a runtime that crashes takes
@@ -57,19 +57,18 @@ def _limit(size: int) -> None:
 
 
 def _inputs(session: Any, open_axes: Axes) -> dict[str, np.ndarray]:
-    made = {}
+    zeros = {}
     for value in session.get_inputs():
-        sizes = [open_axes[min(place, 1)] for place in range(len(value.shape))]
         shape = [
-            stated if isinstance(stated, int) and stated > 0 else size
-            for stated, size in zip(value.shape, sizes, strict=True)
+            stated if isinstance(stated, int) and stated > 0 else open_axes[min(axis, 1)]
+            for axis, stated in enumerate(value.shape)
         ]
         if value.type not in _TYPES:
             raise ValueError(f"input {value.name} is a {value.type}")
         if np.prod(shape, dtype=float) > limits.TRIAL_ELEMENTS:
             raise ValueError(f"input {value.name} has shape {shape}")
-        made[value.name] = np.zeros(shape, _TYPES[value.type])
-    return made
+        zeros[value.name] = np.zeros(shape, _TYPES[value.type])
+    return zeros
 
 
 def attempt(path: Path, open_axes: Axes) -> str | None:
@@ -91,10 +90,10 @@ def attempt(path: Path, open_axes: Axes) -> str | None:
 
 
 def spawn(path: Path, open_axes: Axes) -> tuple[int, str]:
-    """Run `attempt` in a process of its own; return its exit code and what it said."""
+    """Run `attempt` in a process of its own; return its exit code and its output."""
     command = [sys.executable, "-m", "core.untrusted.trial", str(path.absolute()), *map(str, open_axes)]
     try:
-        done = subprocess.run(
+        finished = subprocess.run(
             command,
             cwd=Path(__file__).parent.parent.parent,
             stdin=subprocess.DEVNULL,
@@ -105,7 +104,7 @@ def spawn(path: Path, open_axes: Axes) -> tuple[int, str]:
         )
     except subprocess.TimeoutExpired:
         return -1, ""
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    return finished.returncode, finished.stdout.decode("utf-8", "replace")
 
 
 def check(path: Path, error: type[ToolchainError], open_axes: Axes = (1, 3)) -> None:
@@ -118,15 +117,15 @@ def check(path: Path, error: type[ToolchainError], open_axes: Axes = (1, 3)) -> 
     Raises:
         error: it does not load or run, not within the limits, or takes the process with it.
     """
-    code, said = spawn(path, open_axes)
-    if code != 0 or not said:
+    code, output = spawn(path, open_axes)
+    if code != 0 or not output:
         raise error(
             f"{path}: refused: a first run ended with code {code}; it may take "
             f"{limits.TRIAL_CPU_SECONDS} s and {limits.TRIAL_BYTES // limits.MIB} MB beside its size"
         )
-    found = json_file.loads(said, path, error)
-    if found is not None:
-        raise error(f"{path}: {found}")
+    problem = json_file.loads(output, path, error)
+    if problem is not None:
+        raise error(f"{path}: {problem}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A stranger's safetensors: the header before the library reads it, the shapes before torch makes them."""
+"""Check untrusted safetensors: the header before the library reads it, the shapes before torch makes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from core.errors import CheckpointError
 from core.untrusted import json_file, limits, regular_file
+from core.untrusted.regular_file import RefusedError
 
 Shape = tuple[int, ...]
 
@@ -18,21 +19,19 @@ _LAYER = "encoder.layer.{}."
 
 
 def _check_header(path: Path) -> None:
-    """Check that a file holds all of its header, that this is small, and JSON without a name twice."""
+    """Check that a file holds all of its header, and that this is small and JSON without duplicates."""
     size = regular_file.check_size(path, limits.GRAPH_BYTES, CheckpointError)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if size < _LENGTH_BYTES or length > size - _LENGTH_BYTES:
-            raise CheckpointError(
-                f"{path}: truncated or not safetensors: a header of {length:,} bytes in {size:,}"
-            )
+            raise RefusedError(f"a header of {length:,} bytes in {size:,}")
         if length > limits.WEIGHTS_HEADER_BYTES:
             raise CheckpointError(
                 f"{path}: header: found {length:,} bytes, expected at most {limits.WEIGHTS_HEADER_BYTES:,}"
             )
         header = json_file.loads(file.read(length), path, CheckpointError, "tensor")
     if not isinstance(header, dict):
-        raise CheckpointError(f"{path}: truncated or not safetensors: its header is no object")
+        raise RefusedError("its header is no object")
 
 
 def shapes(path: Path) -> dict[str, Shape]:
@@ -41,12 +40,11 @@ def shapes(path: Path) -> dict[str, Shape]:
     Raises:
         CheckpointError: truncated, too large, or damaged; tensors overlap or leave gaps.
     """
-    _check_header(path)
-    try:
+    problem = "truncated or not safetensors"
+    with regular_file.naming(path, CheckpointError, problem, SafetensorError, OSError, ValueError):
+        _check_header(path)
         with safe_open(path, framework="np") as weights:
             return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: truncated or not safetensors: {error}") from error
 
 
 def _expected(sizes: dict[str, int]) -> Iterator[tuple[str, Shape]]:
@@ -55,8 +53,8 @@ def _expected(sizes: dict[str, int]) -> Iterator[tuple[str, Shape]]:
     yield "embeddings.position_embeddings.weight", (sizes["max_position_embeddings"], hidden)
     yield "embeddings.token_type_embeddings.weight", (sizes["type_vocab_size"], hidden)
     for layer in map(_LAYER.format, range(sizes["num_hidden_layers"])):
-        for part in ("self.query", "self.key", "self.value", "output.dense"):
-            yield f"{layer}attention.{part}.weight", (hidden, hidden)
+        for matrix in ("self.query", "self.key", "self.value", "output.dense"):
+            yield f"{layer}attention.{matrix}.weight", (hidden, hidden)
         yield f"{layer}intermediate.dense.weight", (inner, hidden)
         yield f"{layer}output.dense.weight", (hidden, inner)
 
@@ -72,8 +70,8 @@ def check(path: Path, sizes: dict[str, int]) -> None:
     Raises:
         CheckpointError: as `shapes`; a weight is missing or has another shape.
     """
-    found = shapes(path)
+    stored = shapes(path)
     for name, expected in _expected(sizes):
-        shape = found.get(name, found.get(_PREFIX + name))
+        shape = stored.get(name, stored.get(_PREFIX + name))
         if shape != expected:
             raise CheckpointError(f"{path}: {name}: found shape {shape}, expected {expected} by config.json")

@@ -52,7 +52,7 @@ _HEADERS = (
 
 
 def _stated(arrays: dict[str, np.ndarray], random: Random) -> bytes:
-    """Write a zip whose members say what they don't hold, or are there twice."""
+    """Write a zip whose members say what they don't hold, or are duplicates."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", random.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))) as archive:
         chosen = random.choice(list(arrays))

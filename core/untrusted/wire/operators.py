@@ -1,4 +1,4 @@
-"""The operators that a stranger's ONNX file may use, by domain. Standard library only.
+"""List the operators that an untrusted ONNX file may use, by domain. Standard library only.
 
 None of them runs without bound or reads a file: `Loop` and `Scan` are left out, so are random numbers,
 which would make an answer depend on chance.

@@ -1,4 +1,4 @@
-"""ONNX files without protobuf's library: a strict, bounded reader. Standard library only.
+"""Read ONNX files without protobuf's library, strictly and within bounds. Standard library only.
 
 A message becomes a dict, field name to value, or to a list where the field is repeated; bytes are views
 into the file, so that weights are never copied. Whatever two parsers could read differently is refused:
@@ -128,7 +128,7 @@ class _Reader:
             elif repeated:
                 found[key].append(self.value(kind, start, at, number, depth))
             elif key in found:
-                raise WireError(f"{name}.{key} is there twice, at byte {start}")
+                raise WireError(f"duplicate {name}.{key}, at byte {start}")
             else:
                 found[key] = self.value(kind, start, at, number, depth)
         return found

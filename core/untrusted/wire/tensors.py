@@ -1,4 +1,4 @@
-"""Tensors and types of a stranger's ONNX file: what they state is what they hold. Standard library only."""
+"""Check that tensors of an untrusted ONNX file hold what they state. Standard library only."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def check(tensor: Message) -> None:
     if "raw_data" in tensor:
         found, expected, what = len(tensor["raw_data"]), (count * bits + 7) // 8, "bytes"
         if used or field == "string_data":
-            raise WireError("its data are there twice")
+            raise WireError("duplicate data")
     else:
         found, expected, what = _stated(tensor, field), count, "numbers"
         if bits == 4:

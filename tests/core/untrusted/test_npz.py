@@ -1,4 +1,4 @@
-"""Arrays from strangers: no pickle, no bomb, nothing but what the file states and holds."""
+"""Untrusted arrays: no pickle, no bomb, nothing but what the file states and holds."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_a_bomb_of_a_few_bytes_is_not_unpacked(tmp_path):
         npz_file.read(tmp_path / "a.npz", ArtifactError)
 
 
-def test_a_member_twice(tmp_path):
+def test_a_duplicate_member(tmp_path):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.npy", header("(0,)"))
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.npy", header("(0,)"))
     (tmp_path / "a.npz").write_bytes(buffer.getvalue())
-    with pytest.raises(ArtifactError, match="a member is there twice"):
+    with pytest.raises(ArtifactError, match="a duplicate member"):
         npz_file.read(tmp_path / "a.npz", ArtifactError)
 
 

@@ -1,4 +1,4 @@
-"""ONNX files from strangers: everything inside, within the limits, of known operators."""
+"""Untrusted ONNX files: everything inside, within the limits, of known operators."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_element_types_that_are_not_accepted(kind):
 
 
 def test_data_twice_or_in_pieces():
-    refused(changed(lambda made: made.graph.initializer[0].float_data.append(1.0)), "there twice")
+    refused(changed(lambda made: made.graph.initializer[0].float_data.append(1.0)), "duplicate data")
     refused(changed(lambda made: setattr(made.graph.initializer[0].segment, "begin", 1)), "in pieces")
 
 
@@ -99,13 +99,13 @@ NODES = {
     "an unknown domain": ([node("Run", ["x"], ["y"], domain="evil")], r"operator 'evil\.Run' is not one"),
     "a loop": ([node("Loop", ["n", "c", "x"], ["y"])], "operator 'Loop' is not one"),
     "chance": ([node("RandomUniformLike", ["x"], ["y"])], "operator 'RandomUniformLike' is not one"),
-    "a value twice": ([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"])], "value 'y' is there twice"),
-    "an input made again": ([node("Relu", ["x"], ["x"])], "value 'x' is there twice"),
+    "a value twice": ([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"])], "duplicate value 'y'"),
+    "an input made again": ([node("Relu", ["x"], ["x"])], "duplicate value 'x'"),
     "nothing to read": ([node("Relu", ["nothing"], ["y"])], "reads 'nothing', which nothing before it makes"),
     "a circle": ([node("Relu", ["y"], ["y"])], "reads 'y'"),
     "an output that is not made": ([node("Relu", ["x"], ["other"])], "output 'y' is nothing that"),
     "an operator inside a branch": ([branch([node("Evil", ["x"], ["i"])], "y")], "node 'i' .*'Evil' is not"),
-    "a value twice inside": ([branch([node("Relu", ["x"], ["x"])], "y")], "value 'x' is there twice"),
+    "a value twice inside": ([branch([node("Relu", ["x"], ["x"])], "y")], "duplicate value 'x'"),
 }
 
 
@@ -156,10 +156,11 @@ def test_a_range_without_end(kind):
 
 def test_names_and_types():
     refused(
-        changed(lambda made: made.graph.initializer.append(made.graph.initializer[0])), "'w' is there twice"
+        changed(lambda made: made.graph.initializer.append(made.graph.initializer[0])),
+        "duplicate initializer 'w'",
     )
-    refused(changed(lambda made: made.graph.input.append(made.graph.input[0])), "input 'x' is there twice")
-    refused(changed(lambda made: made.graph.output.append(made.graph.output[0])), "output 'y' is there twice")
+    refused(changed(lambda made: made.graph.input.append(made.graph.input[0])), "duplicate input 'x'")
+    refused(changed(lambda made: made.graph.output.append(made.graph.output[0])), "duplicate output 'y'")
     refused(
         changed(lambda made: setattr(made.graph.initializer[0], "name", "")), "initializer without a name"
     )
@@ -171,7 +172,9 @@ def test_names_and_types():
     refused(changed(lambda made: made.graph.sparse_initializer.add()), "sparse tensors are not accepted")
     refused(changed(lambda made: made.training_info.add()), "holds a training graph")
     refused(changed(lambda made: made.opset_import.add(domain="evil", version=1)), "operators of 'evil'")
-    refused(changed(lambda made: [made.metadata_props.add(key="a", value="b") for _ in "12"]), "there twice")
+    refused(
+        changed(lambda made: [made.metadata_props.add(key="a", value="b") for _ in "12"]), "duplicate key"
+    )
 
 
 def function(name, nodes):

@@ -1,4 +1,4 @@
-"""Tokenizers, weights, artifacts and heads from strangers: one sentence, in seconds, in little memory."""
+"""Untrusted tokenizers, weights, artifacts and heads: one sentence, in seconds, in little memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TOKENIZERS = {
         "pre_tokenizer: found 'Split', expected Bert",
     ),
     "a replacement": (edited("normalizer", {"type": "Replace"}), "normalizer: found 'Replace'"),
-    "a sequence of parts": (edited("normalizer", {"type": "Sequence"}), "normalizer: found 'Sequence'"),
+    "a sequence of normalizers": (edited("normalizer", {"type": "Sequence"}), "normalizer: found 'Sequence'"),
     "another model": (edited("model.type", "BPE"), "model: found 'BPE', expected WordPiece"),
     "huge padding": (edited("padding", FIXED), "padding.strategy.Fixed: found 1000000000000"),
     "padding to a multiple": (
@@ -55,7 +55,7 @@ TOKENIZERS = {
     "a stride beyond the length": (edited("truncation.stride", 64), "truncation.stride: found 64"),
     "no room": (edited("truncation.max_length", 1), "truncation.max_length: found 1"),
     "a special id": (edited("post_processor.sep", ["[SEP]", 10**9]), "post_processor.sep"),
-    "an unknown part": (edited("evil", {}), "evil: unknown"),
+    "an unknown key": (edited("evil", {}), "evil: unknown"),
     "a list": ([], "the file: found list, expected an object"),
 }
 
@@ -85,7 +85,7 @@ WEIGHTS = {
     "a header longer than the file": (header(b"{}", 2**40), "truncated or not safetensors"),
     "no header": (b"\x01", "truncated or not safetensors"),
     "a header of a list": (header(b"[]"), "its header is no object"),
-    "a tensor twice": (header(b'{"a": 1, "a": 2}'), "tensor 'a' is there twice"),
+    "a tensor twice": (header(b'{"a": 1, "a": 2}'), "duplicate tensor 'a'"),
     "nested headers": (header(b'{"a":' * 5000), "nested deeper"),
     "tensors that overlap": (header({"a": tensor(0, 4), "b": tensor(0, 4)}) + bytes(4), "not safetensors"),
     "a gap": (header({"a": tensor(4, 8)}) + bytes(8), "not safetensors"),

@@ -19,7 +19,7 @@ WIRE = {
     "an unknown field": (b"\xf8\x07\x01", "Model has no field 127"),
     "a group": (b"\x3b", "wire type 3"),
     "a field of another type": (b"\x38\x01", "Model.graph: wire type 0"),
-    "two graphs": (field(7, b"") * 2, "Model.graph is there twice"),
+    "two graphs": (field(7, b"") * 2, "duplicate Model.graph"),
     "a name that is no UTF-8": (field(7, field(2, b"\xff")), "a name is not UTF-8"),
     "graphs in graphs": (nested(100), "messages nested deeper than"),
     "no graph": (b"\x08\x0a", "has no graph"),

@@ -1,4 +1,4 @@
-"""What comes from strangers is read in one place: nothing else opens JSON, TOML, ONNX, arrays or weights."""
+"""Untrusted files are read in one place: nothing else opens JSON, TOML, ONNX, arrays or weights."""
 
 from __future__ import annotations
 

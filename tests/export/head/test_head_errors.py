@@ -48,7 +48,7 @@ def test_a_label_twice_in_the_model(folder):
     model = onnx.load(folder / "model.onnx")
     model.graph.output[1].name = "joy"
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    refused(folder, "model.onnx", "output 'joy' is there twice")
+    refused(folder, "model.onnx", "duplicate output 'joy'")
 
 
 def test_a_head_for_another_encoder(tmp_path):

@@ -48,7 +48,7 @@ def test_a_threshold_that_is_none(path, value):
         ('{"joy": 0.5, "fear": 0.5}', "label 'neutral' of the recipe is missing"),
         ("{}", "label 'joy' of the recipe is missing"),
         ('{"joy": 0.5, "fear": 0.5, "neutral": 0.5, "envy": 0.5}', "label 'envy' is unknown"),
-        ('{"joy": 0.5, "fear": 0.5, "neutral": 0.5, "fear": 0.4}', "label 'fear' is there twice"),
+        ('{"joy": 0.5, "fear": 0.5, "neutral": 0.5, "fear": 0.4}', "duplicate label 'fear'"),
         ("[0.5, 0.5, 0.5]", "expected one object"),
         ("0.5", "expected one object"),
         ('{"joy": 0.5', "cannot be read as JSON"),
