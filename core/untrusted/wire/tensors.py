@@ -10,28 +10,18 @@ from core.untrusted import limits
 from core.untrusted.wire.protobuf import Message, WireError, integers
 
 _EXTERNAL = 1
-# TensorProto.DataType → bits of an element, and the field of it that is not raw_data.
-_BITS = {
-    1: (32, "float_data"),
-    2: (8, "int32_data"),
-    3: (8, "int32_data"),
-    4: (16, "int32_data"),
-    5: (16, "int32_data"),
-    6: (32, "int32_data"),
-    7: (64, "int64_data"),
-    8: (0, "string_data"),
-    9: (8, "int32_data"),
-    10: (16, "int32_data"),
-    11: (64, "double_data"),
-    12: (32, "uint64_data"),
-    13: (64, "uint64_data"),
-    16: (16, "int32_data"),
-    21: (4, "int32_data"),
-    22: (4, "int32_data"),
+# The field that holds a tensor's numbers where raw_data does not → TensorProto.DataType → bits of an element.
+_TYPED = {
+    "float_data": {1: 32},
+    "int32_data": {2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 9: 8, 10: 16, 16: 16, 21: 4, 22: 4},
+    "string_data": {8: 0},
+    "int64_data": {7: 64},
+    "double_data": {11: 64},
+    "uint64_data": {12: 32, 13: 64},
 }
+_BITS = {kind: (bits, field) for field, kinds in _TYPED.items() for kind, bits in kinds.items()}
 _INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
 _FORMATS = {_FLOAT: "f", _DOUBLE: "d", _INT32: "i", _INT64: "q"}
-_TYPED = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
 _WIDTHS = {"float_data": 4, "double_data": 8}
 # Shapes and bounds are short; longer tensors are weights.
 _SHORT = 64
