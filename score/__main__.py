@@ -1,17 +1,18 @@
-"""`python -m score ARTIFACT INPUT OUTPUT`: an artifact on a corpus, as fast as the machine goes."""
+"""`python -m score ARTIFACT INPUT OUTPUT`: run an artifact on a corpus, as fast as the machine goes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
+from core.cli import exit_code
 from core.contract import VARIANT_FILES
-from core.errors import ToolchainError
 from score.job import Summary, run
 from score.options import Options
 
@@ -21,8 +22,8 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f} texts/s" if task.speed else "")
 
 
-def _options() -> Options:
-    parser = argparse.ArgumentParser(prog="python -m score", description=__doc__.split("\n")[0])
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command line of a run to a parser, under the names of `Options`."""
     parser.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
     parser.add_argument(
         "input", help="a file, folder or glob of Parquet, CSV or JSON Lines; -: lines of standard input"
@@ -31,7 +32,7 @@ def _options() -> Options:
     parser.add_argument("--text-column", default=Options.text_column)
     parser.add_argument("--probabilities", action="store_true", help="add a column a label")
     parser.add_argument("--variant", choices=sorted(VARIANT_FILES), default=Options.variant)
-    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+    parser.add_argument("--resume", action="store_true", help="continue where an interrupted run stopped")
     parser.add_argument("--engine", choices=("local", "ray"), default=Options.engine)
     parser.add_argument("--address", help="the Ray cluster to join; else RAY_ADDRESS, or a local one")
     parser.add_argument("--threads", type=int, default=Options.threads, help="0: every CPU; with ray, actors")
@@ -39,41 +40,47 @@ def _options() -> Options:
         "--checkpoint-seconds",
         type=float,
         default=Options.checkpoint_seconds,
-        help="how often what is done is kept for --resume (%(default)s)",
+        help="how often finished work is kept for --resume (%(default)s)",
     )
-    return Options(**vars(parser.parse_args()))
 
 
-def _scored(options: Options) -> Summary:
+def _run_with_progress(options: Options) -> Summary:
     bar = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*bar, console=Console(stderr=True)) as progress:
 
         def advance(done: int, total: int | None) -> None:
             if not progress.tasks:
-                # What an interrupted run did is no part of this one's rate.
+                # What an interrupted run did does not count for the rate of this one.
                 progress.add_task("score", total=total, completed=done)
             progress.update(progress.task_ids[0], completed=done)
 
         return run(options, advance)
 
 
-def main() -> int:
-    """Score; 1 where it fails, with one line that says why, and 130 where it is interrupted."""
-    options = _options()
-    try:
-        found = _scored(options)
-    except ToolchainError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: the finished parts are kept; go on with --resume", file=sys.stderr)
-        return 130
-    rate = found.scored / found.seconds if found.seconds else 0.0
+def score(arguments: argparse.Namespace) -> None:
+    """Score the corpus that the arguments name, and print one line on it.
+
+    Raises:
+        ToolchainError: the artifact, the input, the output or an option cannot be used.
+    """
+    options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
+    summary = _run_with_progress(options)
+    rate = summary.scored / summary.seconds if summary.seconds else 0.0
     print(
-        f"{options.output}: {found.rows:,} rows; {found.scored:,} in this run at {rate:,.0f} texts/s, "
-        f"of these {found.null:,} null and {found.truncated:,} truncated"
+        f"{options.output}: {summary.rows:,} rows; {summary.scored:,} in this run at {rate:,.0f} texts/s, "
+        f"of these {summary.null:,} null and {summary.truncated:,} truncated"
     )
-    return 0
+
+
+def main() -> int:
+    """Score; return 1 where it fails, with one line that says why, and 130 where it is interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m score", description=__doc__.split("\n")[0])
+    add_options(parser)
+    try:
+        return exit_code(score, parser.parse_args())
+    except KeyboardInterrupt:
+        print("interrupted: finished segments are kept; continue with --resume", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run of the scorer is asked to do."""
+"""Describe one run of the scorer, as its user asks for it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.artifact.manifest import MANIFEST_FILE, TOKENIZER_FILE
 from core.contract import VARIANT_FILES
 from core.errors import ScoreError
 
 STDIN = "-"
-MANIFEST_FILE = "manifest.json"
-TOKENIZER_FILE = "tokenizer.json"
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use; all of them where the system cannot tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Options:
     @property
     def callers(self) -> int:
         """How many threads run the graph at the same time."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or usable_cpus()
 
     def check(self) -> None:
         """Refuse what cannot be run.

@@ -1,4 +1,4 @@
-"""An artifact at work: texts to token ids, token ids to batches, batches to answers."""
+"""Run an artifact: texts to token ids, token ids to batches, batches to answers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artifact.graph import Answers, Graph
+from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import VARIANT_FILES
 from core.errors import ArtifactError
 from core.untrusted import tokenizer_file
-from score.options import TOKENIZER_FILE
 
 # Measured on two AVX512-VNNI cores, int8 (python -m bench bulk sweep): rates rise to about 512
 # tokens a batch and fall beyond 1,024, where the activations leave the cache.
@@ -22,7 +22,7 @@ BATCH_TOKENS = 512
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids of some texts; `truncated` bool `[texts]` tells which were longer than the encoder takes."""
+    """Token ids of some texts; `truncated` bool `[texts]` marks those longer than the encoder takes."""
 
     ids: list[list[int]]
     truncated: NDArray[np.bool_]
@@ -35,12 +35,12 @@ def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[
     lengths keep both the same. A text longer than the budget is a batch of its own.
     """
     order = np.argsort(-np.asarray(lengths), kind="stable")
-    found, start = [], 0
+    made, start = [], 0
     while start < len(order):
         size = max(budget // max(lengths[order[start]], 1), 1)
-        found.append(order[start : start + size])
+        made.append(order[start : start + size])
         start += size
-    return found
+    return made
 
 
 class Scorer:
@@ -58,10 +58,8 @@ class Scorer:
             ArtifactError: its graph or tokenizer does not load, or the metadata is not of the contract.
         """
         self.graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
-        path = artifact / TOKENIZER_FILE
-        self._tokenizer = tokenizer_file.load(path, ArtifactError)
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self.graph.metadata.max_length)
+        max_length = self.graph.metadata.max_length
+        self._tokenizer = tokenizer_file.load(artifact / TOKENIZER_FILE, ArtifactError, max_length)
 
     @property
     def labels(self) -> list[str]:

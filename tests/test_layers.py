@@ -19,7 +19,7 @@ LIBRARIES = {
     "core": {"filelock", "numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers"},
     "deliver": {"httpx2", "huggingface_hub", "jinja2"},
     "requirements": set(),
-    "score": {"numpy", "onnxruntime", "pyarrow", "ray", "rich", "tokenizers"},
+    "score": {"filelock", "numpy", "onnxruntime", "pyarrow", "ray", "rich", "tokenizers"},
 }
 # Libraries of a package that a few of its files alone may import.
 ONLY_IN = {

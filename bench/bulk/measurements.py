@@ -25,11 +25,11 @@ from core import dataset
 from core.artifact.graph import Graph
 from core.errors import ScoreError
 from score.engines import local
-from score.input.survey import kind, survey
+from score.engines.local import Columns
+from score.input.corpus import kind, survey
 from score.job import run
 from score.options import Options
-from score.output.columns import Columns
-from score.output.parts import Parts
+from score.output.segments import Segments
 from score.scorer import BATCH_TOKENS, Scorer, batches
 
 BUDGETS = (128, 256, 512, 1024, 2048, 4096)
@@ -107,7 +107,7 @@ def _edges(options: Options) -> dict[str, float]:
     columns = Columns(scorer.labels, options.probabilities)
     first = iter([next(source.windows())])
     (scored,) = local.score(first, scorer, columns, options.text_column, options.callers)
-    parts = Parts(options.output, kind(options.output), {}, scored.schema)
+    parts = Segments(options.output, kind(options.output), {}, scored.schema)
     start, written = time.perf_counter(), 0
     try:
         parts.open(resume=False)

@@ -10,11 +10,11 @@ from typing import Any
 from ray.cluster_utils import Cluster
 
 from score.engines import local
+from score.engines.local import Columns
 from score.engines.ray_engine import row
-from score.input.survey import survey
+from score.input.corpus import survey
 from score.job import run
 from score.options import Options
-from score.output.columns import Columns
 from score.scorer import Scorer
 
 

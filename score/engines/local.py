@@ -1,4 +1,4 @@
-"""One machine: reading and tokenizing a window while those before it run, on every core."""
+"""Score windows on one machine: the next is read and tokenized while those before it run, on every core."""
 
 from __future__ import annotations
 
@@ -12,40 +12,83 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.artifact.graph import Answers
+from core.errors import ScoreError
 from score.input.texts import texts
-from score.output.columns import Columns, Scored
 from score.scorer import Encoded, Scorer, batches
 
+LABELS_COLUMN = "labels"
+TRUNCATED_COLUMN = "truncated"
 # While the last batches of a window run, the next one's fill the cores that are free.
 _WINDOWS_RUNNING = 2
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    window: pa.Table
+class Columns:
+    """The columns that scoring adds: `labels`, `truncated` and, on request, the probability of each label."""
+
+    labels: list[str]
+    probabilities: bool
+
+    def schema(self, given: pa.Schema) -> pa.Schema:
+        """Return the output's schema.
+
+        Raises:
+            ScoreError: the input has a column of an added one's name.
+        """
+        added = [
+            pa.field(LABELS_COLUMN, pa.list_(pa.string())),
+            pa.field(TRUNCATED_COLUMN, pa.bool_()),
+            *(pa.field(label, pa.float32()) for label in self.labels if self.probabilities),
+        ]
+        names = [field.name for field in added]
+        taken = sorted({name for name in names if name in given.names or names.count(name) > 1})
+        if taken:
+            raise ScoreError(f"columns {', '.join(taken)}: found in the input, expected free for the answers")
+        return pa.schema([*given, *added], metadata=given.metadata)
+
+    def of(
+        self, probabilities: NDArray[np.float32], predictions: NDArray[np.bool_], truncated: NDArray[np.bool_]
+    ) -> list[pa.Array]:
+        """Return the columns for texts, of answers `[texts, labels]` and of `truncated` `[texts]`."""
+        offsets = pa.array(np.concatenate([[0], np.cumsum(predictions.sum(axis=1))]), pa.int32())
+        names = pa.array(self.labels, pa.string()).take(pa.array(np.nonzero(predictions)[1]))
+        columns = [pa.ListArray.from_arrays(offsets, names), pa.array(truncated)]
+        if self.probabilities:
+            columns += [pa.array(np.ascontiguousarray(column)) for column in probabilities.T]
+        return columns
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window whose distinct texts are tokenized; `rows` is int32 with nulls, the text of each row."""
+
+    table: pa.Table
     rows: pa.Array
     encoded: Encoded
     batches: list[NDArray[np.intp]]
 
+    def scored(self, columns: Columns, answers: list[Future[Answers]]) -> pa.Table:
+        """Return the table with the answers beside its rows; a null text's are null."""
+        shape = (len(self.encoded.ids), len(columns.labels))
+        probabilities, predictions = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+        for batch, future in zip(self.batches, answers, strict=True):
+            answer = future.result()
+            probabilities[batch], predictions[batch] = answer.probabilities, answer.predictions
+        added = columns.of(probabilities, predictions, self.encoded.truncated)
+        return pa.Table.from_arrays(
+            [*self.table.columns, *(column.take(self.rows) for column in added)],
+            schema=columns.schema(self.table.schema),
+        )
 
-def _prepare(windows: Iterator[pa.Table], scorer: Scorer, text_column: str) -> _Prepared | None:
-    window = next(windows, None)
-    if window is None:
+
+def _prepare(windows: Iterator[pa.Table], scorer: Scorer, text_column: str) -> _Window | None:
+    table = next(windows, None)
+    if table is None:
         return None
     # Equal texts are one entry of the dictionary, and are scored once.
-    distinct = texts(window.column(text_column)).dictionary_encode()
+    distinct = texts(table.column(text_column)).dictionary_encode()
     encoded = scorer.encode(distinct.dictionary.to_pylist())
-    return _Prepared(window, distinct.indices, encoded, batches([len(row) for row in encoded.ids]))
-
-
-def _gather(prepared: _Prepared, labels: int, answers: list[Future[Answers]]) -> Scored:
-    count = len(prepared.encoded.ids)
-    probabilities = np.empty((count, labels), np.float32)
-    predictions = np.empty((count, labels), np.bool_)
-    for batch, answer in zip(prepared.batches, answers, strict=True):
-        found = answer.result()
-        probabilities[batch], predictions[batch] = found.probabilities, found.predictions
-    return Scored(prepared.rows, probabilities, predictions, prepared.encoded.truncated)
+    return _Window(table, distinct.indices, encoded, batches([len(row) for row in encoded.ids]))
 
 
 def score(
@@ -53,22 +96,21 @@ def score(
 ) -> Iterator[pa.Table]:
     """Yield the windows in order, scored, of the schema that `columns` makes; memory holds four at most."""
     reader, pool = ThreadPoolExecutor(1), ThreadPoolExecutor(callers)
-    running: deque[tuple[_Prepared, list[Future[Answers]]]] = deque()
+    running: deque[tuple[_Window, list[Future[Answers]]]] = deque()
 
     def finish() -> pa.Table:
-        prepared, answers = running.popleft()
-        scored = _gather(prepared, len(columns.labels), answers)
-        return columns.attach(prepared.window, scored, columns.schema(prepared.window.schema))
+        window, answers = running.popleft()
+        return window.scored(columns, answers)
 
-    def submit(prepared: _Prepared) -> list[Future[Answers]]:
-        ids = prepared.encoded.ids
-        return [pool.submit(scorer.run, [ids[index] for index in batch]) for batch in prepared.batches]
+    def submit(window: _Window) -> list[Future[Answers]]:
+        ids = window.encoded.ids
+        return [pool.submit(scorer.run, [ids[index] for index in batch]) for batch in window.batches]
 
     try:
         coming = reader.submit(_prepare, windows, scorer, text_column)
-        while (prepared := coming.result()) is not None:
+        while (window := coming.result()) is not None:
             coming = reader.submit(_prepare, windows, scorer, text_column)
-            running.append((prepared, submit(prepared)))
+            running.append((window, submit(window)))
             if len(running) >= _WINDOWS_RUNNING:
                 yield finish()
         while running:

@@ -1,4 +1,4 @@
-"""An artifact on its way to another machine: the files that scoring needs, named by the manifest's hash."""
+"""Pack the files of an artifact that scoring needs, and unpack them on another machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Parcel = dict[str, bytes]
 
 
 def _read(folder: Path, names: tuple[str, ...]) -> Parcel:
-    """Read files of an artifact, each as its manifest has it."""
+    """Read files of an artifact, and check each against the manifest."""
     files = (MANIFEST_FILE, *names)
     parcel = {name: regular_file.read(folder / name, limits.GRAPH_BYTES, ArtifactError) for name in files}
     path = folder / MANIFEST_FILE
@@ -43,7 +43,7 @@ def pack(artifact: Path, variant: str) -> Parcel:
 
 
 def unpack(parcel: Parcel, place: Path | None = None) -> Path:
-    """Return a folder that holds a parcel's files; this machine's other processes find the same one.
+    """Return a folder that holds a parcel's files; this machine's other processes share it.
 
     Args:
         parcel: what `pack` returned.

@@ -1,9 +1,9 @@
-"""Many machines: the same windows and the same scorer, in Ray Data on a pool of actors.
+"""Score windows on many machines: the same windows and the same scorer, in Ray Data on a pool of actors.
 
 A row of the dataset is a whole window, so that Ray neither splits nor joins them, and the answers are those
 of one machine to the last bit. Ray schedules, holds readers back while actors are busy, and runs the window
 of an actor that died again. Inputs lie where every node reads them; answers come back in order to the
-driver, which writes the output and keeps the finished parts as it does for one machine.
+driver, which writes the output and keeps the finished segments as it does for one machine.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ray.data.datasource import Datasource, ReadTask
 
 from core.errors import ScoreError, ToolchainError
 from score.engines import local, parcel
-from score.input.survey import File, Source
+from score.engines.local import Columns
+from score.input.corpus import Corpus, File
 from score.options import STDIN, Options
-from score.output.columns import Columns
 from score.scorer import Scorer
 
 # A reader needs little, and must find room beside an actor on a node of one core.
 _ACTOR_CPUS = 0.9
 _READER_CPUS = 0.1
-_PACKAGES = ("export", "score", "verify")
+_PACKAGES = ("core", "score")
 _WINDOW = "window"
 
 
@@ -48,23 +48,23 @@ def _tables(rows: pa.Table) -> Iterator[pa.Table]:
 
 
 class _Windows(Datasource):  # type: ignore[misc]
-    """One read task a file, which yields a window a block."""
+    """Reads a file in a task, which yields a window a block."""
 
-    def __init__(self, source: Source, pending: list[tuple[File, int]]) -> None:
+    def __init__(self, corpus: Corpus, pending: list[tuple[File, int]]) -> None:
         super().__init__()
-        self._source, self._pending = source, pending
+        self._corpus, self._pending = corpus, pending
 
     def estimate_inmemory_data_size(self) -> int | None:
         return None
 
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
-        source = self._source
+        corpus = self._corpus
 
         def task(file: File, skip: int) -> ReadTask:
             metadata = BlockMetadata(
                 num_rows=None, size_bytes=None, input_files=[str(file.path)], exec_stats=None
             )
-            return ReadTask(lambda: map(row, source.file_windows(file, skip)), metadata)
+            return ReadTask(lambda: map(row, corpus.file_windows(file, skip)), metadata)
 
         return [task(file, skip) for file, skip in self._pending]
 
@@ -80,8 +80,8 @@ class _Actor:
         self._text_column = text_column
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        found = local.score(_tables(rows), self._scorer, self._columns, self._text_column, 1)
-        return pa.concat_tables([row(table) for table in found])
+        scored = local.score(_tables(rows), self._scorer, self._columns, self._text_column, 1)
+        return pa.concat_tables([row(table) for table in scored])
 
 
 def _connect(address: str | None) -> None:
@@ -101,17 +101,17 @@ def _connect(address: str | None) -> None:
 
 def _reason(error: BaseException) -> str:
     """Return what went wrong on a node, without Ray's traces."""
-    seen: BaseException | None = error
-    while seen is not None:
+    cause: BaseException | None = error
+    while cause is not None:
         # Ray's own error is of the cause's class, too, and its text is the trace.
-        if isinstance(seen, ToolchainError) and not isinstance(seen, ray.exceptions.RayError):
+        if isinstance(cause, ToolchainError) and not isinstance(cause, ray.exceptions.RayError):
             # Ray adds advice below.
-            return str(seen).splitlines()[0]
-        seen = getattr(seen, "cause", None) or seen.__cause__
+            return str(cause).splitlines()[0]
+        cause = getattr(cause, "cause", None) or cause.__cause__
     return f"--engine ray: {str(error).strip().splitlines()[-1]}"
 
 
-def _dataset(options: Options, source: Source, columns: Columns, pending: list[tuple[File, int]]) -> Any:
+def _dataset(options: Options, corpus: Corpus, columns: Columns, pending: list[tuple[File, int]]) -> Any:
     context = ray.data.DataContext.get_current()
     # Below any window's size: each is a block.
     context.target_max_block_size = 1
@@ -120,7 +120,7 @@ def _dataset(options: Options, source: Source, columns: Columns, pending: list[t
     context.print_on_execution_start = False
     actors = options.threads or max(int(ray.cluster_resources().get("CPU", 1)), 1)
     rows = ray.data.read_datasource(
-        _Windows(source, pending),
+        _Windows(corpus, pending),
         override_num_blocks=len(pending),
         num_cpus=_READER_CPUS,
     )
@@ -136,7 +136,7 @@ def _dataset(options: Options, source: Source, columns: Columns, pending: list[t
     )
 
 
-def score(options: Options, source: Source, columns: Columns, skip: int) -> Iterator[pa.Table]:
+def score(options: Options, corpus: Corpus, columns: Columns, skip: int) -> Iterator[pa.Table]:
     """Yield the windows after the first `skip` rows in order, scored.
 
     Raises:
@@ -145,14 +145,14 @@ def score(options: Options, source: Source, columns: Columns, skip: int) -> Iter
     """
     if options.input == STDIN:
         raise ScoreError("--engine ray: standard input cannot be read on every node; give files")
-    pending = list(source.pending(skip))
+    pending = list(corpus.pending(skip))
     if not pending:
         return
     joined = not ray.is_initialized()
     if joined:
         _connect(options.address)
     try:
-        dataset = _dataset(options, source, columns, pending)
+        dataset = _dataset(options, corpus, columns, pending)
         for rows in dataset.iter_batches(batch_size=1, batch_format="pyarrow"):
             yield from _tables(rows)
     except ray.exceptions.RayError as error:

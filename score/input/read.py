@@ -1,22 +1,77 @@
-"""Reading a corpus in tables of bounded size: Parquet, CSV, JSON Lines, or lines of standard input."""
+"""Read a corpus in tables of bounded size: Parquet, CSV, JSON Lines, or lines of standard input.
+
+Of CSV every column is text: what is read is what is written, leading zeros and all. An empty field without
+quotes is null; `""` is the empty string.
+"""
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 from core.errors import ScoreError
-from score.input import csv_file, json_file
+from score.input import json_lines
 from score.input.texts import clean
 
 _ROWS = 512
 # Columns of a row group are read through a buffer, not whole.
 _BUFFER_BYTES = 1 << 20
+# A row of CSV must fit into one block.
+_CSV_BLOCK_BYTES = 16 << 20
+
+
+class _Utf8(io.RawIOBase):
+    """Read a file's bytes, those that are not UTF-8 replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._text = path.open(encoding="utf-8", errors="replace", newline="")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        # A character is at most four bytes, and the caller's buffer is `size` long.
+        return self._text.read(max(size // 4, 1) if size >= 0 else -1).encode()
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
+
+
+@contextmanager
+def _open_csv(path: Path, names: list[str]) -> Iterator[csv.CSVStreamingReader]:
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    reading = csv.ReadOptions(block_size=_CSV_BLOCK_BYTES, use_threads=False)
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    with (
+        pa.PythonFile(_Utf8(path), mode="r") as file,
+        csv.open_csv(file, read_options=reading, parse_options=parsing, convert_options=convert) as reader,
+    ):
+        yield reader
+
+
+def _csv_schema(path: Path) -> pa.Schema:
+    with _open_csv(path, []) as reader:
+        return pa.schema([(name, pa.string()) for name in reader.schema.names])
+
+
+def _csv(path: Path) -> Iterator[pa.Table]:
+    with _open_csv(path, _csv_schema(path).names) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
 
 
 def _parquet(path: Path) -> Iterator[pa.Table]:
@@ -32,21 +87,27 @@ def _lines(name: str) -> Iterator[pa.Table]:
         yield pa.table({name: pa.array(texts, pa.string())})
 
 
+@contextmanager
+def _errors(kind: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise ScoreError(f"{path}: cannot be read as {kind}: {error}") from error
+
+
 def look(kind: str, path: Path) -> tuple[pa.Schema, int]:
     """Return a file's schema and its number of rows; CSV and JSON Lines are read through for it.
 
     Raises:
         ScoreError: it cannot be read.
     """
-    try:
+    with _errors(kind, path):
         if kind == "csv":
-            return csv_file.look(path)
+            return _csv_schema(path), sum(len(table) for table in _csv(path))
         if kind == "jsonl":
-            return json_file.look(path)
+            return json_lines.look(path)
         metadata = pq.read_metadata(path)
         return metadata.schema.to_arrow_schema(), metadata.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise ScoreError(f"{path}: cannot be read as {kind}: {error}") from error
 
 
 def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -65,16 +126,14 @@ def tables(kind: str, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     Raises:
         ScoreError: it cannot be read.
     """
-    try:
+    with _errors(kind, path):
         if kind == "stdin":
-            found = _lines(schema.names[0])
+            rows = _lines(schema.names[0])
         elif kind == "csv":
-            found = csv_file.tables(path)
+            rows = _csv(path)
         elif kind == "jsonl":
-            found = json_file.tables(path, schema)
+            rows = json_lines.tables(path, schema)
         else:
-            found = _parquet(path)
-        for table in found:
+            rows = _parquet(path)
+        for table in rows:
             yield _conform(clean(table), schema)
-    except (pa.ArrowException, OSError) as error:
-        raise ScoreError(f"{path}: cannot be read as {kind}: {error}") from error

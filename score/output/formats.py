@@ -1,4 +1,4 @@
-"""Writing scored rows: each format's part of an output, and how parts become one file."""
+"""Write scored rows as Parquet, CSV or JSON Lines: a segment of the output, and many segments as one file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,46 +22,8 @@ _GROUP_ROWS = 131_072
 _GROUP_BYTES = 64 << 20
 
 
-class Writer(Protocol):
-    """A part that is being written."""
-
-    def write(self, table: pa.Table) -> None:
-        """Add one window."""
-
-    def close(self) -> None:
-        """Finish the file."""
-
-
-class _ParquetPart:
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema)
-
-    def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table, row_group_size=len(table))
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-class _TextPart:
-    def __init__(self, path: Path, kind: str) -> None:
-        self._file: IO[bytes] = path.open("wb")
-        self._encode = {"csv": _csv, "jsonl": _json_lines}[kind]
-
-    def write(self, table: pa.Table) -> None:
-        self._file.write(self._encode(table))
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def part(kind: str, path: Path, schema: pa.Schema) -> Writer:
-    """Open a part of an output; text formats leave the header to the finished file."""
-    return _ParquetPart(path, schema) if kind == "parquet" else _TextPart(path, kind)
-
-
 def _value(value: Any) -> Any:
-    """Return what JSON has for a value of Parquet's that it lacks: dates as ISO 8601, bytes as text."""
+    """Return a value of Parquet's that JSON lacks as a string: dates as ISO 8601, bytes as text."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if hasattr(value, "isoformat"):
@@ -109,10 +71,30 @@ def _csv(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def _groups(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield row groups that depend on the windows alone, not on which part holds them."""
+class SegmentWriter:
+    """A segment of an output that is being written; text formats leave the header to the finished file."""
+
+    def __init__(self, kind: str, path: Path, schema: pa.Schema) -> None:
+        """Open the file."""
+        self._encode = {"csv": _csv, "jsonl": _json_lines}.get(kind)
+        self._file: Any = path.open("wb") if self._encode else pq.ParquetWriter(path, schema)
+
+    def write(self, table: pa.Table) -> None:
+        """Add one window."""
+        if self._encode:
+            self._file.write(self._encode(table))
+        else:
+            self._file.write_table(table, row_group_size=len(table))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+def _groups(segments: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield row groups that depend on the windows alone, not on which segment holds them."""
     held: list[pa.Table] = []
-    for path in parts:
+    for path in segments:
         with pq.ParquetFile(path) as file:
             for index in range(file.num_row_groups):
                 held.append(file.read_row_group(index))
@@ -122,17 +104,17 @@ def _groups(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     yield pa.concat_tables(held) if held else schema.empty_table()
 
 
-def join(kind: str, parts: Sequence[Path], target: Path, schema: pa.Schema) -> None:
-    """Write parts, in their order, as one file."""
+def join(kind: str, segments: Sequence[Path], target: Path, schema: pa.Schema) -> None:
+    """Write segments, in their order, as one file."""
     if kind == "parquet":
         with pq.ParquetWriter(target, schema) as writer:
-            for table in _groups(parts, schema):
+            for table in _groups(segments, schema):
                 writer.write_table(table, row_group_size=max(len(table), 1))
         return
     with target.open("wb") as file:
         if kind == "csv":
             names = pa.table({name: pa.array([], pa.string()) for name in schema.names})
             csv.write_csv(names, file)
-        for path in parts:
+        for path in segments:
             with path.open("rb") as source:
                 shutil.copyfileobj(source, file)

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ScoreError
 from score.job import run
 from score.options import Options
-from score.output.parts import Parts, folder_of
+from score.output.segments import Segments, folder_of
 from tests.ray.conftest import ROWS
 
 pytestmark = pytest.mark.ray
@@ -98,14 +98,14 @@ def test_an_interrupted_run_goes_on_with_either_engine(options, local, monkeypat
 def test_what_fails_on_a_node_is_told_in_one_line(options, tmp_path, monkeypatch):
     given = tmp_path / "in.parquet"
     pq.write_table(pq.read_table(options().input), given)
-    opened = Parts.open
+    opened = Segments.open
 
     def vanish(self, resume):
         opened(self, resume)
         given.unlink()
 
     # After the survey: only a node finds out.
-    monkeypatch.setattr(Parts, "open", vanish)
+    monkeypatch.setattr(Segments, "open", vanish)
     with pytest.raises(ScoreError, match=r"in\.parquet: cannot be read as parquet") as told:
         run(options(input=str(given)))
     assert "\n" not in str(told.value)

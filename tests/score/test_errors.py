@@ -37,7 +37,7 @@ def refused(run, folder, *words):
     [
         ("n,text\n1,a\n2,b,c\n", ["Expected 2 columns, got 3", "#3"]),
         ("n,body\n1,a\n", ["no column 'text'", "n, body", "--text-column"]),
-        ("text,text\na,b\n", ["found twice", "text"]),
+        ("text,text\na,b\n", ["duplicate columns", "text"]),
         ("text,labels\na,b\n", ["columns labels", "expected free"]),
         ("", ["cannot be read as csv"]),
     ],

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from score import job
-from score.input import windows
+from score.input import corpus as corpus_files
 from score.options import Options
 from score.output import formats
-from score.output.parts import PROGRESS_FILE, Parts, folder_of
+from score.output.segments import PROGRESS_FILE, Segments, folder_of
 from tests.conftest import ROOT
 
 KINDS = ("parquet", "csv", "jsonl")
@@ -29,13 +29,13 @@ class Killed(BaseException):
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch):
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 40)
+    monkeypatch.setattr(corpus_files, "WINDOW_ROWS", 40)
     texts = [None if n % 13 == 0 else "the a b " * (n % 5) + "z" * (n % 9) for n in range(500)]
     folder = tmp_path / "in"
     folder.mkdir()
     for index in range(2):
-        part = range(250 * index, 250 * index + 250)
-        pq.write_table(pa.table({"n": part, "text": [texts[n] for n in part]}), folder / f"{index}.parquet")
+        rows = range(250 * index, 250 * index + 250)
+        pq.write_table(pa.table({"n": rows, "text": [texts[n] for n in rows]}), folder / f"{index}.parquet")
     return folder
 
 
@@ -64,12 +64,12 @@ def dies_at(monkeypatch, owner, name, call, *, after):
 
 
 MOMENTS = [
-    (Parts, "_list", 1, True),
-    (Parts, "append", 4, False),
-    (Parts, "append", 4, True),
-    (Parts, "_list", 5, False),
-    (Parts, "_list", 5, True),
-    (Parts, "finish", 1, False),
+    (Segments, "_list", 1, True),
+    (Segments, "append", 4, False),
+    (Segments, "append", 4, True),
+    (Segments, "_list", 5, False),
+    (Segments, "_list", 5, True),
+    (Segments, "finish", 1, False),
     (formats, "join", 1, True),
     (shutil, "rmtree", 1, False),
 ]
@@ -83,7 +83,7 @@ def test_every_moment(run, tmp_path, kind, owner, name, call, after):
     with pytest.MonkeyPatch.context() as patch:
         dies_at(patch, owner, name, call, after=after)
         # All that the kernel does for a process that dies.
-        patch.setattr(Parts, "close", lambda self: os.close(self._lock))
+        patch.setattr(Segments, "close", lambda self: self._lock.release())
         with pytest.raises(Killed):
             run(output)
     assert folder_of(output).is_dir()
@@ -94,7 +94,7 @@ def test_every_moment(run, tmp_path, kind, owner, name, call, after):
 
 def test_a_resumed_run_scores_only_the_rest(run, tmp_path, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
-        dies_at(patch, Parts, "append", 4, after=False)
+        dies_at(patch, Segments, "append", 4, after=False)
         with pytest.raises(Killed):
             run(tmp_path / "out.csv")
     found = run(tmp_path / "out.csv", resume=True)
@@ -103,7 +103,7 @@ def test_a_resumed_run_scores_only_the_rest(run, tmp_path, monkeypatch):
 
 def interrupted(run, output):
     with pytest.MonkeyPatch.context() as patch:
-        dies_at(patch, Parts, "append", 4, after=False)
+        dies_at(patch, Segments, "append", 4, after=False)
         with pytest.raises(Killed):
             run(output)
 
@@ -120,7 +120,7 @@ def test_an_interrupted_run_is_not_overwritten_in_silence(score, run, corpus, tm
     (folder_of(tmp_path / "out.csv") / "part-000001.csv").unlink()
     code, said = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
     assert code == 1
-    assert "part-000001.csv: a finished part is missing" in said.err
+    assert "part-000001.csv: a finished segment is missing" in said.err
 
 
 def test_a_changed_input_is_refused(score, run, corpus, tmp_path):
@@ -132,7 +132,7 @@ def test_a_changed_input_is_refused(score, run, corpus, tmp_path):
 
 
 def test_two_runs_do_not_write_one_output(score, corpus, tmp_path):
-    first = Parts(tmp_path / "out.csv", "csv", {}, pa.schema([]))
+    first = Segments(tmp_path / "out.csv", "csv", {}, pa.schema([]))
     first.open(resume=False)
     code, said = score(corpus, tmp_path / "out.csv", "--resume")
     assert code == 1
@@ -142,7 +142,7 @@ def test_two_runs_do_not_write_one_output(score, corpus, tmp_path):
 
 
 def test_an_error_on_the_way_keeps_what_is_done_and_leaves_nothing_half(run, tmp_path, monkeypatch):
-    dies_at(monkeypatch, Parts, "append", 2, after=True)
+    dies_at(monkeypatch, Segments, "append", 2, after=True)
     with pytest.raises(Killed):
         run(tmp_path / "out.csv")
     names = {path.name for path in folder_of(tmp_path / "out.csv").iterdir()}
@@ -157,10 +157,10 @@ def test_kill_9_of_the_command_itself(tiny, tmp_path):
     subprocess.run([*line, tmp_path / "whole.parquet", *options], cwd=ROOT, check=True, capture_output=True)
     output = tmp_path / "out.parquet"
     kills = 0
-    for parts in (1, 2, 4):
+    for segments in (1, 2, 4):
         process = subprocess.Popen([*line, output, *options], cwd=ROOT, stderr=subprocess.DEVNULL)
-        part = folder_of(output) / f"part-{parts - 1:06}.parquet"
-        while not part.exists() and process.poll() is None:
+        segment = folder_of(output) / f"part-{segments - 1:06}.parquet"
+        while not segment.exists() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL

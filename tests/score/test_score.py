@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from score.options import usable_cpus
 from tests.support import scored
 
 TEXTS = [
@@ -146,6 +148,14 @@ def test_a_dictionary_of_texts_stays_one(score, tmp_path):
         labels = [row["labels"] for row in scored.rows(tmp_path / f"out.{into}")]
         assert labels == [scored.labels(t) for t in ("a", "z z z", None, "a")] * 400 + [scored.labels("the")]
     assert pa.types.is_dictionary(pq.read_schema(tmp_path / "out.parquet").field("text").type)
+
+
+def test_a_system_that_cannot_tell_which_cpus_a_process_may_use(score, tmp_path, monkeypatch):
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    given = write(tmp_path / "in.csv", [0], ["a the b"])
+    assert usable_cpus() == os.cpu_count()
+    assert score(given, tmp_path / "out.csv")[0] == 0
+    assert scored.rows(tmp_path / "out.csv")[0]["labels"] == scored.labels("a the b")
 
 
 def test_no_rows_make_an_output_without_rows(score, tmp_path):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from core.build.reference import read
 from score.engines import local
-from score.input import windows
+from score.engines.local import Columns
+from score.input import corpus
 from score.job import run
 from score.options import Options
-from score.output.columns import Columns
 from score.scorer import Scorer, batches
 
 
@@ -44,14 +44,14 @@ def test_duplicates_of_a_window_are_scored_once(tiny):
 
 @pytest.mark.parametrize("rows_a_table", [1, 7, 1000])
 def test_windows_depend_on_the_rows_alone(monkeypatch, rows_a_table):
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 50)
-    monkeypatch.setattr(windows, "WINDOW_BYTES", 300)
+    monkeypatch.setattr(corpus, "WINDOW_ROWS", 50)
+    monkeypatch.setattr(corpus, "WINDOW_BYTES", 300)
     texts = [None if n % 11 == 0 else "x" * (n * 7 % 90) for n in range(400)]
     table = pa.table({"text": texts, "n": list(range(400))})
 
     def cut(skip):
-        parts = (table.slice(start, rows_a_table) for start in range(0, 400, rows_a_table))
-        return [w.column("n").to_pylist() for w in windows.windows(parts, skip)]
+        slices = (table.slice(start, rows_a_table) for start in range(0, 400, rows_a_table))
+        return [w.column("n").to_pylist() for w in corpus.windows(slices, skip)]
 
     whole = cut(0)
     assert [n for window in whole for n in window] == list(range(400))
@@ -76,7 +76,7 @@ def test_the_artifact_says_what_it_says_of_one_text_at_a_time(artifact, tmp_path
     alone = [scorer.run([scorer.encode([text]).ids[0]]) for text in texts]
     names = scorer.labels
     probabilities = np.stack([found.column(name).to_numpy() for name in names], axis=1)
-    expected = np.concatenate([one.probabilities for one in alone])[order]
+    expected = np.concatenate([answers.probabilities for answers in alone])[order]
     assert np.abs(probabilities - expected).max() <= 1e-6
-    decided = [[n for n, yes in zip(names, one.predictions[0], strict=True) if yes] for one in alone]
+    decided = [[n for n, yes in zip(names, answers.predictions[0], strict=True) if yes] for answers in alone]
     assert found.column("labels").to_pylist() == [decided[index] for index in order]

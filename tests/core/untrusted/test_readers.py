@@ -17,11 +17,11 @@ RAW = {
         "bench/contenders/protocol.py": "lines of the benchmark's own processes",
         "bench/contenders/dynamic_int8.py": "what a process of its own prints",
         "bench/bulk/process.py": "what a process of its own prints",
-        "score/output/parts.py": "the round trip of its own job",
+        "score/output/segments.py": "the round trip of its own job",
         "graphs/tokenizer/alphabet.py": "what the tokenizer's library says of it",
         "verify/report/sbom.py": "what its library wrote",
     },
-    "plain_json.loads": {"score/input/json_file.py": "a corpus, line by line"},
+    "plain_json.loads": {"score/input/json_lines.py": "a corpus, line by line"},
     "tomllib.loads": {
         "requirements/pin.py": "the project's own files",
         "core/untrusted/toml_file.py": "the reader",

@@ -1,4 +1,9 @@
-"""Which files an INPUT names, and what all of them hold together."""
+"""Find the files that an INPUT names, check that they fit together, and cut them into windows of rows.
+
+A window is what is sorted by length, and where duplicate texts are found. Its rows depend on the rows of its
+file alone, never on how they were read: a resumed run has the windows, and so the batches and the last bit,
+of one that was not interrupted.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as types
+from numpy.typing import NDArray
 
 from core.errors import ScoreError
 from score.input import read
-from score.input.texts import is_text
-from score.input.windows import windows
+from score.input.texts import is_binary, is_string, is_text
 from score.options import STDIN
 
+# A wide window sorts and repeats well; what it holds is what memory holds, several times.
+WINDOW_ROWS = 8192
+WINDOW_BYTES = 8 << 20
 KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 EXPECTED = "expected .parquet, .csv, .jsonl, .ndjson or .json"
 
@@ -25,10 +36,9 @@ def kind(path: Path) -> str:
     Raises:
         ScoreError: it is none of those that can be read and written.
     """
-    found = KINDS.get(path.suffix.lower())
-    if found is None:
+    if path.suffix.lower() not in KINDS:
         raise ScoreError(f"{path}: ending found {path.suffix!r}, {EXPECTED}")
-    return found
+    return KINDS[path.suffix.lower()]
 
 
 def _files(given: str) -> list[Path]:
@@ -36,12 +46,58 @@ def _files(given: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        # Files such as _SUCCESS or .crc lie beside the parts of a data set.
+        # Files such as _SUCCESS or .crc lie beside those of a data set.
         inside = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
         return sorted(p for p in inside if p.suffix.lower() in KINDS)
     # Path.glob takes no absolute pattern.
-    found = glob.glob(given, recursive=True)  # noqa: PTH207
-    return sorted(Path(name) for name in found if Path(name).is_file())
+    names = glob.glob(given, recursive=True)  # noqa: PTH207
+    return sorted(Path(name) for name in names if Path(name).is_file())
+
+
+def _row_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """Return the bytes of each row's strings and binaries, int64 `[rows]`."""
+    total = np.zeros(len(table), np.int64)
+    for column in table.columns:
+        if types.is_dictionary(column.type):
+            column = column.combine_chunks().dictionary_decode()
+        if types.is_string_view(column.type) or types.is_binary_view(column.type):
+            column = column.cast(pa.large_binary())
+        if is_string(column.type) or is_binary(column.type):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy().astype(np.int64)
+    return total
+
+
+def _window_rows(row_bytes: NDArray[np.int64]) -> int | None:
+    """Return how many rows make the first window; None where more rows are needed to tell."""
+    over = int(np.searchsorted(np.cumsum(row_bytes), WINDOW_BYTES, side="left")) + 1
+    size = min(over, WINDOW_ROWS)
+    return size if size <= len(row_bytes) else None
+
+
+def windows(tables: Iterator[pa.Table], skip: int) -> Iterator[pa.Table]:
+    """Cut tables into windows of up to `WINDOW_ROWS` rows, cut short by the row that fills `WINDOW_BYTES`.
+
+    Raises:
+        ScoreError: there are fewer than `skip` rows.
+    """
+    held: list[pa.Table] = []
+    row_bytes = np.zeros(0, np.int64)
+    for table in tables:
+        skipped = min(skip, len(table))
+        skip -= skipped
+        table = table.slice(skipped)
+        if not len(table):
+            continue
+        held.append(table)
+        row_bytes = np.concatenate([row_bytes, _row_bytes(table)])
+        while (size := _window_rows(row_bytes)) is not None:
+            whole = pa.concat_tables(held)
+            yield whole.slice(0, size).combine_chunks()
+            held, row_bytes = [whole.slice(size)], row_bytes[size:]
+    if skip:
+        raise ScoreError(f"input changed while it was read: {skip} rows that were scored are not there")
+    if len(row_bytes):
+        yield pa.concat_tables(held).combine_chunks()
 
 
 @dataclass(frozen=True)
@@ -53,8 +109,8 @@ class File:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A corpus: its files, of one kind, in the order of their names, and the schema they share."""
+class Corpus:
+    """Files of one kind, in the order of their names, and the schema they share."""
 
     kind: str
     files: tuple[File, ...]
@@ -84,15 +140,15 @@ class Source:
             yield from self.file_windows(file, done)
 
     def identity(self) -> list[list[object]]:
-        """Return what tells this corpus from a changed one: each file's path, size and time."""
+        """Return what distinguishes this corpus from a changed one: each file's path, size and time."""
         stats = [(file.path, file.path.stat()) for file in self.files]
         return [[str(path.resolve()), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
 
 def _unify(path: Path, ours: pa.Schema | None, theirs: pa.Schema) -> pa.Schema:
     if len(set(theirs.names)) < len(theirs.names):
-        twice = sorted({name for name in theirs.names if theirs.names.count(name) > 1})
-        raise ScoreError(f"{path}: columns found twice: {', '.join(twice)}")
+        duplicates = sorted({name for name in theirs.names if theirs.names.count(name) > 1})
+        raise ScoreError(f"{path}: duplicate columns: {', '.join(duplicates)}")
     if ours is None:
         return theirs
     try:
@@ -101,8 +157,8 @@ def _unify(path: Path, ours: pa.Schema | None, theirs: pa.Schema) -> pa.Schema:
         raise ScoreError(f"{path}: its columns do not fit those of the files before it: {error}") from error
 
 
-def survey(given: str, text_column: str) -> Source:
-    """Look at every input file once, so that damage is told before anything is scored.
+def survey(given: str, text_column: str) -> Corpus:
+    """Look at every input file once, so that a damaged one is reported before anything is scored.
 
     Raises:
         ScoreError: nothing is found, kinds are mixed, a file cannot be read, or the text column is missing
@@ -110,7 +166,7 @@ def survey(given: str, text_column: str) -> Source:
     """
     if given == STDIN:
         lines = pa.schema([(text_column, pa.string())])
-        return Source("stdin", (File(Path(STDIN), None),), lines)
+        return Corpus("stdin", (File(Path(STDIN), None),), lines)
     paths = _files(given)
     if not paths:
         raise ScoreError(f"{given}: no such file, folder or glob with files in it; {EXPECTED}")
@@ -118,10 +174,11 @@ def survey(given: str, text_column: str) -> Source:
     if len(kinds) > 1:
         both = ", ".join(str(path) for path in kinds.values())
         raise ScoreError(f"{given}: files of several kinds found ({both}), expected one")
+    (only_kind,) = kinds
     schema: pa.Schema | None = None
     files = []
     for path in paths:
-        own, rows = read.look(next(iter(kinds)), path)
+        own, rows = read.look(only_kind, path)
         # An empty JSON Lines file has no columns to miss.
         if rows and text_column not in own.names:
             columns = ", ".join(own.names)
@@ -131,7 +188,7 @@ def survey(given: str, text_column: str) -> Source:
     assert schema is not None
     if text_column not in schema.names:
         schema = schema.append(pa.field(text_column, pa.string()))
-    found = schema.field(text_column).type
-    if not is_text(found):
-        raise ScoreError(f"{given}: column {text_column!r}: found {found}, expected string or binary")
-    return Source(next(iter(kinds)), tuple(files), schema)
+    text_type = schema.field(text_column).type
+    if not is_text(text_type):
+        raise ScoreError(f"{given}: column {text_column!r}: found {text_type}, expected string or binary")
+    return Corpus(only_kind, tuple(files), schema)

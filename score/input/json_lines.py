@@ -1,10 +1,11 @@
-"""JSON Lines: one object a line; dates stay the strings they are."""
+"""Read JSON Lines, one object a line; dates stay the strings they are."""
 
 from __future__ import annotations
 
 import io
 import json as plain_json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,21 +26,29 @@ def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
             before += len(lines)
 
 
-def _mended(path: Path, before: int, block: bytes) -> bytes:
+def _repaired(path: Path, before: int, block: bytes) -> bytes:
     """Return a block with halves of surrogate pairs replaced, which Python reads and pyarrow does not."""
     lines = []
     for number, line in enumerate(block.split(b"\n"), before + 1):
         if not line.strip():
             continue
         try:
-            found = plain_json.loads(line)
+            row = plain_json.loads(line)
         except (ValueError, RecursionError) as error:
             raise ScoreError(f"{path}, line {number}: found {line[:60]!r}, expected JSON: {error}") from error
-        if not isinstance(found, dict):
+        if not isinstance(row, dict):
             raise ScoreError(f"{path}, line {number}: found {line[:60]!r}, expected an object")
-        text = plain_json.dumps(found, ensure_ascii=False)
+        text = plain_json.dumps(row, ensure_ascii=False)
         lines.append(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
     return b"\n".join(lines)
+
+
+@contextmanager
+def _one_type_a_field(path: Path, before: int) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ScoreError(f"{path}, lines from {before + 1}: a field changes its type: {error}") from error
 
 
 def _parse(block: bytes, schema: pa.Schema | None) -> pa.Table:
@@ -54,11 +63,9 @@ def _read(path: Path, before: int, block: bytes, schema: pa.Schema | None) -> pa
     try:
         return _parse(block, schema)
     except pa.ArrowInvalid:
-        mended = _mended(path, before, block)
-    try:
-        return _parse(mended, schema)
-    except pa.ArrowInvalid as error:
-        raise ScoreError(f"{path}, lines from {before + 1}: a field changes its type: {error}") from error
+        repaired = _repaired(path, before, block)
+    with _one_type_a_field(path, before):
+        return _parse(repaired, schema)
 
 
 def _without_dates(type_: pa.DataType) -> pa.DataType:
@@ -79,10 +86,8 @@ def look(path: Path) -> tuple[pa.Schema, int]:
         table = _read(path, before, block, None)
         rows += len(table)
         own = pa.schema([(field.name, _without_dates(field.type)) for field in table.schema])
-        try:
+        with _one_type_a_field(path, before):
             schema = pa.unify_schemas([schema, own], promote_options="permissive")
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise ScoreError(f"{path}, lines from {before + 1}: a field changes its type: {error}") from error
     return schema, rows
 
 
