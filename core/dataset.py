@@ -1,4 +1,4 @@
-"""GoEmotions in its published split (Demszky et al. 2020, arXiv 2005.00547), always by SHA-256.
+"""Read GoEmotions in its published split (Demszky et al. 2020, arXiv 2005.00547), checked by SHA-256.
 
 Standard library only: training and evaluation both read it.
 """
@@ -39,9 +39,9 @@ class Split(NamedTuple):
     labels: list[frozenset[str]]
 
 
-def _check(place: str, found: str, split: str) -> None:
-    if found != GO_EMOTIONS_SHA256[split]:
-        raise DatasetError(f"{place}: SHA-256 found {found}, expected {GO_EMOTIONS_SHA256[split]}")
+def _check(place: str, sha256: str, split: str) -> None:
+    if sha256 != GO_EMOTIONS_SHA256[split]:
+        raise DatasetError(f"{place}: SHA-256 found {sha256}, expected {GO_EMOTIONS_SHA256[split]}")
 
 
 def _download(split: str, path: Path) -> None:
@@ -51,7 +51,7 @@ def _download(split: str, path: Path) -> None:
             content = response.read()
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise DatasetError(
-            f"{url}: cannot be downloaded ({error}); set {GO_EMOTIONS_DIR} to a folder that holds {split}.tsv"
+            f"{url}: could not be downloaded ({error}); set {GO_EMOTIONS_DIR} to a folder with {split}.tsv"
         ) from error
     # Before it is kept: a wrong file in the cache would fail every later run.
     _check(url, hashlib.sha256(content).hexdigest(), split)
@@ -67,7 +67,7 @@ def locate(split: str, cache: Path) -> Path:
     """Return the path of a split's TSV: in `GO_EMOTIONS_DIR` where set, else downloaded to `cache`.
 
     Raises:
-        DatasetError: the file is missing, cannot be downloaded, or is not the published one.
+        DatasetError: the file is missing, could not be downloaded, or is not the published one.
     """
     folder = os.environ.get(GO_EMOTIONS_DIR)
     path = Path(folder) / f"{split}.tsv" if folder else cache / f"{split}.tsv"

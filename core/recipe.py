@@ -1,4 +1,4 @@
-"""A recipe: the folder and the `recipe.toml` that everything a build does follows from."""
+"""Read and check a recipe: the folder and the `recipe.toml` that determine all that a build does."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class _Part(BaseModel):
+class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class EncoderPart(_Part):
+class EncoderPart(_Table):
     """`[encoder]`: where the checkpoint is, and how its tokens become one embedding."""
 
     source: SourceSpec
@@ -46,11 +46,11 @@ class EncoderPart(_Part):
     sha256: dict[str, Sha256] = {}
 
 
-class FeaturesPart(_Part):
+class FeaturesPart(_Table):
     """`[features]`, or each of several `[[features]]`: hidden states that the head reads.
 
     They take the place of the sentence embedding. Each of `layers` (0 is the embedding layer's output)
-    is pooled in each way of `pooling`; the parts are concatenated in this order, not normalized.
+    is pooled in each way of `pooling`; the results are concatenated in this order, not normalized.
     """
 
     layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -58,31 +58,31 @@ class FeaturesPart(_Part):
 
     @property
     def parts(self) -> list[tuple[int, FeaturePooling]]:
-        """Layer and pooling of each part, in order."""
+        """Layer and pooling of each pooled hidden state, in order."""
         return [(layer, pooling) for layer in self.layers for pooling in self.pooling]
 
 
-class HeadPart(_Part):
+class HeadPart(_Table):
     """`[head]`: where the published head is."""
 
     source: SourceSpec
     sha256: dict[str, Sha256] = {}
 
 
-class LabelsPart(_Part):
+class LabelsPart(_Table):
     """`[labels]`: the artifact's columns, in order."""
 
     names: Annotated[list[Label], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _no_label_twice(self) -> Self:
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
-        if twice:
-            raise ValueError(f"label given twice: {', '.join(twice)}")
+    def _has_no_duplicates(self) -> Self:
+        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"duplicate label: {', '.join(duplicates)}")
         return self
 
 
-class VariantPart(_Part):
+class VariantPart(_Table):
     """`[variants.X]`: the tolerances of one graph; at least one must be stated."""
 
     max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -99,14 +99,14 @@ class VariantPart(_Part):
         return self
 
 
-class TextPart(_Part):
-    """`[text]`: the graph that takes texts, and the variant that its answers are those of."""
+class TextPart(_Table):
+    """`[text]`: the graph that takes texts, and the variant that it is made from."""
 
     variant: Literal["fp32", "int8"]
 
 
-class CardPart(_Part):
-    """`[card]`: what the model card's front matter says that nothing else of the recipe does."""
+class CardPart(_Table):
+    """`[card]`: front matter of the model card that nothing else of the recipe states."""
 
     license: Word | None = None
     # The encoder's own repository on the hub where this is left out and it comes from there.
@@ -116,18 +116,18 @@ class CardPart(_Part):
     tags: list[Word] = []
 
 
-def _listed(given: object) -> object:
-    return [given] if isinstance(given, dict) else given
+def _as_list(tables: object) -> object:
+    return [tables] if isinstance(tables, dict) else tables
 
 
-class Recipe(_Part):
+class Recipe(_Table):
     """A whole recipe; `load` reads one."""
 
     name: Name
     contract: Literal["stacked", "per-label"]
     sentence_embedding: bool = False
     encoder: EncoderPart
-    features: Annotated[list[FeaturesPart], BeforeValidator(_listed)] = []
+    features: Annotated[list[FeaturesPart], BeforeValidator(_as_list)] = []
     head: HeadPart
     labels: LabelsPart
     variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
@@ -147,23 +147,23 @@ class Recipe(_Part):
     def _has_an_embedding(self) -> Self:
         if self.features and self.sentence_embedding:
             raise ValueError("sentence_embedding: a graph with [features] does not compute it")
-        parts = [pair for part in self.features for pair in part.parts]
-        if len(set(parts)) != len(parts):
-            raise ValueError(f"features: given twice: {parts}")
-        if parts and {layer for layer, _ in parts} == {0}:
+        pairs = [pair for table in self.features for pair in table.parts]
+        if len(set(pairs)) != len(pairs):
+            raise ValueError(f"features: duplicate in {pairs}")
+        if pairs and {layer for layer, _ in pairs} == {0}:
             raise ValueError("features.layers: expected a layer above 0")
         return self
 
 
 def _sentence(path: Path, error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    place = ".".join(map(str, first["loc"])) or "the recipe"
     if first["type"] == "extra_forbidden":
         return f"{path}: {place}: unknown key"
     if first["type"] == "missing":
         return f"{path}: {place}: missing"
-    found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
-    return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{found}"
+    value = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+    return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{value}"
 
 
 def load(folder: Path) -> Recipe:
@@ -176,9 +176,8 @@ def load(folder: Path) -> Recipe:
     path = folder / RECIPE_FILE
     if not path.exists():
         raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}")
-    data = toml_file.read(path, RecipeError)
     try:
-        recipe = Recipe.model_validate(data)
+        recipe = Recipe.model_validate(toml_file.read(path, RecipeError))
     except ValidationError as error:
         raise RecipeError(_sentence(path, error)) from error
     if recipe.name != folder.resolve().name:

@@ -1,4 +1,4 @@
-"""The files of an artifact that are not graphs: config, tokenizer, thresholds."""
+"""Write the files of an artifact that are not graphs: config, tokenizer, thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import PROBLEM_TYPE, THRESHOLDS_FILE
 from core.disk.files import write_text
 from core.errors import CheckpointError
-from export.encoder import checkpoint_files, tokens
+from core.untrusted import json_file
+from export.encoder import tokens
 from export.head import writer
 from export.sources.resolve import Source
 
@@ -52,7 +53,7 @@ def _config(encoder: dict[str, Any], head: HeadInfo) -> dict[str, Any]:
 def _special_tokens(source: Source, tokenizer_config: dict[str, Any]) -> dict[str, Any]:
     path = source.folder / "special_tokens_map.json"
     if path.is_file():
-        return checkpoint_files.read_object(path)
+        return json_file.read_object(path, CheckpointError)
     return {key: tokenizer_config[key] for key in _SPECIAL_TOKENS if key in tokenizer_config}
 
 
@@ -64,20 +65,20 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
     Raises:
         SourceError, CheckpointError: a file of the checkpoint is missing or unusable.
     """
-    tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
+    path = source.file("tokenizer.json")
+    tokenizer = tokens.load(path, info.max_length)
     highest = max(tokenizer.get_vocab().values())
     if highest >= info.vocabulary:
         raise CheckpointError(
-            f"{source.file('tokenizer.json')}: found token {highest}, expected at most the encoder's "
-            f"{info.vocabulary - 1}"
+            f"{path}: found token {highest}, expected at most the encoder's {info.vocabulary - 1}"
         )
-    tokenizer_config = checkpoint_files.read_object(source.file("tokenizer_config.json"))
-    encoder_config = checkpoint_files.read_object(source.file("config.json"))
+    tokenizer_config = json_file.read_object(source.file("tokenizer_config.json"), CheckpointError)
+    encoder_config = json_file.read_object(source.file("config.json"), CheckpointError)
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     write_text(folder / "config.json", _json_text(_config(encoder_config, head)))
     write_text(folder / "tokenizer.json", tokenizer.to_str(pretty=True) + "\n")
     tokenizer_config["model_max_length"] = info.max_length
-    # A path of whoever trained it says nothing to a reader.
+    # The path on the machine where it was trained is of no use to a reader.
     tokenizer_config.pop("name_or_path", None)
     write_text(folder / "tokenizer_config.json", _json_text(tokenizer_config))
     special_tokens = _special_tokens(source, tokenizer_config)

@@ -1,4 +1,4 @@
-"""A checkpoint's own files: what it is, how it pools, how long its texts may be."""
+"""Check a checkpoint's own files against the recipe: its kind, its pooling, the length of its texts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from core.build.facts import EncoderInfo
 from core.contract import TOKENIZER_FILES, WEIGHTS_FILE, FeaturePooling, Pooling
 from core.errors import CheckpointError
 from core.recipe import EncoderPart, FeaturesPart
-from core.untrusted import limits, weights_file
-from export.encoder.checkpoint_files import own_limit, read_json, read_object, size
+from core.untrusted import json_file, limits, weights_file
 from export.sources.of_recipe import Sources
 from export.sources.resolve import Source
 
@@ -37,16 +36,16 @@ _LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": 
 
 def _read_modules(path: Path) -> dict[str, str]:
     """Return the kind and folder of each module of `modules.json`."""
-    found = read_json(path)
+    modules = json_file.read(path, CheckpointError)
     try:
-        return {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in found}
+        return {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in modules}
     except (TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path}: expected a list of modules with type and path") from error
 
 
 @dataclass(frozen=True)
 class OwnPooling:
-    """What a checkpoint's sentence-transformers files say of pooling and normalization."""
+    """Pooling and normalization as a checkpoint's sentence-transformers files state them."""
 
     file: Path
     pooling: str
@@ -74,7 +73,7 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
         raise CheckpointError(
             f"{path}: Pooling: found path {modules['Pooling']!r}, expected one in its folder"
         )
-    config = read_object(file)
+    config = json_file.read_object(file, CheckpointError)
     stated = config.get("pooling_mode")
     if stated is None:
         modes = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
@@ -123,16 +122,42 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
     }
     defaults = {"position_embedding_type": "absolute", "is_decoder": False}
     for key, expected in supported.items():
-        found = config.get(key, defaults.get(key))
-        if found != expected:
-            raise CheckpointError(f"{path}: {key}: found {found!r}, expected {expected!r}")
+        stated = config.get(key, defaults.get(key))
+        if stated != expected:
+            raise CheckpointError(f"{path}: {key}: found {stated!r}, expected {expected!r}")
     if "quantization_config" in config:
         raise CheckpointError(f"{path}: quantization_config: a quantized checkpoint is not supported")
 
 
+def _size(path: Path, config: dict[str, Any], key: str, limit: int) -> int:
+    value = config.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= limit:
+        raise CheckpointError(
+            f"{path}: {key}: found {value!r}, expected a positive whole number, at most {limit:,}"
+        )
+    return value
+
+
+def _own_limit(folder: Path, positions: int) -> int:
+    """Return the checkpoint's own limit of tokens, from where sentence-transformers keeps it."""
+    # Since release 6 in the tokenizer's config; a tokenizer without a limit states an absurd one.
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        path = folder / name
+        stated = json_file.read_object(path, CheckpointError).get(key) if path.is_file() else None
+        if stated is None:
+            continue
+        if not isinstance(stated, int | float) or isinstance(stated, bool) or stated < 1:
+            raise CheckpointError(f"{path}: {key}: found {stated!r}, expected a positive whole number")
+        return int(min(stated, positions))
+    return positions
+
+
 def _max_length(source: Source, stated: int | None, positions: int) -> int:
     if stated is None:
-        return own_limit(source.folder, positions)
+        return _own_limit(source.folder, positions)
     if stated > positions:
         raise CheckpointError(
             f"encoder.max_length: the recipe says {stated}, but {source.spec} has {positions} positions"
@@ -140,14 +165,14 @@ def _max_length(source: Source, stated: int | None, positions: int) -> int:
     return stated
 
 
-def _parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[int, FeaturePooling]]:
-    found = [pair for part in features for pair in part.parts]
-    highest = max((layer for layer, _ in found), default=0)
+def _feature_parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[int, FeaturePooling]]:
+    pairs = [pair for table in features for pair in table.parts]
+    highest = max((layer for layer, _ in pairs), default=0)
     if highest > layers:
         raise CheckpointError(
             f"features.layers: the recipe says {highest}, but the encoder has {layers} layers"
         )
-    return found
+    return pairs
 
 
 def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = ()) -> EncoderInfo:
@@ -158,12 +183,12 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
         CheckpointError: damaged or unsupported, or it contradicts the recipe.
     """
     path = source.file("config.json")
-    config = read_object(path)
+    config = json_file.read_object(path, CheckpointError)
     _check_config(path, config)
     _check_pooling(source.folder, part.pooling, part.normalize)
     # BertConfig's own default, where older checkpoints leave it out.
     config.setdefault("type_vocab_size", 2)
-    sizes = {key: size(path, config, key, limit) for key, limit in _SIZES.items()}
+    sizes = {key: _size(path, config, key, limit) for key, limit in _SIZES.items()}
     _check_weights(source, sizes)
     positions, layers = sizes["max_position_embeddings"], sizes["num_hidden_layers"]
     return EncoderInfo(
@@ -178,7 +203,7 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
         pooling=part.pooling,
         normalize=part.normalize,
         max_length=_max_length(source, part.max_length, positions),
-        feature_parts=_parts(layers, features),
+        feature_parts=_feature_parts(layers, features),
     )
 
 

@@ -1,4 +1,4 @@
-"""Texts to token ids, with the checkpoint's own `tokenizer.json`."""
+"""Tokenize texts with the checkpoint's own `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ def load(path: Path, max_length: int) -> Tokenizer:
     Raises:
         CheckpointError: not a tokenizer.
     """
-    tokenizer = tokenizer_file.load(path, CheckpointError)
-    # Published tokenizers carry the padding and truncation of whoever saved them last.
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
-    return tokenizer
+    return tokenizer_file.load(path, CheckpointError, max_length)
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""The encoder in torch: loading it, embedding with it, exporting it to ONNX."""
+"""Load the encoder in torch, embed token ids with it, and export it to ONNX."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from transformers import BertModel
 from transformers.utils import logging as transformers_logging
 
+from core.artifact.graph import pad
 from core.build.facts import EncoderInfo
 from core.contract import ATTENTION_MASK, BATCH_AXIS, INPUT_IDS, OPSET, SEQUENCE_AXIS, FeaturePooling
 from core.errors import CheckpointError
@@ -68,8 +69,8 @@ def hidden_states(
     bert: BertModel, input_ids: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]
 ) -> list[torch.Tensor]:
     """Return the hidden states `[b, s, h]` of some layers; the last one where none is named."""
-    found = bert(input_ids, attention_mask=mask, output_hidden_states=bool(layers))
-    return [found.hidden_states[layer] for layer in layers] if layers else [found.last_hidden_state]
+    output = bert(input_ids, attention_mask=mask, output_hidden_states=bool(layers))
+    return [output.hidden_states[layer] for layer in layers] if layers else [output.last_hidden_state]
 
 
 def _pool(hidden_bsh: torch.Tensor, mask_bs: torch.Tensor, pooling: FeaturePooling) -> torch.Tensor:
@@ -106,21 +107,16 @@ def embed(
     Returns:
         What the head reads, float32 `[texts, features]`, in the order of `ids`.
     """
-    out = np.empty((len(ids), info.features), np.float32)
+    embeddings = np.empty((len(ids), info.features), np.float32)
     # Stable, so that the batches and with them the last bits are the same in every run.
     order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        longest = len(ids[rows[0]])
-        input_ids = torch.zeros((len(rows), longest), dtype=torch.int64)
-        mask = torch.zeros_like(input_ids)
-        for row, i in enumerate(rows):
-            input_ids[row, : len(ids[i])] = torch.tensor(ids[i])
-            mask[row, : len(ids[i])] = 1
+        input_ids, mask = map(torch.from_numpy, pad([ids[i] for i in rows]))
         hidden = hidden_states(bert, input_ids, mask, info.feature_layers)
-        out[rows] = pool(hidden, mask, info).numpy()
+        embeddings[rows] = pool(hidden, mask, info).numpy()
         advance(len(rows))
-    return out
+    return embeddings
 
 
 def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:

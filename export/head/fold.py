@@ -1,4 +1,4 @@
-"""Folding a published head: reading its graph as logistic regressions, exactly, in float64.
+"""Fold a published head: read its graph as logistic regressions, exactly, in float64.
 
 A head whose every value is affine in the embedding, or the sigmoid of that, is one Gemm and one
 Sigmoid; the first operator that is anything else ends the attempt with its name. Rounding inside
@@ -14,8 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from export.head.fold_operators import OPERATORS
-from export.head.fold_value import Columns, NotLinearError, Value
+from export.head.operators import OPERATORS, Columns, NotLinearError, Value
 
 
 def _constant(tensor: onnx.TensorProto) -> NDArray[Any]:
@@ -46,16 +45,16 @@ def _follow(graph: onnx.GraphProto, features: int, outputs: list[str]) -> list[V
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         try:
             if node.op_type == "Constant" and "value" in attributes:
-                found: list[Value] = [_constant(attributes["value"])]
+                results: list[Value] = [_constant(attributes["value"])]
             elif node.op_type in OPERATORS:
                 inputs = [values[name] for name in node.input if name]
-                found = OPERATORS[node.op_type](inputs, attributes)
+                results = OPERATORS[node.op_type](inputs, attributes)
             else:
                 raise NotLinearError("is not an affine map")
         except (NotLinearError, KeyError, IndexError, ValueError) as error:
             reason = str(error) if isinstance(error, NotLinearError) else "has an unexpected form"
             raise NotLinearError(f"{node.op_type} {reason}") from error
-        values.update(zip(node.output, found, strict=False))
+        values.update(zip(node.output, results, strict=False))
     return [values[name] for name in outputs]
 
 
@@ -91,8 +90,7 @@ def fold(
         joined = [_positive(value) for value in values]
     if not all(columns.sigmoid for columns in joined):
         raise NotLinearError("an output is not a probability")
-    weight = np.concatenate([columns.weight for columns in joined], axis=1)
-    bias = np.concatenate([columns.bias for columns in joined])
-    if bias.shape != (count,):
-        raise NotLinearError(f"has {bias.size} columns for {count} labels")
-    return weight, bias
+    labels = Columns.join(joined)
+    if labels.bias.shape != (count,):
+        raise NotLinearError(f"has {labels.bias.size} columns for {count} labels")
+    return labels.weight, labels.bias

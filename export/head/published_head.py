@@ -1,4 +1,4 @@
-"""Reading a published head: `model.onnx` and `thresholds.json`, by name and never by position."""
+"""Read a published head, `model.onnx` and `thresholds.json`, by name and never by position."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from core.errors import HeadError
 from core.recipe import HeadPart
 from core.untrusted import limits, trial
 from export.head import original
-from export.head.files import compare, load, read_thresholds
+from export.head.files import check_labels, load, read_thresholds
 from export.head.fold import fold
-from export.head.fold_value import NotLinearError
+from export.head.operators import NotLinearError
 from export.sources.resolve import Source
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
@@ -28,7 +28,7 @@ _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
 
 @dataclass(frozen=True)
 class Head:
-    """A head that was read: what it is, its own runner, and either its weights or its graph."""
+    """A head that was read: its facts, the original to run, and either its weights or its graph."""
 
     info: HeadInfo
     run: original.OriginalHead
@@ -50,9 +50,9 @@ def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
     dims = inputs[0].type.tensor_type.shape.dim
     width = dims[1].dim_value if len(dims) == 2 else 0
     if len(dims) != 2 or (width and width != features):
-        found = [dim.dim_value or dim.dim_param or "?" for dim in dims]
+        shape = [dim.dim_value or dim.dim_param or "?" for dim in dims]
         raise HeadError(
-            f"{path}: input {inputs[0].name}: found shape {found}, expected [N, {features}], the "
+            f"{path}: input {inputs[0].name}: found shape {shape}, expected [N, {features}], the "
             "encoder's embedding"
         )
 
@@ -68,7 +68,7 @@ def _layout(path: Path, graph: onnx.GraphProto, labels: Sequence[str]) -> tuple[
         if len(answers) == 1:
             sequence = answers[0].type.HasField("sequence_type")
             return "sequence" if sequence else "columns", [answers[0].name]
-    compare(path, names, labels)
+    check_labels(path, names, labels)
     return "named", names
 
 
@@ -108,10 +108,11 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
         raise HeadError(f"{path}: opset {versions['']} cannot be converted to {OPSET}: {error}") from error
 
 
-def read(source: Source, part: HeadPart, labels: Sequence[str], features: int) -> Head:
+def read(source: Source, stated: HeadPart, labels: Sequence[str], features: int) -> Head:
     """Read a published head, fold it where it is plain logistic regressions, and prove the fold.
 
     Args:
+        stated: the recipe's table of the head.
         labels: the recipe's, which the head's must equal.
         features: width of the encoder's embedding.
 
@@ -119,7 +120,7 @@ def read(source: Source, part: HeadPart, labels: Sequence[str], features: int) -
         SourceError: a file is missing or has another hash.
         HeadError: the head or its thresholds don't fit the format or the recipe.
     """
-    hashes = source.hashes((HEAD_FILE, THRESHOLDS_FILE), part.sha256)
+    hashes = source.hashes((HEAD_FILE, THRESHOLDS_FILE), stated.sha256)
     path = source.file(HEAD_FILE)
     thresholds = read_thresholds(source.file(THRESHOLDS_FILE), labels)
     model = load(path)

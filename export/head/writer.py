@@ -1,4 +1,4 @@
-"""Writing the published head format: one `(N, 2)` output a label, and `thresholds.json`."""
+"""Write the published head format: one `(N, 2)` output a label, and `thresholds.json`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPSETS = {"": OPSET, "ai.onnx.ml": 3}
 _IR_VERSION = 10
 
 
-def _one_label(index: int, classifier: LogisticRegression, hidden: int) -> onnx.GraphProto:
+def _label_graph(index: int, classifier: LogisticRegression, hidden: int) -> onnx.GraphProto:
     model = convert_sklearn(
         classifier,
         initial_types=[(HEAD_INPUT, FloatTensorType([None, hidden]))],
@@ -31,10 +31,10 @@ def _one_label(index: int, classifier: LogisticRegression, hidden: int) -> onnx.
 
 def classifier(weight_h: NDArray[np.float64], bias: float) -> LogisticRegression:
     """Return the binary classifier that has this weight `[features]` and bias."""
-    made = LogisticRegression()
-    made.coef_, made.intercept_ = weight_h[None], np.array([bias])
-    made.classes_, made.n_features_in_ = np.array([0, 1]), len(weight_h)
-    return made
+    regression = LogisticRegression()
+    regression.coef_, regression.intercept_ = weight_h[None], np.array([bias])
+    regression.classes_, regression.n_features_in_ = np.array([0, 1]), len(weight_h)
+    return regression
 
 
 def head_model(labels: Sequence[str], classifiers: Sequence[LogisticRegression]) -> onnx.ModelProto:
@@ -47,7 +47,7 @@ def head_model(labels: Sequence[str], classifiers: Sequence[LogisticRegression])
     hidden = classifiers[0].n_features_in_
     nodes, initializers = [], []
     for index, (label, classifier) in enumerate(zip(labels, classifiers, strict=True)):
-        graph = _one_label(index, classifier, hidden)
+        graph = _label_graph(index, classifier, hidden)
         probabilities = graph.output[-1].name
         for node in graph.node:
             node.output[:] = [label if name == probabilities else name for name in node.output]

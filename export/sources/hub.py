@@ -1,7 +1,7 @@
-"""The hub's repositories: downloaded patiently, checked byte by byte, read from the cache without a network.
+"""Download repositories of the hub with retries, check every byte, and read the cache without a network.
 
-The download itself is huggingface_hub's, which goes on with a file where a connection was cut. Around it:
-waiting where the hub is busy, and comparing every file with what the hub says of it, by size and hash.
+The download itself is huggingface_hub's, which continues a file where a connection was cut. Around it:
+waiting where the hub is busy, and comparing every file with what the hub lists, by size and hash.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from core.disk.files import sha256_file
 from core.errors import SourceError
 
 if TYPE_CHECKING:
-    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.hf_api import RepoFile
 
 PATTERNS = ["*.json", "*/config.json", "*.safetensors", "vocab.txt", "model.onnx"]
-# The first question is short: where there is no network, that is known soon.
-_QUESTION_SECONDS = 4.0
+# The first request is short, so that a missing network is known soon.
+_FIRST_REQUEST_SECONDS = 4.0
 _WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _LONGEST_WAIT_SECONDS = 60.0
-_BUSY = {408, 429, 500, 502, 503, 504}
+_RETRY_STATUSES = {408, 429, 500, 502, 503, 504}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Question:
+class HubRequest:
     """What to fetch: the source as stated, its repository and revision, and how to do without it."""
 
     spec: str
@@ -41,78 +40,81 @@ class Question:
     hint: str
 
     @property
-    def is_named(self) -> bool:
+    def names_a_branch(self) -> bool:
         """Whether a branch or a tag is stated, which may move."""
         return self.revision is not None and not _COMMIT.fullmatch(self.revision)
 
+    def error(self, problem: str) -> SourceError:
+        """Return an error that names the source, the problem and the way around it."""
+        return SourceError(f"{self.spec}: {problem}; {self.hint}")
+
 
 class _DamagedError(Exception):
-    """A downloaded file that is not the hub's."""
+    """A downloaded file differs from the hub's."""
 
 
-def _busy(error: Exception) -> float | None:
+def _retry_delay(error: Exception) -> float | None:
     """Return how long to wait, at least, after an error that may pass; None after another."""
     from httpx2 import TransportError
     from huggingface_hub.errors import HfHubHTTPError
 
     if isinstance(error, HfHubHTTPError):
-        if error.response.status_code not in _BUSY:
+        if error.response.status_code not in _RETRY_STATUSES:
             return None
         stated = error.response.headers.get("Retry-After", "0")
         return min(float(stated), _LONGEST_WAIT_SECONDS) if stated.isdigit() else 0.0
-    # OSError: huggingface_hub's own word for a file of another length.
+    # huggingface_hub raises OSError for a file of another length.
     return 0.0 if isinstance(error, TransportError | OSError | _DamagedError) else None
 
 
-def _patiently(call: Callable[[], _T], gives_up_on: tuple[type[Exception], ...] = ()) -> _T:
+def _with_retries(call: Callable[[], _T], gives_up_on: tuple[type[Exception], ...] = ()) -> _T:
     for wait in _WAITS_SECONDS:
         try:
             return call()
         except gives_up_on:
             raise
-        except Exception as error:  # sorted by _busy
-            least = _busy(error)
+        except Exception as error:  # sorted by _retry_delay
+            least = _retry_delay(error)
             if least is None:
                 raise
             sleep(max(wait, least))
     return call()
 
 
-def _refused(question: Question, error: HfHubHTTPError) -> SourceError:
-    return SourceError(
-        f"{question.spec}: the hub refused it (HTTP {error.response.status_code}); check the name, the "
-        f"revision and your login, {question.hint}"
-    )
+def _http_error(request: HubRequest, status: int) -> SourceError:
+    if status >= 500:
+        return request.error(f"the hub fails (HTTP {status})")
+    return request.error(f"the hub refused it (HTTP {status}); check the name, the revision and your login")
 
 
-def commit_of(question: Question) -> str | None:
+def commit_of(request: HubRequest) -> str | None:
     """Ask the hub which commit a revision is now; None where it cannot be reached.
 
     Raises:
-        SourceError: the hub refuses, or answers with another commit than the one asked for.
+        SourceError: the hub refuses, or answers with another commit than the requested one.
     """
     from httpx2 import ConnectError, TimeoutException, TransportError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     def ask() -> str | None:
-        info = HfApi().model_info(question.repository, revision=question.revision, timeout=_QUESTION_SECONDS)
-        return info.sha
+        timeout = _FIRST_REQUEST_SECONDS
+        return HfApi().model_info(request.repository, revision=request.revision, timeout=timeout).sha
 
     try:
-        found = _patiently(ask, gives_up_on=(ConnectError, TimeoutException, ConnectionError))
+        commit = _with_retries(ask, gives_up_on=(ConnectError, TimeoutException, ConnectionError))
     except HfHubHTTPError as error:
         if error.response.status_code < 500:
-            raise _refused(question, error) from error
+            raise _http_error(request, error.response.status_code) from error
         return None
     except (OSError, TransportError):
         return None
-    if question.revision and not question.is_named and found != question.revision:
-        raise SourceError(f"{question.spec}: the hub answers with commit {found}, {question.hint}")
-    return found
+    if request.revision and not request.names_a_branch and commit != request.revision:
+        raise request.error(f"the hub answers with commit {commit}")
+    return commit
 
 
-def _is_the_hubs(path: Path, listed: RepoFile) -> bool:
+def _matches(path: Path, listed: RepoFile) -> bool:
     if not path.is_file() or path.stat().st_size != listed.size:
         return False
     if listed.lfs is not None:
@@ -129,29 +131,29 @@ def discard(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _download(question: Question) -> Path:
+def _download(request: HubRequest) -> Path:
     """Download once, and compare with what the hub lists at that commit."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.hf_api import RepoFile
     from huggingface_hub.utils._paths import filter_repo_objects
 
     # By the revision's name, not its commit: the cache remembers it only so.
-    folder = Path(snapshot_download(question.repository, revision=question.revision, allow_patterns=PATTERNS))
-    listed = HfApi().list_repo_tree(question.repository, revision=folder.name, recursive=True)
-    files = {found.path: found for found in listed if isinstance(found, RepoFile)}
+    folder = Path(snapshot_download(request.repository, revision=request.revision, allow_patterns=PATTERNS))
+    entries = HfApi().list_repo_tree(request.repository, revision=folder.name, recursive=True)
+    files = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
     wanted = list(filter_repo_objects(files, allow_patterns=PATTERNS))
-    damaged = sorted(name for name in wanted if not _is_the_hubs(folder / name, files[name]))
+    damaged = sorted(name for name in wanted if not _matches(folder / name, files[name]))
     if damaged:
         discard(folder / name for name in damaged)
         raise _DamagedError(f"{damaged[0]}: not the file that the hub lists, by size or hash")
     return folder
 
 
-def fetch(question: Question, *, reachable: bool) -> Path:
+def fetch(request: HubRequest, *, reachable: bool) -> Path:
     """Return a repository's folder in the cache, downloaded where the hub is `reachable`.
 
     Raises:
-        SourceError: it cannot be had whole; what was damaged is not left in the cache.
+        SourceError: it could not be downloaded whole; what was damaged is not left in the cache.
     """
     from httpx2 import TransportError
     from huggingface_hub import snapshot_download
@@ -159,27 +161,21 @@ def fetch(question: Question, *, reachable: bool) -> Path:
 
     try:
         if reachable:
-            return _patiently(lambda: _download(question))
-        found = snapshot_download(
-            question.repository,
-            revision=question.revision,
+            return _with_retries(lambda: _download(request))
+        folder = snapshot_download(
+            request.repository,
+            revision=request.revision,
             allow_patterns=PATTERNS,
             local_files_only=True,
         )
-        return Path(found)
+        return Path(folder)
     except _DamagedError as error:
-        times = len(_WAITS_SECONDS) + 1
-        raise SourceError(f"{question.spec}: {error}, {times} times; {question.hint}") from error
+        raise request.error(f"{error}, {len(_WAITS_SECONDS) + 1} times") from error
     except HfHubHTTPError as error:
-        if error.response.status_code < 500:
-            raise _refused(question, error) from error
-        status = error.response.status_code
-        raise SourceError(f"{question.spec}: the hub fails (HTTP {status}); {question.hint}") from error
+        raise _http_error(request, error.response.status_code) from error
     except LocalEntryNotFoundError as error:
         state = "does not answer as it should" if reachable else "cannot be reached"
-        raise SourceError(
-            f"{question.spec}: the hub {state} and its cache holds no copy; {question.hint}"
-        ) from error
+        raise request.error(f"the hub {state} and its cache holds no copy") from error
     except (TransportError, OSError) as error:
         reason = str(error).split("\n")[0]
-        raise SourceError(f"{question.spec}: cannot be downloaded: {reason}; {question.hint}") from error
+        raise request.error(f"could not be downloaded: {reason}") from error

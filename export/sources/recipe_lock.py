@@ -1,11 +1,11 @@
-"""`recipe.lock.toml`: what a recipe's hub sources were at its first build, which counts from then on."""
+"""Read and write `recipe.lock.toml`, which keeps a recipe's hub sources as they were at its first build."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from core.disk.files import write_text
@@ -14,9 +14,10 @@ from core.recipe import Sha256, SourceSpec
 from core.untrusted import toml_file
 
 LOCK_FILE = "recipe.lock.toml"
-_HEAD = """\
+_COMMENT = """\
 # What the hub's sources of this recipe were at its first build, and are from then on: commit it.
 # Without it, the next build takes and locks what the hub has then.
+
 """
 
 Part = Literal["encoder", "head"]
@@ -42,7 +43,7 @@ class LockedSource(_Model):
 
 
 class RecipeLock(_Model):
-    """A whole lock file; a part that does not come from the hub is not in it."""
+    """A whole lock file; what does not come from the hub is not in it."""
 
     encoder: LockedSource | None = None
     head: LockedSource | None = None
@@ -61,33 +62,14 @@ def read(folder: Path) -> RecipeLock:
         return RecipeLock.model_validate(toml_file.read(path, RecipeError))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the lock"
+        place = ".".join(map(str, first["loc"])) or "the lock"
         raise RecipeError(f"{path}: {place}: {first['msg']}, found {first['input']!r}") from error
 
 
-def _quoted(text: str) -> str:
-    # Every JSON string without escaped surrogates is a TOML string.
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _part(name: str, source: LockedSource) -> str:
-    lines = [f"[{name}]", f"source = {_quoted(source.source)}", f"revision = {_quoted(source.revision)}"]
-    lines += ["", f"[{name}.files]"]
-    for file, locked in sorted(source.files.items()):
-        lines.append(f"{_quoted(file)} = {{ sha256 = {_quoted(locked.sha256)}, size = {locked.size} }}")
-    return "\n".join(lines) + "\n"
-
-
-def text(lock: RecipeLock) -> str:
-    """Return the content of a lock file that `read` reads back exactly."""
-    parts = {"encoder": lock.encoder, "head": lock.head}
-    return "\n".join([_HEAD, *(_part(name, source) for name, source in parts.items() if source)])
-
-
 def write(folder: Path, lock: RecipeLock) -> None:
-    """Write a recipe's lock file, whole or not at all.
+    """Write a recipe's lock file, whole or not at all, so that `read` returns it exactly.
 
     Raises:
         ArtifactError: the folder cannot be written.
     """
-    write_text(folder / LOCK_FILE, text(lock))
+    write_text(folder / LOCK_FILE, _COMMENT + tomli_w.dumps(lock.model_dump(exclude_none=True)))

@@ -1,4 +1,4 @@
-"""Sources: `hub:ID[@REVISION]`, `path:FOLDER` or `package:MODULE/FOLDER` to a local folder."""
+"""Resolve a source, `hub:ID[@REVISION]`, `path:FOLDER` or `package:MODULE/FOLDER`, to a local folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from export.sources.recipe_lock import LOCK_FILE, LockedFile, LockedSource
 
 @dataclass(frozen=True)
 class Source:
-    """A source that is on this machine: what the recipe said, the folder, the hub's revision."""
+    """A source that is on this machine: as the recipe states it, its folder, the hub's revision."""
 
     spec: str
     folder: Path
@@ -23,7 +23,7 @@ class Source:
 
     @property
     def origin(self) -> str:
-        """What a manifest says of this source: a local folder by its name only, not its path."""
+        """How a manifest names this source: a local folder by its name only, not its path."""
         kind, _, reference = self.spec.partition(":")
         absolute = kind == "path" and (reference.startswith("~") or Path(reference).is_absolute())
         return f"path:{self.folder.name}" if absolute else self.spec
@@ -46,23 +46,25 @@ class Source:
             SourceError: a file of `expected` is missing or has another hash.
         """
         present = {name for name in names if (self.folder / name).is_file()}
-        found = {name: sha256_file(self.file(name)) for name in sorted(present | set(expected))}
+        hashes = {name: sha256_file(self.file(name)) for name in sorted(present | set(expected))}
         for name, wanted in sorted(expected.items()):
-            if found[name] != wanted:
-                raise SourceError(f"{self.spec}: {name}: SHA-256 found {found[name]}, expected {wanted}")
-        return found
+            if hashes[name] != wanted:
+                raise SourceError(f"{self.spec}: {name}: SHA-256 found {hashes[name]}, expected {wanted}")
+        return hashes
 
     def lock(self) -> LockedSource:
-        """Return what a lock file says of this source, which came from the hub."""
-        names = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file())
+        """Return the entry of a lock file for this source, which came from the hub."""
         files = {
-            name: LockedFile(sha256=sha256_file(self.folder / name), size=(self.folder / name).stat().st_size)
-            for name in names
+            path.relative_to(self.folder).as_posix(): LockedFile(
+                sha256=sha256_file(path), size=path.stat().st_size
+            )
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
         }
         return LockedSource(source=self.spec, revision=str(self.revision), files=files)
 
 
-def _damaged(folder: Path, locked: LockedSource) -> str | None:
+def _difference(folder: Path, locked: LockedSource) -> str | None:
     """Return a sentence on the first locked file that is not in a folder as the lock has it."""
     for name, file in sorted(locked.files.items()):
         path = folder / name
@@ -77,26 +79,26 @@ def _damaged(folder: Path, locked: LockedSource) -> str | None:
     return None
 
 
-def _locked(question: hub.Question, locked: LockedSource) -> Source:
+def _locked(request: hub.HubRequest, locked: LockedSource) -> Source:
     """Return the commit of the lock file, from the cache where it is there whole."""
-    commit = replace(question, revision=locked.revision)
-    if question.is_named:
-        now = hub.commit_of(question)
+    commit = replace(request, revision=locked.revision)
+    if request.names_a_branch:
+        now = hub.commit_of(request)
         if now is not None and now != locked.revision:
-            raise SourceError(
-                f"{question.spec}: moved: the hub's {question.revision} is commit {now}, {LOCK_FILE} has "
-                f"{locked.revision}; remove that part there to take the new one, {question.hint}"
+            raise request.error(
+                f"moved: the hub's {request.revision} is commit {now}, {LOCK_FILE} has {locked.revision}; "
+                "remove its table there to take the new one"
             )
     try:
         folder = hub.fetch(commit, reachable=False)
     except SourceError:
         folder = None
-    if folder is None or _damaged(folder, locked):
+    if folder is None or _difference(folder, locked):
         folder = hub.fetch(commit, reachable=hub.commit_of(commit) is not None)
-    wrong = _damaged(folder, locked)
-    if wrong:
-        raise SourceError(f"{question.spec}: {wrong}; {question.hint}")
-    return Source(question.spec, folder, locked.revision)
+    difference = _difference(folder, locked)
+    if difference:
+        raise request.error(difference)
+    return Source(request.spec, folder, locked.revision)
 
 
 def _hub(spec: str, reference: str, override: str, locked: LockedSource | None) -> Source:
@@ -104,13 +106,13 @@ def _hub(spec: str, reference: str, override: str, locked: LockedSource | None) 
 
     repository, _, revision = reference.partition("@")
     hint = f"or give a local folder: {override}=path:FOLDER"
-    question = hub.Question(spec, repository, revision or None, hint)
+    request = hub.HubRequest(spec, repository, revision or None, hint)
     try:
         if locked is not None:
-            return _locked(question, locked)
-        folder = hub.fetch(question, reachable=hub.commit_of(question) is not None)
+            return _locked(request, locked)
+        folder = hub.fetch(request, reachable=hub.commit_of(request) is not None)
     except HFValidationError as error:
-        raise SourceError(f"{spec}: not a hub repository's name, {hint}") from error
+        raise request.error("not a hub repository's name") from error
     return Source(spec, folder, folder.name)
 
 
@@ -127,12 +129,12 @@ def _path(spec: str, reference: str, base: Path) -> Source:
 def _package(spec: str, reference: str) -> Source:
     module, _, inside = reference.partition("/")
     try:
-        found = importlib.util.find_spec(module) if module.isidentifier() else None
+        package = importlib.util.find_spec(module) if module.isidentifier() else None
     except ValueError:  # of a module without a spec, as `__main__` may be
-        found = None
-    if found is None or not found.submodule_search_locations:
+        package = None
+    if package is None or not package.submodule_search_locations:
         raise SourceError(f"{spec}: the package {module} is not installed")
-    home = Path(found.submodule_search_locations[0])
+    home = Path(package.submodule_search_locations[0])
     folder = home / inside
     if not folder.is_dir() or not folder.resolve().is_relative_to(home.resolve()):
         raise SourceError(f"{spec}: the package {module} has no folder {inside}")
@@ -143,14 +145,14 @@ def resolve(spec: str, base: Path, override: str, locked: LockedSource | None = 
     """Return the local folder of a source, downloading it from the hub where needed.
 
     Args:
-        spec: what the recipe says, or the make line.
+        spec: as the recipe or the make line states it.
         base: the folder that `path:` is relative to.
         override: the make variable that replaces this source, for error messages.
-        locked: what the recipe's lock file has of this source, which then counts.
+        locked: the entry of the recipe's lock file, which then counts.
 
     Raises:
-        SourceError: it cannot be reached, or is not what is locked; the message names the source and the
-            override.
+        SourceError: it cannot be reached, or differs from the lock file; the message names the source and
+            the override.
     """
     kind, _, reference = spec.partition(":")
     if kind == "hub":

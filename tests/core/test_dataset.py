@@ -103,7 +103,7 @@ def test_a_download_is_kept(tmp_path, server, published):
 def test_a_download_that_breaks_off(tmp_path, server, published):
     published(ROWS.encode())
     server.missing = 5
-    with pytest.raises(DatasetError, match=r"dev\.tsv: cannot be downloaded"):
+    with pytest.raises(DatasetError, match=r"dev\.tsv: could not be downloaded"):
         dataset.read("dev", tmp_path / "cache")
     assert not list(tmp_path.rglob("*.tsv"))
 

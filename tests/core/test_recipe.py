@@ -73,7 +73,7 @@ WRONG = [
     ('"path:encoder"', '"BAAI/bge-small-en"', "encoder.source: .*'BAAI/bge-small-en'"),
     ('"path:head"', '"http://x/y"', "head.source: .*'http://x/y'"),
     ("[head]", 'sha256 = { "a" = "12" }\n[head]', "encoder.sha256.a: .*'12'"),
-    ('["joy", "fear"]', '["joy", "fear", "joy"]', "labels: label given twice: joy"),
+    ('["joy", "fear"]', '["joy", "fear", "joy"]', "labels: duplicate label: joy"),
     ('["joy", "fear"]', '["joy", 3]', "labels.names.1: .*string.*3"),
     ('["joy", "fear"]', "[]", "labels.names: "),
     ('["joy", "fear"]', '["joy", ""]', "labels.names.1: "),

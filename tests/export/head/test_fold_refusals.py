@@ -7,7 +7,7 @@ import pytest
 from onnx import helper
 
 from export.head.fold import fold
-from export.head.fold_value import NotLinearError
+from export.head.operators import NotLinearError
 from tests.support.heads import graph
 
 WIDTH = 4

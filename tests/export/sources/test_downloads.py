@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import tomllib
 from http.server import ThreadingHTTPServer
 
 import huggingface_hub
@@ -116,7 +117,7 @@ def test_it_waits_as_long_as_the_hub_says(tmp_path, server, monkeypatch):
     ("kind", "fault", "said"),
     [
         ("file", "wrong bytes", r"model\.safetensors: not the file that the hub lists.* 5 times"),
-        ("file", "wrong length", "cannot be downloaded: Consistency check failed"),
+        ("file", "wrong length", "could not be downloaded: Consistency check failed"),
         ("file", "503", r"the hub fails \(HTTP 503\)"),
         ("question", "503", "the hub cannot be reached and its cache holds no copy"),
     ],
@@ -163,6 +164,18 @@ def test_a_lock_is_read_back_as_written(folder):
     locked = recipe_lock.read(folder)
     recipe_lock.write(folder, locked)
     assert recipe_lock.read(folder) == locked
+    content = tomllib.loads((folder / recipe_lock.LOCK_FILE).read_text("utf-8"))
+    assert content == {"encoder": locked.encoder.model_dump()}
+    assert list(content["encoder"]["files"]) == sorted(wanted())
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', "1_Pooling/config.json", "é\\ü\t🤣", "a.b", ""])
+def test_a_lock_of_any_file_names_is_read_back(tmp_path, name):
+    file = recipe_lock.LockedFile(sha256="0" * 64, size=2**40)
+    source = recipe_lock.LockedSource(source=SPEC, revision=REVISION, files={name: file, "b": file})
+    for lock in (recipe_lock.RecipeLock(head=source), recipe_lock.RecipeLock()):
+        recipe_lock.write(tmp_path, lock)
+        assert recipe_lock.read(tmp_path) == lock
 
 
 def test_a_branch_that_moved_is_not_followed_by_a_locked_recipe(folder, server, tmp_path):

@@ -40,8 +40,8 @@ def with_features(folder, *parts):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("[0, 1]", "[0, 0]", r"features: given twice: \[\(0, 'mean'\), \(0, 'mean'\)\]"),
-        ('["mean"]', '["mean", "mean"]', "features: given twice"),
+        ("[0, 1]", "[0, 0]", r"features: duplicate in \[\(0, 'mean'\), \(0, 'mean'\)\]"),
+        ('["mean"]', '["mean", "mean"]', "features: duplicate in"),
         ("[0, 1]", "[-1]", r"features\.0\.layers\.0: .*greater than or equal to 0, found -1"),
         ("[0, 1]", "[]", r"features\.0\.layers: .*at least 1 item"),
         ("[0, 1]", "[0]", r"features\.layers: expected a layer above 0"),

@@ -1,20 +1,67 @@
-"""The operators of a head that keep its values affine in the embedding, one function each.
+"""Apply the operators of a head that keep its values affine in the embedding, one function each.
 
-A value is ``x @ weight + bias``, the sigmoid of that, a constant, or a sequence of values. An
-operator takes its inputs and attributes and returns its outputs, or says why it cannot.
+A value is ``x @ weight + bias``, the sigmoid of that, a constant, or a sequence of values. An operator takes
+its inputs and attributes and returns its outputs, or raises `NotLinearError` with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
-from export.head.fold_value import Array, Columns, NotLinearError, Value, columns
+Array = NDArray[np.float64]
 
+
+class NotLinearError(Exception):
+    """The head is not plain logistic regressions; the message says where it stops being so."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """`x @ weight + bias`, or its sigmoid; weight `[features, k]`, bias `[k]`."""
+
+    weight: Array
+    bias: Array
+    sigmoid: bool = False
+
+    def pick(self, columns: Any) -> Columns:
+        """Return the given columns, chosen as numpy indexes them."""
+        return Columns(self.weight[:, columns], self.bias[columns], self.sigmoid)
+
+    @staticmethod
+    def join(several: Sequence[Columns]) -> Columns:
+        """Return the columns of several values of one kind side by side."""
+        weight = np.concatenate([value.weight for value in several], axis=1)
+        return Columns(weight, np.concatenate([value.bias for value in several]), several[0].sigmoid)
+
+    def is_pair(self) -> bool:
+        """Whether these are two columns `1 - p` and `p`."""
+        return (
+            self.sigmoid
+            and self.bias.shape == (2,)
+            and np.array_equal(self.weight[:, 0], -self.weight[:, 1])
+            and bool(self.bias[0] == -self.bias[1])
+        )
+
+
+Value = Columns | NDArray[Any] | list[Any]
 Attributes = dict[str, Any]
+
+
+def columns(value: Value, *, sigmoid: bool | None = None) -> Columns:
+    """Return a value as columns.
+
+    Raises:
+        NotLinearError: it is none, or (where `sigmoid` is given) not of that kind.
+    """
+    if not isinstance(value, Columns) or (sigmoid is not None and value.sigmoid != sigmoid):
+        raise NotLinearError("takes something that is not affine in the embedding")
+    return value
 
 
 def _linear_classifier(inputs: list[Value], attributes: Attributes) -> list[Value]:
@@ -50,9 +97,12 @@ def _row(value: Value) -> Array:
     return value.reshape(-1)
 
 
+def _constant_last(inputs: list[Value]) -> list[Value]:
+    return inputs[::-1] if isinstance(inputs[0], np.ndarray) else inputs
+
+
 def _add(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    if isinstance(inputs[0], np.ndarray):
-        inputs = inputs[::-1]
+    inputs = _constant_last(inputs)
     return _affine(inputs, np.ones(1), _row(inputs[1]))
 
 
@@ -65,8 +115,7 @@ def _sub(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _mul(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    if isinstance(inputs[0], np.ndarray):
-        inputs = inputs[::-1]
+    inputs = _constant_last(inputs)
     return _affine(inputs, _row(inputs[1]), np.zeros(1))
 
 
@@ -140,11 +189,10 @@ def _reduce_sum(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _concat(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    parts = [columns(value) for value in inputs]
-    if attributes["axis"] not in (1, -1) or len({part.sigmoid for part in parts}) > 1:
+    joined = [columns(value) for value in inputs]
+    if attributes["axis"] not in (1, -1) or len({value.sigmoid for value in joined}) > 1:
         raise NotLinearError("joins values of different kinds or along the batch")
-    weight = np.concatenate([part.weight for part in parts], axis=1)
-    return [Columns(weight, np.concatenate([part.bias for part in parts]), parts[0].sigmoid)]
+    return [Columns.join(joined)]
 
 
 def _slice(inputs: list[Value], attributes: Attributes) -> list[Value]:
