@@ -50,9 +50,8 @@ def _download(split: str, path: Path) -> None:
         with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response:
             content = response.read()
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        raise DatasetError(
-            f"{url}: could not be downloaded ({error}); set {GO_EMOTIONS_DIR} to a folder with {split}.tsv"
-        ) from error
+        hint = f"set {GO_EMOTIONS_DIR} to a folder that holds {split}.tsv"
+        raise DatasetError(f"{url}: could not be downloaded ({error}); {hint}") from error
     # Before it is kept: a wrong file in the cache would fail every later run.
     _check(url, hashlib.sha256(content).hexdigest(), split)
     write_bytes(path, content)

@@ -35,12 +35,12 @@ def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[
     lengths keep both the same. A text longer than the budget is a batch of its own.
     """
     order = np.argsort(-np.asarray(lengths), kind="stable")
-    made, start = [], 0
+    groups, start = [], 0
     while start < len(order):
         size = max(budget // max(lengths[order[start]], 1), 1)
-        made.append(order[start : start + size])
+        groups.append(order[start : start + size])
         start += size
-    return made
+    return groups
 
 
 class Scorer:

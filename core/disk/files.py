@@ -1,4 +1,4 @@
-"""Files: hashes, and writing beside before moving into place. Standard library only."""
+"""Hash files, and write them beside their place before moving them there. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import ArtifactError
 
-# Ends the name of what is not finished, so that the next build knows it from a file of the build.
+# Ends the name of an unfinished file, so that the next build does not take it for a finished one.
 UNFINISHED = ".tmp"
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
@@ -24,7 +24,7 @@ def sha256_file(path: Path) -> str:
 
 
 def sync(path: Path) -> None:
-    """Have a file's content, or a folder's list of names, on the disk and not in memory alone."""
+    """Flush a file's content, or a folder's list of names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -71,12 +71,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def remove_unfinished(folder: Path) -> int:
     """Remove what killed builds left half-written in a folder; return how many files.
 
-    Only for who holds the folder's lock: of a build at work it would remove what that is writing.
+    Only for the holder of the folder's lock: it would remove what a running build is writing.
     """
-    found = [path for path in folder.rglob(f".*{UNFINISHED}") if path.is_file()]
-    for path in found:
+    paths = [path for path in folder.rglob(f".*{UNFINISHED}") if path.is_file()]
+    for path in paths:
         path.unlink(missing_ok=True)
-    return len(found)
+    return len(paths)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

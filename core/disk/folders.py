@@ -1,4 +1,4 @@
-"""A folder takes another's place in one step: there is always one of the two. Standard library only."""
+"""Replace a folder by another in one step: there is always one of the two. Standard library only."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _RENAME_SWAP = 2
 _CANNOT_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EPERM}
 
 
-def exchange(one: Path, other: Path) -> bool:
-    """Let two existing paths take each other's name in one step; False where this system cannot.
+def exchange(first: Path, second: Path) -> bool:
+    """Exchange the names of two existing paths in one step; False where this system cannot.
 
     Linux: renameat2 with RENAME_EXCHANGE; macOS: renamex_np with RENAME_SWAP.
 
@@ -32,7 +32,7 @@ def exchange(one: Path, other: Path) -> bool:
         OSError: it can, but not these two.
     """
     library = ctypes.CDLL(None, use_errno=True)
-    paths = os.fsencode(one), os.fsencode(other)
+    paths = os.fsencode(first), os.fsencode(second)
     if sys.platform == "linux" and hasattr(library, "renameat2"):
         failed = library.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
     elif hasattr(library, "renamex_np"):
@@ -44,17 +44,17 @@ def exchange(one: Path, other: Path) -> bool:
     number = ctypes.get_errno()
     if number in _CANNOT_EXCHANGE:
         return False
-    raise OSError(number, os.strerror(number), str(other))
+    raise OSError(number, os.strerror(number), str(second))
 
 
 def _leftovers(target: Path) -> list[Path]:
-    # No dot in what mkdtemp made up: the folders of `a` are not those of `a.b`.
+    # No dot in the random part of the name: the folders of `a` are not those of `a.b`.
     name = re.compile(rf"\.{re.escape(target.name)}\.[^.]+{re.escape(UNFINISHED)}")
     return sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
 
 
 def recover(target: Path) -> None:
-    """Put back what a kill between two renames took away, and remove what kills left beside `target`.
+    """Restore what a kill between two renames took away, and remove what kills left beside `target`.
 
     Raises:
         OSError: the folder around it cannot be written.

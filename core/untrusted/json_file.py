@@ -54,12 +54,12 @@ def loads(data: bytes | str, place: object, error: type[ToolchainError], word: s
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        content: dict[str, Any] = {}
         for key, value in pairs:
-            if key in made:
+            if key in content:
                 raise RefusedError(f"duplicate {word} {key!r}")
-            made[key] = value
-        return made
+            content[key] = value
+        return content
 
     with regular_file.naming(place, error, "cannot be read as JSON", ValueError, RecursionError):
         if isinstance(data, bytes):

@@ -17,22 +17,10 @@ from export.sources.resolve import Source
 
 _ARCHITECTURE = "BertForSequenceClassification"
 _ENCODER_FIELDS = (
-    "attention_probs_dropout_prob",
-    "hidden_act",
-    "hidden_dropout_prob",
-    "hidden_size",
-    "initializer_range",
-    "intermediate_size",
-    "layer_norm_eps",
-    "max_position_embeddings",
-    "model_type",
-    "num_attention_heads",
-    "num_hidden_layers",
-    "pad_token_id",
-    "position_embedding_type",
-    "type_vocab_size",
-    "vocab_size",
-)
+    "attention_probs_dropout_prob hidden_act hidden_dropout_prob hidden_size initializer_range "
+    "intermediate_size layer_norm_eps max_position_embeddings model_type num_attention_heads "
+    "num_hidden_layers pad_token_id position_embedding_type type_vocab_size vocab_size"
+).split()
 _SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 

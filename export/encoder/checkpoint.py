@@ -34,15 +34,6 @@ _SIZES = {
 _LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
 
-def _read_modules(path: Path) -> dict[str, str]:
-    """Return the kind and folder of each module of `modules.json`."""
-    modules = json_file.read(path, CheckpointError)
-    try:
-        return {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in modules}
-    except (TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path}: expected a list of modules with type and path") from error
-
-
 @dataclass(frozen=True)
 class OwnPooling:
     """Pooling and normalization as a checkpoint's sentence-transformers files state them."""
@@ -61,18 +52,20 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
     path = folder / _MODULES_FILE
     if not path.is_file():
         return None
-    modules = _read_modules(path)
-    unknown = sorted(set(modules) - _KNOWN_MODULES)
-    if unknown or "Pooling" not in modules:
+    try:
+        listed = json_file.read(path, CheckpointError)
+        modules = {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in listed}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path}: expected a list of modules with type and path") from error
+    if "Pooling" not in modules or not set(modules) <= _KNOWN_MODULES:
         raise CheckpointError(
             f"{path}: found modules {sorted(modules)}, expected Transformer, Pooling and, if "
             "embeddings are normalized, Normalize"
         )
-    file = folder / modules["Pooling"] / "config.json"
-    if Path(modules["Pooling"]).is_absolute() or ".." in Path(modules["Pooling"]).parts:
-        raise CheckpointError(
-            f"{path}: Pooling: found path {modules['Pooling']!r}, expected one in its folder"
-        )
+    inside = modules["Pooling"]
+    if Path(inside).is_absolute() or ".." in Path(inside).parts:
+        raise CheckpointError(f"{path}: Pooling: found path {inside!r}, expected one in its folder")
+    file = folder / inside / "config.json"
     config = json_file.read_object(file, CheckpointError)
     stated = config.get("pooling_mode")
     if stated is None:
@@ -114,13 +107,8 @@ def _check_weights(source: Source, sizes: dict[str, int]) -> None:
 
 
 def _check_config(path: Path, config: dict[str, Any]) -> None:
-    supported = {
-        "model_type": "bert",
-        "hidden_act": "gelu",
-        "position_embedding_type": "absolute",
-        "is_decoder": False,
-    }
-    defaults = {"position_embedding_type": "absolute", "is_decoder": False}
+    defaults: dict[str, object] = {"position_embedding_type": "absolute", "is_decoder": False}
+    supported = {"model_type": "bert", "hidden_act": "gelu", **defaults}
     for key, expected in supported.items():
         stated = config.get(key, defaults.get(key))
         if stated != expected:
@@ -175,8 +163,8 @@ def _feature_parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[
     return pairs
 
 
-def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = ()) -> EncoderInfo:
-    """Check a checkpoint against the recipe, without loading its weights.
+def read(source: Source, stated: EncoderPart, features: Sequence[FeaturesPart] = ()) -> EncoderInfo:
+    """Check a checkpoint against what the recipe states of it, without loading its weights.
 
     Raises:
         SourceError: a file is missing, or its hash is not the recipe's.
@@ -185,7 +173,7 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
     path = source.file("config.json")
     config = json_file.read_object(path, CheckpointError)
     _check_config(path, config)
-    _check_pooling(source.folder, part.pooling, part.normalize)
+    _check_pooling(source.folder, stated.pooling, stated.normalize)
     # BertConfig's own default, where older checkpoints leave it out.
     config.setdefault("type_vocab_size", 2)
     sizes = {key: _size(path, config, key, limit) for key, limit in _SIZES.items()}
@@ -194,15 +182,15 @@ def read(source: Source, part: EncoderPart, features: Sequence[FeaturesPart] = (
     return EncoderInfo(
         source=source.origin,
         revision=source.revision,
-        sha256=source.hashes(_HASHED, part.sha256),
+        sha256=source.hashes(_HASHED, stated.sha256),
         layers=layers,
         heads=sizes["num_attention_heads"],
         hidden=sizes["hidden_size"],
         positions=positions,
         vocabulary=sizes["vocab_size"],
-        pooling=part.pooling,
-        normalize=part.normalize,
-        max_length=_max_length(source, part.max_length, positions),
+        pooling=stated.pooling,
+        normalize=stated.normalize,
+        max_length=_max_length(source, stated.max_length, positions),
         feature_parts=_feature_parts(layers, features),
     )
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+from httpx2 import ConnectError, TimeoutException, TransportError
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from core.disk.files import sha256_file
 from core.errors import SourceError
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import RepoFile
+from export.sources.recipe_lock import LOCK_FILE, LockedSource
 
 PATTERNS = ["*.json", "*/config.json", "*.safetensors", "vocab.txt", "model.onnx"]
 # The first request is short, so that a missing network is known soon.
@@ -55,9 +59,6 @@ class _DamagedError(Exception):
 
 def _retry_delay(error: Exception) -> float | None:
     """Return how long to wait, at least, after an error that may pass; None after another."""
-    from httpx2 import TransportError
-    from huggingface_hub.errors import HfHubHTTPError
-
     if isinstance(error, HfHubHTTPError):
         if error.response.status_code not in _RETRY_STATUSES:
             return None
@@ -93,9 +94,6 @@ def commit_of(request: HubRequest) -> str | None:
     Raises:
         SourceError: the hub refuses, or answers with another commit than the requested one.
     """
-    from httpx2 import ConnectError, TimeoutException, TransportError
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     def ask() -> str | None:
         timeout = _FIRST_REQUEST_SECONDS
@@ -133,10 +131,6 @@ def discard(paths: Iterable[Path]) -> None:
 
 def _download(request: HubRequest) -> Path:
     """Download once, and compare with what the hub lists at that commit."""
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.hf_api import RepoFile
-    from huggingface_hub.utils._paths import filter_repo_objects
-
     # By the revision's name, not its commit: the cache remembers it only so.
     folder = Path(snapshot_download(request.repository, revision=request.revision, allow_patterns=PATTERNS))
     entries = HfApi().list_repo_tree(request.repository, revision=folder.name, recursive=True)
@@ -149,26 +143,19 @@ def _download(request: HubRequest) -> Path:
     return folder
 
 
-def fetch(request: HubRequest, *, reachable: bool) -> Path:
-    """Return a repository's folder in the cache, downloaded where the hub is `reachable`.
-
-    Raises:
-        SourceError: it could not be downloaded whole; what was damaged is not left in the cache.
-    """
-    from httpx2 import TransportError
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
+def _fetch(request: HubRequest, *, reachable: bool) -> Path:
+    """Return a repository's folder in the cache, downloaded where the hub is `reachable`."""
     try:
         if reachable:
             return _with_retries(lambda: _download(request))
-        folder = snapshot_download(
-            request.repository,
-            revision=request.revision,
-            allow_patterns=PATTERNS,
-            local_files_only=True,
+        return Path(
+            snapshot_download(
+                request.repository,
+                revision=request.revision,
+                allow_patterns=PATTERNS,
+                local_files_only=True,
+            )
         )
-        return Path(folder)
     except _DamagedError as error:
         raise request.error(f"{error}, {len(_WAITS_SECONDS) + 1} times") from error
     except HfHubHTTPError as error:
@@ -179,3 +166,58 @@ def fetch(request: HubRequest, *, reachable: bool) -> Path:
     except (TransportError, OSError) as error:
         reason = str(error).split("\n")[0]
         raise request.error(f"could not be downloaded: {reason}") from error
+
+
+def _difference(folder: Path, locked: LockedSource) -> str | None:
+    """Return a sentence on the first locked file that is not in a folder as the lock has it."""
+    for name, file in sorted(locked.files.items()):
+        path = folder / name
+        if not path.is_file():
+            return f"{name}: missing, though {LOCK_FILE} lists it"
+        size = path.stat().st_size
+        if size != file.size:
+            return f"{name}: found {size} bytes, expected {file.size} as {LOCK_FILE} has it"
+        digest = sha256_file(path)
+        if digest != file.sha256:
+            return f"{name}: SHA-256 found {digest}, expected {file.sha256} as {LOCK_FILE} has it"
+    return None
+
+
+def _fetch_locked(request: HubRequest, locked: LockedSource) -> Path:
+    """Return the commit of the lock file, from the cache where it is there whole."""
+    commit = replace(request, revision=locked.revision)
+    if request.names_a_branch:
+        now = commit_of(request)
+        if now is not None and now != locked.revision:
+            raise request.error(
+                f"moved: the hub's {request.revision} is commit {now}, {LOCK_FILE} has {locked.revision}; "
+                "remove its table there to take the new one"
+            )
+    try:
+        folder = _fetch(commit, reachable=False)
+    except SourceError:
+        folder = None
+    if folder is None or _difference(folder, locked):
+        folder = _fetch(commit, reachable=commit_of(commit) is not None)
+    difference = _difference(folder, locked)
+    if difference:
+        raise request.error(difference)
+    return folder
+
+
+def fetch(request: HubRequest, locked: LockedSource | None) -> Path:
+    """Return a repository's folder in the cache, downloaded where needed; its name is the commit.
+
+    Args:
+        locked: the entry of a lock file, which then counts.
+
+    Raises:
+        SourceError: it could not be downloaded whole, or differs from the lock file; what was damaged is
+            not left in the cache.
+    """
+    try:
+        if locked is not None:
+            return _fetch_locked(request, locked)
+        return _fetch(request, reachable=commit_of(request) is not None)
+    except HFValidationError as error:
+        raise request.error("not a hub repository's name") from error

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.disk.files import sha256_file
 from core.errors import SourceError
-from export.sources import hub
-from export.sources.recipe_lock import LOCK_FILE, LockedFile, LockedSource
+from export.sources.recipe_lock import LockedFile, LockedSource
 
 
 @dataclass(frozen=True)
@@ -64,55 +63,13 @@ class Source:
         return LockedSource(source=self.spec, revision=str(self.revision), files=files)
 
 
-def _difference(folder: Path, locked: LockedSource) -> str | None:
-    """Return a sentence on the first locked file that is not in a folder as the lock has it."""
-    for name, file in sorted(locked.files.items()):
-        path = folder / name
-        if not path.is_file():
-            return f"{name}: missing, though {LOCK_FILE} lists it"
-        size = path.stat().st_size
-        if size != file.size:
-            return f"{name}: found {size} bytes, expected {file.size} as {LOCK_FILE} has it"
-        digest = sha256_file(path)
-        if digest != file.sha256:
-            return f"{name}: SHA-256 found {digest}, expected {file.sha256} as {LOCK_FILE} has it"
-    return None
-
-
-def _locked(request: hub.HubRequest, locked: LockedSource) -> Source:
-    """Return the commit of the lock file, from the cache where it is there whole."""
-    commit = replace(request, revision=locked.revision)
-    if request.names_a_branch:
-        now = hub.commit_of(request)
-        if now is not None and now != locked.revision:
-            raise request.error(
-                f"moved: the hub's {request.revision} is commit {now}, {LOCK_FILE} has {locked.revision}; "
-                "remove its table there to take the new one"
-            )
-    try:
-        folder = hub.fetch(commit, reachable=False)
-    except SourceError:
-        folder = None
-    if folder is None or _difference(folder, locked):
-        folder = hub.fetch(commit, reachable=hub.commit_of(commit) is not None)
-    difference = _difference(folder, locked)
-    if difference:
-        raise request.error(difference)
-    return Source(request.spec, folder, locked.revision)
-
-
 def _hub(spec: str, reference: str, override: str, locked: LockedSource | None) -> Source:
-    from huggingface_hub.errors import HFValidationError
+    # A second to import.
+    from export.sources import hub
 
     repository, _, revision = reference.partition("@")
     hint = f"or give a local folder: {override}=path:FOLDER"
-    request = hub.HubRequest(spec, repository, revision or None, hint)
-    try:
-        if locked is not None:
-            return _locked(request, locked)
-        folder = hub.fetch(request, reachable=hub.commit_of(request) is not None)
-    except HFValidationError as error:
-        raise request.error("not a hub repository's name") from error
+    folder = hub.fetch(hub.HubRequest(spec, repository, revision or None, hint), locked)
     return Source(spec, folder, folder.name)
 
 

@@ -122,9 +122,9 @@ def walk_nodes(
         except WireError as error:
             name = node.get("name") or (node["output"] or ["?"])[0]
             raise WireError(f"node {name!r} ({node.get('op_type', '')}): {error}") from error
-        made = _constant(node) if node.get("op_type") == "Constant" else None
-        if made is not None and node["output"]:
-            numbers[node["output"][0]] = made
+        constant = _constant(node) if node.get("op_type") == "Constant" else None
+        if constant is not None and node["output"]:
+            numbers[node["output"][0]] = constant
 
 
 def add(known: set[str], names: Iterable[str], what: str) -> None:

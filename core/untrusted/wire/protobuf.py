@@ -58,14 +58,15 @@ class WireError(ValueError):
 
 
 def _fields(text: str) -> dict[int, tuple[str, str, bool]]:
-    found = {}
-    for part in text.split(", "):
-        number, name, kind = part.split()
-        found[int(number)] = (name, kind.rstrip("*"), kind.endswith("*"))
-    return found
+    rows = [row.split() for row in text.split(", ")]
+    return {int(number): (name, kind.rstrip("*"), kind.endswith("*")) for number, name, kind in rows}
 
 
 _SCHEMA = {name: _fields(text) for name, text in _MESSAGES.items()}
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >> 63 else number
 
 
 class _Reader:
@@ -107,7 +108,7 @@ class _Reader:
             raise WireError(f"messages nested deeper than {limits.MESSAGE_DEPTH}")
         self.spend(limits.MESSAGE_COST)
         schema = _SCHEMA[name]
-        found: Message = {key: [] for key, _, repeated in schema.values() if repeated}
+        content: Message = {key: [] for key, _, repeated in schema.values() if repeated}
         while at < end:
             self.spend(1)
             tag, at = self.varint(at, end)
@@ -120,18 +121,18 @@ class _Reader:
                 raise WireError(f"{name}.{key}: wire type {wire}, at byte {at}")
             if repeated and kind in _WIDTH and wire == _WIRE[kind] and tag < 128:
                 run, at = self.run(tag, _WIDTH[kind], at, end)
-                found[key].append(run)
+                content[key].append(run)
                 continue
             start, at, number = self.field(wire, at, end)
             if packed and kind == "int":
-                found[key] += self.integers(start, at)
+                content[key] += self.integers(start, at)
             elif repeated:
-                found[key].append(self.value(kind, start, at, number, depth))
-            elif key in found:
+                content[key].append(self.value(kind, start, at, number, depth))
+            elif key in content:
                 raise WireError(f"duplicate {name}.{key}, at byte {start}")
             else:
-                found[key] = self.value(kind, start, at, number, depth)
-        return found
+                content[key] = self.value(kind, start, at, number, depth)
+        return content
 
     def run(self, tag: int, width: int, at: int, end: int) -> tuple[memoryview, int]:
         """Return the bytes of numbers that follow each other, each behind its own tag, and their end."""
@@ -151,7 +152,7 @@ class _Reader:
 
     def value(self, kind: str, start: int, end: int, number: int, depth: int) -> Any:
         if kind == "int":
-            return number - (1 << 64) if number >> 63 else number
+            return _signed(number)
         if kind == "text":
             return str(self.view[start:end], "utf-8")
         if kind == "bytes" or kind in _WIRE:
@@ -159,12 +160,12 @@ class _Reader:
         return self.message(kind, start, end, depth + 1)
 
     def integers(self, at: int, end: int) -> list[int]:
-        found = []
+        numbers = []
         while at < end:
             self.spend(1)
             number, at = self.varint(at, end)
-            found.append(number - (1 << 64) if number >> 63 else number)
-        return found
+            numbers.append(_signed(number))
+        return numbers
 
 
 def integers(views: list[memoryview]) -> list[int]:

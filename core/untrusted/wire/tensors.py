@@ -28,7 +28,7 @@ _SHORT = 64
 _VARINT_MIDDLES = bytes(range(128, 256))
 
 
-def _stated(tensor: Message, field: str) -> int:
+def _held(tensor: Message, field: str) -> int:
     """Return how many numbers a typed field holds."""
     views: list[memoryview] = tensor[field]
     if field == "string_data":
@@ -73,17 +73,17 @@ def check(tensor: Message) -> None:
     bits, field = _BITS[kind]
     used = [name for name in _TYPED if tensor[name]]
     if "raw_data" in tensor:
-        found, expected, what = len(tensor["raw_data"]), (count * bits + 7) // 8, "bytes"
+        held, expected, what = len(tensor["raw_data"]), (count * bits + 7) // 8, "bytes"
         if used or field == "string_data":
             raise WireError("duplicate data")
     else:
-        found, expected, what = _stated(tensor, field), count, "numbers"
+        held, expected, what = _held(tensor, field), count, "numbers"
         if bits == 4:
             expected = (count + 1) // 2
         if set(used) - {field}:
             raise WireError(f"found {', '.join(used)}, expected {field}")
-    if found != expected:
-        raise WireError(f"shape {tensor['dims']} takes {expected:,} {what}, found {found:,}")
+    if held != expected:
+        raise WireError(f"shape {tensor['dims']} takes {expected:,} {what}, found {held:,}")
 
 
 def short_numbers(tensor: Message) -> list[float] | None:
@@ -96,8 +96,7 @@ def short_numbers(tensor: Message) -> list[float] | None:
     elif kind in (_FLOAT, _DOUBLE):
         data = b"".join(bytes(view) for view in tensor["float_data" if kind == _FLOAT else "double_data"])
     else:
-        found: list[float] = [*integers(tensor["int32_data" if kind == _INT32 else "int64_data"])]
-        return found
+        return [*integers(tensor["int32_data" if kind == _INT32 else "int64_data"])]
     return list(struct.unpack(f"<{len(data) // struct.calcsize(_FORMATS[kind])}{_FORMATS[kind]}", data))
 
 
