@@ -36,7 +36,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class EncoderPart(_Table):
+class EncoderTable(_Table):
     """`[encoder]`: where the checkpoint is, and how its tokens become one embedding."""
 
     source: SourceSpec
@@ -46,7 +46,7 @@ class EncoderPart(_Table):
     sha256: dict[str, Sha256] = {}
 
 
-class FeaturesPart(_Table):
+class FeaturesTable(_Table):
     """`[features]`, or each of several `[[features]]`: hidden states that the head reads.
 
     They take the place of the sentence embedding. Each of `layers` (0 is the embedding layer's output)
@@ -62,14 +62,14 @@ class FeaturesPart(_Table):
         return [(layer, pooling) for layer in self.layers for pooling in self.pooling]
 
 
-class HeadPart(_Table):
+class HeadTable(_Table):
     """`[head]`: where the published head is."""
 
     source: SourceSpec
     sha256: dict[str, Sha256] = {}
 
 
-class LabelsPart(_Table):
+class LabelsTable(_Table):
     """`[labels]`: the artifact's columns, in order."""
 
     names: Annotated[list[Label], Field(min_length=1)]
@@ -82,7 +82,7 @@ class LabelsPart(_Table):
         return self
 
 
-class VariantPart(_Table):
+class VariantTable(_Table):
     """`[variants.X]`: the tolerances of one graph; at least one must be stated."""
 
     max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -99,13 +99,13 @@ class VariantPart(_Table):
         return self
 
 
-class TextPart(_Table):
+class TextTable(_Table):
     """`[text]`: the graph that takes texts, and the variant that it is made from."""
 
     variant: Literal["fp32", "int8"]
 
 
-class CardPart(_Table):
+class CardTable(_Table):
     """`[card]`: front matter of the model card that nothing else of the recipe states."""
 
     license: Word | None = None
@@ -126,13 +126,13 @@ class Recipe(_Table):
     name: Name
     contract: Literal["stacked", "per-label"]
     sentence_embedding: bool = False
-    encoder: EncoderPart
-    features: Annotated[list[FeaturesPart], BeforeValidator(_as_list)] = []
-    head: HeadPart
-    labels: LabelsPart
-    variants: Annotated[dict[str, VariantPart], Field(min_length=1)]
-    text: TextPart | None = None
-    card: CardPart = CardPart()
+    encoder: EncoderTable
+    features: Annotated[list[FeaturesTable], BeforeValidator(_as_list)] = []
+    head: HeadTable
+    labels: LabelsTable
+    variants: Annotated[dict[str, VariantTable], Field(min_length=1)]
+    text: TextTable | None = None
+    card: CardTable = CardTable()
 
     @model_validator(mode="after")
     def _knows_its_variants(self) -> Self:

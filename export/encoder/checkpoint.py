@@ -10,7 +10,7 @@ from typing import Any
 from core.build.facts import EncoderInfo
 from core.contract import TOKENIZER_FILES, WEIGHTS_FILE, FeaturePooling, Pooling
 from core.errors import CheckpointError
-from core.recipe import EncoderPart, FeaturesPart
+from core.recipe import EncoderTable, FeaturesTable
 from core.untrusted import json_file, limits, weights_file
 from export.sources.of_recipe import Sources
 from export.sources.resolve import Source
@@ -153,7 +153,7 @@ def _max_length(source: Source, stated: int | None, positions: int) -> int:
     return stated
 
 
-def _feature_parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[int, FeaturePooling]]:
+def _feature_parts(layers: int, features: Sequence[FeaturesTable]) -> list[tuple[int, FeaturePooling]]:
     pairs = [pair for table in features for pair in table.parts]
     highest = max((layer for layer, _ in pairs), default=0)
     if highest > layers:
@@ -163,7 +163,7 @@ def _feature_parts(layers: int, features: Sequence[FeaturesPart]) -> list[tuple[
     return pairs
 
 
-def read(source: Source, stated: EncoderPart, features: Sequence[FeaturesPart] = ()) -> EncoderInfo:
+def read(source: Source, stated: EncoderTable, features: Sequence[FeaturesTable] = ()) -> EncoderInfo:
     """Check a checkpoint against what the recipe states of it, without loading its weights.
 
     Raises:
@@ -199,7 +199,7 @@ def open_encoder(sources: Sources) -> EncoderInfo:
     """Check a recipe's encoder against it.
 
     Raises:
-        SourceError: the encoder cannot be had, or a hash is not the recipe's.
+        SourceError: the encoder cannot be reached, or a hash is not the recipe's.
         CheckpointError: it is damaged, unsupported, or contradicts the recipe.
     """
     return read(sources.encoder, sources.recipe.encoder, sources.recipe.features)

@@ -15,7 +15,7 @@ from core.build.facts import HeadInfo
 from core.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE
 from core.disk.files import replacing, write_bytes, write_text
 from core.errors import HeadError
-from core.recipe import HeadPart
+from core.recipe import HeadTable
 from core.untrusted import limits, trial
 from export.head import original
 from export.head.files import check_labels, load, read_thresholds
@@ -108,7 +108,7 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
         raise HeadError(f"{path}: opset {versions['']} cannot be converted to {OPSET}: {error}") from error
 
 
-def read(source: Source, stated: HeadPart, labels: Sequence[str], features: int) -> Head:
+def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int) -> Head:
     """Read a published head, fold it where it is plain logistic regressions, and prove the fold.
 
     Args:

@@ -1,4 +1,4 @@
-"""Resolve the sources of a recipe: what the make line puts in their place, what the lock file holds."""
+"""Resolve the sources of a recipe, by the make line's overrides and the recipe's lock file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from export.sources import recipe_lock, resolve
 from export.sources.resolve import Source
 
 Variable = Literal["ENCODER", "HEAD"]
-_PARTS: dict[Variable, recipe_lock.Part] = {"ENCODER": "encoder", "HEAD": "head"}
+_NAMES: dict[Variable, recipe_lock.Name] = {"ENCODER": "encoder", "HEAD": "head"}
 
 
 class Sources:
-    """A recipe and its two sources, each brought to this machine when it is first asked for.
+    """A recipe and its two sources, each brought to this machine when it is first used.
 
-    `encoder` and `head` raise a SourceError where a source cannot be had, or is not what the recipe's
-    lock file has.
+    `encoder` and `head` raise a SourceError where a source cannot be reached, or differs from the recipe's
+    lock file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class Sources:
         }
 
     def _lock_of(self, variable: Variable) -> recipe_lock.LockedSource | None:
-        locked: recipe_lock.LockedSource | None = getattr(self._locked, _PARTS[variable])
+        locked: recipe_lock.LockedSource | None = getattr(self._locked, _NAMES[variable])
         return locked if locked is not None and locked.source == self._specs[variable] else None
 
     def _resolve(self, variable: Variable) -> Source:
@@ -62,14 +62,14 @@ class Sources:
         """Write the recipe's lock file where a source from the hub is not in it yet; return those.
 
         Raises:
-            SourceError: a source cannot be had.
+            SourceError: a source cannot be reached.
             ArtifactError: the recipe's folder cannot be written.
         """
         added: dict[str, recipe_lock.LockedSource] = {}
         for variable, spec in self._specs.items():
             if spec.startswith("hub:") and variable not in overrides() and not self._lock_of(variable):
                 source = self.encoder if variable == "ENCODER" else self.head
-                added[_PARTS[variable]] = source.lock()
+                added[_NAMES[variable]] = source.lock()
         if added:
             recipe_lock.write(self._folder, self._locked.model_copy(update=added))
         return list(added)

@@ -20,7 +20,7 @@ _COMMENT = """\
 
 """
 
-Part = Literal["encoder", "head"]
+Name = Literal["encoder", "head"]
 
 
 class _Model(BaseModel):

@@ -9,7 +9,7 @@ from transformers import BertConfig
 from bench.contenders import random_encoder
 from core import recipe
 from core.dataset import GO_EMOTIONS_LABELS
-from core.recipe import HeadPart
+from core.recipe import HeadTable
 from export.encoder import checkpoint
 from export.head import published_head as published_head
 from export.sources.resolve import Source
@@ -51,7 +51,7 @@ def test_the_recipe_reads_it(written):
 
 def test_its_head_is_one_in_the_published_format_and_folds(written):
     source = Source("path:head", written / "head")
-    found = published_head.read(source, HeadPart(source=source.spec), GO_EMOTIONS_LABELS, 24)
+    found = published_head.read(source, HeadTable(source=source.spec), GO_EMOTIONS_LABELS, 24)
     assert (found.info.kind, found.info.layout) == ("linear", "named")
     assert found.weight_hl.shape == (24, 28)
     embeddings = np.eye(24, dtype=np.float32)

@@ -73,7 +73,7 @@ class _Files(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         self.send_response(200)
         self.send_header("Content-Length", str(len(ROWS.encode()) + self.server.missing))
         self.end_headers()
@@ -85,7 +85,7 @@ def server(monkeypatch):
     monkeypatch.delenv("GO_EMOTIONS_DIR", raising=False)
     monkeypatch.setenv("no_proxy", "*")
     with ThreadingHTTPServer(("127.0.0.1", 0), _Files) as running:
-        running.asked, running.missing = [], 0
+        running.requests, running.missing = [], 0
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setattr(dataset, "GO_EMOTIONS_URL", f"http://127.0.0.1:{running.server_port}/data/")
         yield running
@@ -97,7 +97,7 @@ def test_a_download_is_kept(tmp_path, server, published):
     first = dataset.read("dev", tmp_path / "cache")
     assert (tmp_path / "cache" / "dev.tsv").read_bytes() == ROWS.encode()
     assert dataset.read("dev", tmp_path / "cache") == first
-    assert server.asked == ["/data/dev.tsv"]
+    assert server.requests == ["/data/dev.tsv"]
 
 
 def test_a_download_that_breaks_off(tmp_path, server, published):

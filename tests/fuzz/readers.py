@@ -17,12 +17,12 @@ Files = dict[str, bytes]
 
 
 def read_head(folder: Path) -> None:
-    from core.recipe import HeadPart
+    from core.recipe import HeadTable
     from export.head import published_head
     from export.sources.resolve import Source
     from tests.fuzz.labels import LABELS, WIDTH
 
-    published_head.read(Source("path:head", folder), HeadPart(source="path:head"), LABELS, WIDTH)
+    published_head.read(Source("path:head", folder), HeadTable(source="path:head"), LABELS, WIDTH)
 
 
 def read_recipe(folder: Path) -> None:
@@ -46,11 +46,11 @@ def read_artifact(folder: Path) -> None:
 
 
 def read_encoder(folder: Path) -> None:
-    from core.recipe import EncoderPart
+    from core.recipe import EncoderTable
     from export.encoder import checkpoint, tokens
     from export.sources.resolve import Source
 
-    part = EncoderPart(source="path:bert", pooling="mean", normalize=True)
+    part = EncoderTable(source="path:bert", pooling="mean", normalize=True)
     source = Source("path:bert", folder)
     info = checkpoint.read(source, part)
     tokens.encode(tokens.load(source.file("tokenizer.json"), info.max_length), ["the a b c!", "", "z" * 200])

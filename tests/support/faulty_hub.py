@@ -1,4 +1,4 @@
-"""A hub that fails: each request takes the next fault of its kind from a list, or is answered rightly."""
+"""A hub that fails: each request takes the next fault of its kind from a list, or is answered correctly."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.support.hub_cache import FILES, REVISION, Hub, listed
 
 WEIGHTS = bytes(range(256)) * 4096
 CONTENT = {**FILES, "model.safetensors": WEIGHTS}
-# What a request can be for: the question, the list of files, a file's size, the file.
-KINDS = ("question", "list", "head", "file")
+# What a request can be for: the commit of a revision, the list of files, a file's size, the file.
+KINDS = ("commit", "list", "head", "file")
 
 
 class FaultyHub(Hub):
@@ -21,7 +21,7 @@ class FaultyHub(Hub):
 
     def _kind(self):
         if self.path.startswith("/api/"):
-            return "list" if "/tree/" in self.path else "question"
+            return "list" if "/tree/" in self.path else "commit"
         return "head" if self.command == "HEAD" else "file"
 
     def _answer(self, status, body, **headers):
@@ -37,15 +37,15 @@ class FaultyHub(Hub):
         if kind == "list":
             rows = [listed(name, content) for name, content in self.server.content.items()]
             return json.dumps(rows).encode()
-        if kind == "question":
+        if kind == "commit":
             return json.dumps({"id": "some/encoder", "sha": self.server.revision, "siblings": []}).encode()
         return self.server.content[self.path.split("?")[0].rsplit("/", 1)[1]]
 
     def do_GET(self):  # noqa: N802
         kind = self._kind()
-        self.server.asked.append((self.command, self.path, self.headers.get("Range")))
+        self.server.requests.append((self.command, self.path, self.headers.get("Range")))
         # The large file has the faults: small ones arrive in one piece.
-        faulty = kind in ("question", "list") or self.path.split("?")[0].endswith("model.safetensors")
+        faulty = kind in ("commit", "list") or self.path.split("?")[0].endswith("model.safetensors")
         faults = self.server.faults.get(kind) if faulty else None
         fault = faults.pop(0) if faults else None
         if fault is not None:
@@ -54,9 +54,9 @@ class FaultyHub(Hub):
         etag = f'"{hash(body) & 0xFFFFFFFF:08x}"'
         if fault is not None and self._fail(fault, body, etag):
             return
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        if asked:
-            start = int(asked.group(1))
+        range_ = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        if range_:
+            start = int(range_.group(1))
             span = f"bytes {start}-{len(body) - 1}/{len(body)}"
             self._answer(206, body[start:], ETag=etag, Content_Range=span)
         else:
@@ -65,7 +65,7 @@ class FaultyHub(Hub):
     do_HEAD = do_GET  # noqa: N815
 
     def _fail(self, fault, body, etag):
-        """Do a fault; False where the right answer still has to follow."""
+        """Commit a fault; return False where the correct answer still has to follow."""
         self.close_connection = True
         if fault in ("429", "503"):
             more = {"Retry_After": 1} if fault == "429" else {}

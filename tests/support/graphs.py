@@ -16,7 +16,7 @@ from transformers import BertModel
 
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import Pooling
-from core.recipe import EncoderPart, FeaturesPart
+from core.recipe import EncoderTable, FeaturesTable
 from export.encoder import checkpoint, torch_encoder
 from export.sources import resolve
 from graphs.encoder import embeddings, features, fuse, mask, pool
@@ -65,11 +65,11 @@ def exported(
     pooling: str,
     *,
     normalize: bool = True,
-    features: Sequence[FeaturesPart] = (),
+    features: Sequence[FeaturesTable] = (),
 ) -> Exported:
     write_checkpoint(folder, shape, pooling, normalize=normalize)
     source = resolve.Source(f"path:{folder}", folder)
-    part = EncoderPart(source=source.spec, pooling=pooling, normalize=normalize)
+    part = EncoderTable(source=source.spec, pooling=pooling, normalize=normalize)
     info = checkpoint.read(source, part, features)
     bert = torch_encoder.load(folder)
     path = folder / "encoder.onnx"

@@ -11,7 +11,7 @@ from onnx import TensorProto, compose, helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 
-from core.recipe import HeadPart
+from core.recipe import HeadTable
 from export.head import published_head
 from tests.support.sources import source
 
@@ -89,7 +89,7 @@ def write_head(folder: Path, model: onnx.ModelProto | bytes, labels: list[str]) 
 
 
 def read_head(folder: Path, labels: list[str], width: int) -> published_head.Head:
-    return published_head.read(source(folder), HeadPart(source="path:x"), labels, width)
+    return published_head.read(source(folder), HeadTable(source="path:x"), labels, width)
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A loopback server that answers as much of the hub's API as a download asks."""
+"""A loopback server with the part of the hub's API that a download uses."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def listed(name, content):
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Knows one repository, whatever it is called; only `gone` is not there."""
+    """Serve one repository under every name but `gone`, which does not exist."""
 
     def log_message(self, *args):
         pass
 
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         if "/gone" in self.path:
             self.send_response(404)
             self.send_header("X-Error-Code", "RepoNotFound")

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.numpy import load_file, save_file
 
 from core.build.facts import EncoderInfo
-from core.recipe import EncoderPart
+from core.recipe import EncoderTable
 from export.encoder import checkpoint
 from export.sources.resolve import Source
 
@@ -47,5 +47,5 @@ def source(folder: Path) -> Source:
 
 
 def read_checkpoint(folder: Path, pooling: str = "mean", *, normalize: bool = True, **more) -> EncoderInfo:
-    part = EncoderPart(source="path:x", pooling=pooling, normalize=normalize, **more)
+    part = EncoderTable(source="path:x", pooling=pooling, normalize=normalize, **more)
     return checkpoint.read(source(folder), part)

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from core.errors import HeadError, SourceError
-from core.recipe import HeadPart
+from core.recipe import HeadTable
 from export.head import published_head
 from tests.support.factories import write_head as write_published
 from tests.support.heads import read_head
@@ -86,6 +86,6 @@ def test_a_missing_file(folder, name):
 
 
 def test_a_hash_of_the_recipe(folder):
-    part = HeadPart(source="path:x", sha256={"thresholds.json": "0" * 64})
+    part = HeadTable(source="path:x", sha256={"thresholds.json": "0" * 64})
     with pytest.raises(SourceError, match=r"thresholds\.json: SHA-256 found [0-9a-f]{64}, expected 0{64}"):
         published_head.read(source(folder), part, LABELS, WIDTH)

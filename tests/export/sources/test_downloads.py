@@ -22,7 +22,7 @@ from tests.support.hub_cache import REVISION
 SPEC = "hub:some/encoder"
 MOVED = "f" * 40
 FAULTS = {
-    "question": ("429", "503", "closed", "cut"),
+    "commit": ("429", "503", "closed", "cut"),
     "list": ("429", "503", "closed", "cut", "hangs"),
     "head": ("429", "503", "closed", "redirect", "hangs"),
     "file": ("429", "503", "closed", "cut", "hangs", "redirect", "wrong bytes", "wrong length"),
@@ -41,7 +41,7 @@ def survived():
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), FaultyHub) as server:
-        server.asked, server.injected, server.faults, server.content = [], [], {}, dict(CONTENT)
+        server.requests, server.injected, server.faults, server.content = [], [], {}, dict(CONTENT)
         server.revision, server.hang_seconds, server.handle_error = REVISION, 1.5, lambda *_: None
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
@@ -84,7 +84,7 @@ def test_a_fault_that_passes_is_survived(tmp_path, server, survived, kind, fault
 
 def test_many_faults_one_after_another(tmp_path, server, survived):
     server.faults = {
-        "question": ["503", "429"],
+        "commit": ["503", "429"],
         "head": ["503", "closed"],
         "file": ["wrong length", "cut", "cut", "503", "wrong bytes"],
         "list": ["closed", "503"],
@@ -98,16 +98,16 @@ def test_many_faults_one_after_another(tmp_path, server, survived):
 def test_a_cut_connection_is_taken_up_where_it_was_cut(tmp_path, server):
     server.faults = {"file": ["cut"]}
     assert files(resolve.resolve(SPEC, tmp_path, "ENCODER")) == wanted()
-    ranges = [asked for method, path, asked in server.asked if path.endswith(".safetensors") and asked]
-    (found,) = ranges
-    start = int(re.fullmatch(r"bytes=(\d+)-", found).group(1))
+    ranges = [span for method, path, span in server.requests if path.endswith(".safetensors") and span]
+    (span,) = ranges
+    start = int(re.fullmatch(r"bytes=(\d+)-", span).group(1))
     assert 0 < start <= len(WEIGHTS) // 2
 
 
 def test_it_waits_as_long_as_the_hub_says(tmp_path, server, monkeypatch):
     waits = []
     monkeypatch.setattr(hub, "sleep", waits.append)
-    server.faults = {"question": ["429", "503"]}
+    server.faults = {"commit": ["429", "503"]}
     resolve.resolve(SPEC, tmp_path, "ENCODER")
     # On a busy machine a connection may be late, and tried again too.
     assert waits[:2] == [1.0, 0.01]
@@ -119,7 +119,7 @@ def test_it_waits_as_long_as_the_hub_says(tmp_path, server, monkeypatch):
         ("file", "wrong bytes", r"model\.safetensors: not the file that the hub lists.* 5 times"),
         ("file", "wrong length", "could not be downloaded: Consistency check failed"),
         ("file", "503", r"the hub fails \(HTTP 503\)"),
-        ("question", "503", "the hub cannot be reached and its cache holds no copy"),
+        ("commit", "503", "the hub cannot be reached and its cache holds no copy"),
     ],
 )
 def test_a_fault_that_stays_is_one_error_and_leaves_nothing_wrong(tmp_path, server, kind, fault, said):
@@ -146,7 +146,7 @@ def resolved(folder):
     return Sources(folder).encoder
 
 
-def test_the_first_build_locks_and_the_next_asks_nobody(folder, server):
+def test_the_first_build_locks_and_the_next_sends_no_request(folder, server):
     locked = recipe_lock.read(folder)
     assert locked.head is None
     assert locked.encoder.source == SPEC
@@ -155,9 +155,9 @@ def test_the_first_build_locks_and_the_next_asks_nobody(folder, server):
         name: len(content) for name, content in wanted().items()
     }
     assert Sources(folder).lock() == []
-    server.asked.clear()
+    server.requests.clear()
     assert files(resolved(folder)) == wanted()
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_lock_is_read_back_as_written(folder):
@@ -208,7 +208,7 @@ def test_a_hub_that_serves_other_bytes_for_the_locked_commit_is_refused(folder, 
         resolved(folder)
 
 
-def test_a_cache_that_was_damaged_is_mended(folder, server, tmp_path):
+def test_a_damaged_cache_is_repaired(folder, server, tmp_path):
     (path,) = (tmp_path / "cache").rglob("model.safetensors")
     path.resolve().write_bytes(bytes(len(WEIGHTS)))
     assert files(resolved(folder)) == wanted()

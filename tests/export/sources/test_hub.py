@@ -53,7 +53,7 @@ def cached(cache):
 @pytest.fixture
 def hub(point):
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        server.asked = []
+        server.requests = []
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         point(server.server_port)
         yield server
@@ -105,7 +105,7 @@ def test_a_download_takes_no_pickles_and_pins_the_revision(tmp_path, hub):
     assert {path.name: path.read_bytes() for path in found.folder.iterdir()} == {
         name: content for name, content in FILES.items() if name != "pytorch_model.bin"
     }
-    assert not any("pytorch_model" in path for path in hub.asked)
+    assert not any("pytorch_model" in path for path in hub.requests)
 
 
 def test_what_was_downloaded_serves_without_a_network(tmp_path, hub, point):

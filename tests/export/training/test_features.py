@@ -16,7 +16,7 @@ from transformers import BertModel
 
 from core import dataset, recipe
 from core.errors import CheckpointError, RecipeError
-from core.recipe import EncoderPart, FeaturesPart
+from core.recipe import EncoderTable, FeaturesTable
 from export.encoder import checkpoint, torch_encoder
 from export.training import embeddings_cache, rescale, train, tuning
 from export.training import features as train_features
@@ -28,12 +28,12 @@ from tests.support.heads import read_head
 from tests.support.sources import read_checkpoint, source
 
 LABELS = ["neutral", "joy", "grief"]
-PART = FeaturesPart(layers=[1, 0], pooling=["mean", "max", "cls"])
+PART = FeaturesTable(layers=[1, 0], pooling=["mean", "max", "cls"])
 FEATURES = '[features]\nlayers = [0, 1]\npooling = ["mean"]\n'
 
 
 def with_features(folder, *parts):
-    encoder_part = EncoderPart(source="path:x", pooling="mean", normalize=True)
+    encoder_part = EncoderTable(source="path:x", pooling="mean", normalize=True)
     return checkpoint.read(source(folder), encoder_part, parts or [PART])
 
 
@@ -52,7 +52,7 @@ def with_features(folder, *parts):
 )
 def test_a_recipe_that_does_not_fit(tmp_path, old, new, said):
     text = GOOD.replace("[head]", FEATURES + "[head]")
-    assert load(tmp_path, text).features == [FeaturesPart(layers=[0, 1], pooling=["mean"])]
+    assert load(tmp_path, text).features == [FeaturesTable(layers=[0, 1], pooling=["mean"])]
     assert text.count(old) == 1
     (tmp_path / "mine" / "recipe.toml").write_text(text.replace(old, new), "utf-8")
     with pytest.raises(RecipeError, match=rf"recipe\.toml: .*{said}"):
@@ -61,7 +61,7 @@ def test_a_recipe_that_does_not_fit(tmp_path, old, new, said):
 
 def test_a_layer_that_the_encoder_does_not_have(tiny):
     with pytest.raises(CheckpointError, match=r"features\.layers: the recipe says 2, but the encoder has 1"):
-        with_features(tiny, FeaturesPart(layers=[0, 2], pooling=["mean"]))
+        with_features(tiny, FeaturesTable(layers=[0, 2], pooling=["mean"]))
 
 
 def plain(bert, ids):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 
 from core.errors import GraphError
-from core.recipe import FeaturesPart
+from core.recipe import FeaturesTable
 from graphs.edit import legal, ops
 from graphs.encoder import features
 from graphs.head import merge, project
@@ -36,7 +36,7 @@ FEATURES = {
 
 @pytest.fixture(scope="session", params=FEATURES)
 def made(request, tmp_path_factory):
-    parts = [FeaturesPart(layers=layers, pooling=pooling) for layers, pooling in FEATURES[request.param]]
+    parts = [FeaturesTable(layers=layers, pooling=pooling) for layers, pooling in FEATURES[request.param]]
     # CLS in the recipe, so that batches keep column 0.
     shape = Shape(layers=3, heads=5, hidden=20)
     return exported(tmp_path_factory.mktemp("features"), shape, "cls", features=parts)

@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from core.errors import GraphError
-from core.recipe import HeadPart
+from core.recipe import HeadTable
 from export.head import published_head as published_head
 from export.sources import resolve
 from graphs.edit import legal
@@ -140,7 +140,7 @@ def test_any_other_head_is_merged_as_it_is(mean, tmp_path, kind, opset, contract
     hidden = mean.info.hidden
     folder = others(kind, hidden, opset, tmp_path / "head")
     source = resolve.Source("path:head", folder)
-    read = published_head.read(source, HeadPart(source="path:head"), LABELS, hidden)
+    read = published_head.read(source, HeadTable(source="path:head"), LABELS, hidden)
     assert read.info.kind == "subgraph"
     published_head.write(read, tmp_path)
     ids, mask, embedding = embedded(mean)
@@ -188,7 +188,7 @@ def test_one_tensor_of_probabilities_as_a_subgraph(mean, tmp_path):
     )
     (tmp_path / "thresholds.json").write_text('{"joy": 0.5, "anger": 0.5, "neutral": 0.5}', "utf-8")
     source = resolve.Source("path:head", tmp_path)
-    read = published_head.read(source, HeadPart(source="path:head"), LABELS, hidden)
+    read = published_head.read(source, HeadTable(source="path:head"), LABELS, hidden)
     assert (read.info.kind, read.info.layout) == ("subgraph", "columns")
     assert read.info.reason == "Tanh is not an affine map"
     published_head.write(read, tmp_path)
