@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -32,11 +32,16 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a TOML file, or the whole file: known keys alone, each of its own type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class EncoderTable(_Table):
+_AnyTable = TypeVar("_AnyTable", bound=Table)
+
+
+class EncoderTable(Table):
     """`[encoder]`: where the checkpoint is, and how its tokens become one embedding."""
 
     source: SourceSpec
@@ -46,7 +51,7 @@ class EncoderTable(_Table):
     sha256: dict[str, Sha256] = {}
 
 
-class FeaturesTable(_Table):
+class FeaturesTable(Table):
     """`[features]`, or each of several `[[features]]`: hidden states that the head reads.
 
     They take the place of the sentence embedding. Each of `layers` (0 is the embedding layer's output)
@@ -62,14 +67,14 @@ class FeaturesTable(_Table):
         return [(layer, pooling) for layer in self.layers for pooling in self.pooling]
 
 
-class HeadTable(_Table):
+class HeadTable(Table):
     """`[head]`: where the published head is."""
 
     source: SourceSpec
     sha256: dict[str, Sha256] = {}
 
 
-class LabelsTable(_Table):
+class LabelsTable(Table):
     """`[labels]`: the artifact's columns, in order."""
 
     names: Annotated[list[Label], Field(min_length=1)]
@@ -82,7 +87,7 @@ class LabelsTable(_Table):
         return self
 
 
-class VariantTable(_Table):
+class VariantTable(Table):
     """`[variants.X]`: the tolerances of one graph; at least one must be stated."""
 
     max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -99,13 +104,13 @@ class VariantTable(_Table):
         return self
 
 
-class TextTable(_Table):
+class TextTable(Table):
     """`[text]`: the graph that takes texts, and the variant that it is made from."""
 
     variant: Literal["fp32", "int8"]
 
 
-class CardTable(_Table):
+class CardTable(Table):
     """`[card]`: front matter of the model card that nothing else of the recipe states."""
 
     license: Word | None = None
@@ -120,7 +125,7 @@ def _as_list(tables: object) -> object:
     return [tables] if isinstance(tables, dict) else tables
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """A whole recipe; `load` reads one."""
 
     name: Name
@@ -166,20 +171,29 @@ def _sentence(path: Path, error: ValidationError) -> str:
     return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{value}"
 
 
+def read_table(kind: type[_AnyTable], path: Path) -> _AnyTable:
+    """Read a TOML file that a recipe's folder holds.
+
+    Raises:
+        RecipeError: not TOML, an unknown or missing key, or a value of the wrong type; the message names the
+            file and the key.
+    """
+    try:
+        return kind.model_validate(toml_file.read(path, RecipeError))
+    except ValidationError as error:
+        raise RecipeError(_sentence(path, error)) from error
+
+
 def load(folder: Path) -> Recipe:
     """Read and check `folder/recipe.toml`.
 
     Raises:
-        RecipeError: no such recipe, not TOML, an unknown or missing key, a value of the wrong type,
-            or a name that is not the folder's.
+        RecipeError: no such recipe, as `read_table`, or a name that is not the folder's.
     """
     path = folder / RECIPE_FILE
     if not path.exists():
         raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}")
-    try:
-        recipe = Recipe.model_validate(toml_file.read(path, RecipeError))
-    except ValidationError as error:
-        raise RecipeError(_sentence(path, error)) from error
+    recipe = read_table(Recipe, path)
     if recipe.name != folder.resolve().name:
         raise RecipeError(
             f"{path}: name: found {recipe.name!r}, expected the folder's, {folder.resolve().name!r}"

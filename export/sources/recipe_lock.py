@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from core.disk.files import write_text
-from core.errors import RecipeError
-from core.recipe import Sha256, SourceSpec
-from core.untrusted import toml_file
+from core.recipe import Sha256, SourceSpec, Table, read_table
 
 LOCK_FILE = "recipe.lock.toml"
 _COMMENT = """\
@@ -23,18 +21,14 @@ _COMMENT = """\
 Name = Literal["encoder", "head"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class LockedFile(_Model):
+class LockedFile(Table):
     """A file of a source; size in bytes."""
 
     sha256: Sha256
     size: Annotated[int, Field(ge=0)]
 
 
-class LockedSource(_Model):
+class LockedSource(Table):
     """A hub source: as the recipe has it, the commit it was, and every file that was downloaded."""
 
     source: SourceSpec
@@ -42,7 +36,7 @@ class LockedSource(_Model):
     files: Annotated[dict[str, LockedFile], Field(min_length=1)]
 
 
-class RecipeLock(_Model):
+class RecipeLock(Table):
     """A whole lock file; what does not come from the hub is not in it."""
 
     encoder: LockedSource | None = None
@@ -56,14 +50,7 @@ def read(folder: Path) -> RecipeLock:
         RecipeError: it cannot be read, or is not one.
     """
     path = folder / LOCK_FILE
-    if not path.exists():
-        return RecipeLock()
-    try:
-        return RecipeLock.model_validate(toml_file.read(path, RecipeError))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the lock"
-        raise RecipeError(f"{path}: {place}: {first['msg']}, found {first['input']!r}") from error
+    return read_table(RecipeLock, path) if path.exists() else RecipeLock()
 
 
 def write(folder: Path, lock: RecipeLock) -> None:

@@ -232,7 +232,7 @@ def test_another_source_in_the_recipe_is_locked_anew(folder, server):
     ("old", "new", "said"),
     [
         (REVISION, "main", r"encoder\.revision: .*found 'main'"),
-        ("size = ", "bytes = ", r"encoder\.files\..*bytes"),
+        ("size = ", "bytes = ", r"encoder\.files\..*size: missing"),
         ("[encoder]", "[encoder", "cannot be read as TOML"),
     ],
 )
