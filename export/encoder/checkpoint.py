@@ -17,9 +17,10 @@ from export.sources.resolve import Source
 
 _MODULES_FILE = "modules.json"
 _ADAPTER_FILE = "adapter_config.json"
+_LIMIT_FILE = "sentence_bert_config.json"
 _HASHED = ("config.json", _MODULES_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
 # All that a build may read of a checkpoint.
-FILES = (*_HASHED, _ADAPTER_FILE, "1_Pooling/config.json")
+FILES = (*_HASHED, _ADAPTER_FILE, _LIMIT_FILE, "1_Pooling/config.json")
 _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
 _SIZES = {
     "hidden_size": limits.HIDDEN,
@@ -129,10 +130,7 @@ def _size(path: Path, config: dict[str, Any], key: str, limit: int) -> int:
 def _own_limit(folder: Path, positions: int) -> int:
     """Return the checkpoint's own limit of tokens, from where sentence-transformers keeps it."""
     # Since release 6 in the tokenizer's config; a tokenizer without a limit states an absurd one.
-    for name, key in (
-        ("sentence_bert_config.json", "max_seq_length"),
-        ("tokenizer_config.json", "model_max_length"),
-    ):
+    for name, key in ((_LIMIT_FILE, "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
         path = folder / name
         stated = json_file.read_object(path, CheckpointError).get(key) if path.is_file() else None
         if stated is None:

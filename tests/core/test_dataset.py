@@ -1,4 +1,4 @@
-"""GoEmotions: only ever the published files, from where they are said to be."""
+"""GoEmotions: only ever the published files, from the stated places."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_a_file_that_is_not_the_published_one(folder, split):
     (folder / f"{split}.tsv").write_bytes(ROWS.encode())
     found = hashlib.sha256(ROWS.encode()).hexdigest()
     expected = dataset.GO_EMOTIONS_SHA256[split]
-    said = rf"^{folder}/{split}\.tsv: SHA-256 found {found}, expected {expected}$"
-    with pytest.raises(DatasetError, match=said):
+    message = rf"^{folder}/{split}\.tsv: SHA-256 found {found}, expected {expected}$"
+    with pytest.raises(DatasetError, match=message):
         dataset.read(split, folder)
 
 
 def test_a_file_that_is_missing(folder):
-    said = rf"^{folder}/test\.tsv: not found \(GO_EMOTIONS_DIR is {folder}\)$"
-    with pytest.raises(DatasetError, match=said):
+    message = rf"^{folder}/test\.tsv: not found \(GO_EMOTIONS_DIR is {folder}\)$"
+    with pytest.raises(DatasetError, match=message):
         dataset.read("test", folder)
 
 
@@ -62,8 +62,8 @@ def test_without_a_network_the_error_says_what_to_set(tmp_path, monkeypatch):
     monkeypatch.delenv("GO_EMOTIONS_DIR", raising=False)
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(dataset, "GO_EMOTIONS_URL", "http://127.0.0.1:9/data/")
-    said = r"^http://127\.0\.0\.1:9/data/dev\.tsv: .*set GO_EMOTIONS_DIR to a folder that holds dev\.tsv$"
-    with pytest.raises(DatasetError, match=said):
+    message = r"^http://127\.0\.0\.1:9/data/dev\.tsv: .*set GO_EMOTIONS_DIR to a folder that holds dev\.tsv$"
+    with pytest.raises(DatasetError, match=message):
         dataset.read("dev", tmp_path / "cache")
     assert not list(tmp_path.rglob("*.tsv"))
 

@@ -97,10 +97,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), WRONG, ids=[case[2][:40] for case in WRONG])
-def test_an_error_names_the_file_and_the_field(tmp_path, old, new, said):
+@pytest.mark.parametrize(("old", "new", "message"), WRONG, ids=[case[2][:40] for case in WRONG])
+def test_an_error_names_the_file_and_the_field(tmp_path, old, new, message):
     assert GOOD.count(old) >= 1
-    with pytest.raises(RecipeError, match=f"^{re.escape(str(tmp_path / 'mine' / 'recipe.toml'))}: .*{said}"):
+    path = re.escape(str(tmp_path / "mine" / "recipe.toml"))
+    with pytest.raises(RecipeError, match=f"^{path}: .*{message}"):
         load(tmp_path, GOOD.replace(old, new, 1))
 
 

@@ -24,11 +24,11 @@ def corpus(tmp_path):
 
 def refused(run, folder, *words):
     before = sorted(folder.rglob("*"))
-    code, said = run()
+    code, printed = run()
     assert code == 1
-    assert [line.startswith("error: ") for line in said.err.splitlines()].count(True) == 1
+    assert [line.startswith("error: ") for line in printed.err.splitlines()].count(True) == 1
     for word in words:
-        assert word in said.err
+        assert word in printed.err
     assert sorted(folder.rglob("*")) == before
 
 

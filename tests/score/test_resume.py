@@ -110,33 +110,33 @@ def interrupted(run, output):
 
 def test_an_interrupted_run_is_not_overwritten_in_silence(score, run, corpus, tmp_path):
     interrupted(run, tmp_path / "out.csv")
-    code, said = score(corpus, tmp_path / "out.csv", "--probabilities")
+    code, printed = score(corpus, tmp_path / "out.csv", "--probabilities")
     assert code == 1
     for word in ("out.csv.parts", "120 scored rows", "--resume", "remove the folder"):
-        assert word in said.err
-    code, said = score(corpus, tmp_path / "out.csv", "--resume")
+        assert word in printed.err
+    code, printed = score(corpus, tmp_path / "out.csv", "--resume")
     assert code == 1
-    assert "probabilities is not the interrupted run's: found False, expected True" in said.err
+    assert "probabilities is not the interrupted run's: found False, expected True" in printed.err
     (folder_of(tmp_path / "out.csv") / "part-000001.csv").unlink()
-    code, said = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
+    code, printed = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
     assert code == 1
-    assert "part-000001.csv: a finished segment is missing" in said.err
+    assert "part-000001.csv: a finished segment is missing" in printed.err
 
 
 def test_a_changed_input_is_refused(score, run, corpus, tmp_path):
     interrupted(run, tmp_path / "out.csv")
     os.utime(corpus / "1.parquet", ns=(1, 1))
-    code, said = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
+    code, printed = score(corpus, tmp_path / "out.csv", "--resume", "--probabilities")
     assert code == 1
-    assert "input is not the interrupted run's" in said.err
+    assert "input is not the interrupted run's" in printed.err
 
 
 def test_two_runs_do_not_write_one_output(score, corpus, tmp_path):
     first = Segments(tmp_path / "out.csv", "csv", {}, pa.schema([]))
     first.open(resume=False)
-    code, said = score(corpus, tmp_path / "out.csv", "--resume")
+    code, printed = score(corpus, tmp_path / "out.csv", "--resume")
     assert code == 1
-    assert "another run is writing" in said.err
+    assert "another run is writing" in printed.err
     first.close()
     assert score(corpus, tmp_path / "out.csv", "--resume")[0] == 0
 

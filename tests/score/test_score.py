@@ -49,9 +49,9 @@ def write(path, ids, texts):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_rows_in_their_order_and_the_answers(score, tmp_path, kind, into):
     given = write(tmp_path / f"in.{kind}", list(range(len(TEXTS))), TEXTS)
-    code, said = score(given, tmp_path / f"out.{into}")
-    assert code == 0, said.err
-    assert f"{len(TEXTS)} rows" in said.out
+    code, printed = score(given, tmp_path / f"out.{into}")
+    assert code == 0, printed.err
+    assert f"{len(TEXTS)} rows" in printed.out
     found = scored.rows(tmp_path / f"out.{into}")
     assert [row["text"] for row in found] == TEXTS
     assert [int(row["id"]) for row in found] == list(range(len(TEXTS)))
@@ -79,9 +79,9 @@ def test_odd_rows_have_their_results_and_lose_no_other(score, tmp_path):
     long = "a the " * 50_000
     raw = [b"a the b", None, b"a \xff\xfe b", b"", long.encode(), b"z z z"]
     pq.write_table(pa.table({"text": pa.array(raw, pa.binary())}), tmp_path / "in.parquet")
-    code, said = score(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    code, printed = score(tmp_path / "in.parquet", tmp_path / "out.parquet")
     assert code == 0
-    assert "1 null and 1 truncated" in said.out
+    assert "1 null and 1 truncated" in printed.out
     found = scored.rows(tmp_path / "out.parquet")
     assert [row["text"] for row in found] == raw
     texts = ["a the b", None, "a \ufffd\ufffd b", "", long, "z z z"]

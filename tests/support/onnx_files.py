@@ -58,11 +58,11 @@ def nested(depth):
     return field(7, inner)
 
 
-def refused(content, said):
+def refused(content, message):
     """A model is refused within five seconds, and the message says why."""
     data = content if isinstance(content, bytes) else content.SerializeToString()
     start = time.process_time()
-    with pytest.raises(ArtifactError, match=rf"^here: .*({said})"):
+    with pytest.raises(ArtifactError, match=rf"^here: .*({message})"):
         onnx_file.check_bytes(data, "here", operators.GRAPH, ArtifactError)
     assert time.process_time() - start < 5
 

@@ -12,13 +12,13 @@ from core.errors import ArtifactError, RecipeError
 from core.untrusted import json_file, limits, toml_file
 
 
-def refused(content, said):
-    with pytest.raises(ArtifactError, match=rf"^here: .*{said}"):
+def refused(content, message):
+    with pytest.raises(ArtifactError, match=rf"^here: .*{message}"):
         json_file.loads(content, "here", ArtifactError)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "cannot be read as JSON"),
         (b"{", "cannot be read as JSON"),
@@ -39,8 +39,8 @@ def refused(content, said):
         (b"[" + b"{}," * 200_000 + b"1]", "more than 200,000 objects and lists"),
     ],
 )
-def test_json_that_is_refused(content, said):
-    refused(content, said)
+def test_json_that_is_refused(content, message):
+    refused(content, message)
 
 
 def test_json_that_is_read():
@@ -80,7 +80,7 @@ def test_archives_are_not_unpacked(tmp_path, start):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("a = 1\na = 2", "cannot be read as TOML"),
         ("a = " + "[" * 33 + "]" * 33, "nested deeper than 32"),
@@ -93,10 +93,10 @@ def test_archives_are_not_unpacked(tmp_path, start):
         ('"' + "\\" * 60_000, "cannot be read as TOML"),
     ],
 )
-def test_toml_that_is_refused_at_once(tmp_path, content, said):
+def test_toml_that_is_refused_at_once(tmp_path, content, message):
     (tmp_path / "recipe.toml").write_text(content)
     start = time.monotonic()
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=message):
         toml_file.read(tmp_path / "recipe.toml", RecipeError)
     assert time.monotonic() - start < 5
 

@@ -68,9 +68,9 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_arrays_that_are_refused(tmp_path, case):
-    content, said = CASES[case]
+    content, message = CASES[case]
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(ArtifactError, match=rf"a\.npz: cannot be read: .*({said})"):
+    with pytest.raises(ArtifactError, match=rf"a\.npz: cannot be read: .*({message})"):
         npz_file.read(tmp_path / "a.npz", ArtifactError)
 
 

@@ -67,13 +67,13 @@ TENSORS = {
 
 @pytest.mark.parametrize("case", TENSORS)
 def test_tensors_that_are_not_what_they_state(case):
-    dims, said = TENSORS[case]
+    dims, message = TENSORS[case]
 
     def change(made):
         del made.graph.initializer[0].dims[:]
         made.graph.initializer[0].dims.extend(dims)
 
-    refused(changed(change), f"initializer 'w': .*{said}")
+    refused(changed(change), f"initializer 'w': .*{message}")
 
 
 @pytest.mark.parametrize("kind", [0, 14, 17, 23, 24, 1000, -1])
@@ -111,8 +111,8 @@ NODES = {
 
 @pytest.mark.parametrize("case", NODES)
 def test_nodes_that_are_refused(case):
-    nodes, said = NODES[case]
-    refused(model(nodes, {"c": np.array(True), "n": np.array(1)}), said)
+    nodes, message = NODES[case]
+    refused(model(nodes, {"c": np.array(True), "n": np.array(1)}), message)
 
 
 def test_a_branch_may_read_what_is_outside_and_its_tensors_are_looked_at():

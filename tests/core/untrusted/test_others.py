@@ -62,9 +62,9 @@ TOKENIZERS = {
 
 @pytest.mark.parametrize("case", TOKENIZERS)
 def test_tokenizers_that_are_refused(tmp_path, case):
-    content, said = TOKENIZERS[case]
+    content, message = TOKENIZERS[case]
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match=rf"tokenizer\.json: not a tokenizer: .*{said}"):
+    with pytest.raises(ArtifactError, match=rf"tokenizer\.json: not a tokenizer: .*{message}"):
         tokenizer_file.load(tmp_path / "tokenizer.json", ArtifactError)
 
 
@@ -96,9 +96,9 @@ WEIGHTS = {
 
 @pytest.mark.parametrize("case", WEIGHTS)
 def test_weights_that_are_refused(tmp_path, case):
-    content, said = WEIGHTS[case]
+    content, message = WEIGHTS[case]
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(CheckpointError, match=rf"model\.safetensors: .*{said}"):
+    with pytest.raises(CheckpointError, match=rf"model\.safetensors: .*{message}"):
         weights_file.check(tmp_path / "model.safetensors", SIZES)
 
 

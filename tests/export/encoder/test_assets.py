@@ -133,8 +133,8 @@ def test_more_tokens_than_the_encoder_has(tiny, tmp_path):
     tokenizer.add_tokens(["one-too-many"])
     tokenizer.save(str(tiny / "tokenizer.json"))
     highest = tokenizer.get_vocab_size() - 1
-    said = rf"tokenizer\.json: found token {highest}, .* most .*{highest - 1}$"
-    with pytest.raises(CheckpointError, match=said):
+    message = rf"tokenizer\.json: found token {highest}, .* most .*{highest - 1}$"
+    with pytest.raises(CheckpointError, match=message):
         write(tiny, tmp_path)
 
 

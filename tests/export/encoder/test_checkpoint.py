@@ -49,13 +49,13 @@ def test_pooling_of_the_checkpoint(tiny, config, own):
     sentence_layout(tiny, ALL, config)
     assert read_checkpoint(tiny, own).pooling == own
     other = {"cls": "mean", "mean": "cls"}[own]
-    said = rf"^encoder\.pooling: the recipe says '{other}', .*1_Pooling/config\.json says '{own}'$"
-    with pytest.raises(CheckpointError, match=said):
+    message = rf"^encoder\.pooling: the recipe says '{other}', .*1_Pooling/config\.json says '{own}'$"
+    with pytest.raises(CheckpointError, match=message):
         read_checkpoint(tiny, other)
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}, r"'cls\+mean'"),
         ({"pooling_mode_max_tokens": True}, "'pooling_mode_max_tokens'"),
@@ -64,9 +64,9 @@ def test_pooling_of_the_checkpoint(tiny, config, own):
     ],
 )
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
-def test_a_pooling_that_no_recipe_can_state(tiny, config, said, pooling):
+def test_a_pooling_that_no_recipe_can_state(tiny, config, message, pooling):
     sentence_layout(tiny, ALL, config)
-    with pytest.raises(CheckpointError, match=rf"^encoder\.pooling: .*says {said}$"):
+    with pytest.raises(CheckpointError, match=rf"^encoder\.pooling: .*says {message}$"):
         read_checkpoint(tiny, pooling)
 
 

@@ -54,10 +54,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("said", REFUSED)
-def test_refused_with_the_operators_name(said):
-    model = graph(REFUSED[said], WIDTH, {"p": None}, CONSTANTS)
-    with pytest.raises(NotLinearError, match=said):
+@pytest.mark.parametrize("message", REFUSED)
+def test_refused_with_the_operators_name(message):
+    model = graph(REFUSED[message], WIDTH, {"p": None}, CONSTANTS)
+    with pytest.raises(NotLinearError, match=message):
         fold(model.graph, WIDTH, ["p"], 3)
 
 

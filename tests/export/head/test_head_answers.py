@@ -15,8 +15,8 @@ LABELS = ["joy", "fear", "neutral"]
 WIDTH = 8
 
 
-def refused(folder, said, labels=LABELS):
-    with pytest.raises(HeadError, match=f"^{re.escape(str(folder / 'model.onnx'))}: .*{said}"):
+def refused(folder, message, labels=LABELS):
+    with pytest.raises(HeadError, match=f"^{re.escape(str(folder / 'model.onnx'))}: .*{message}"):
         read_head(folder, labels, WIDTH)
 
 
@@ -28,7 +28,7 @@ CLASSES = {"w": np.ones((WIDTH, 3), np.float32), "one": np.array([1]), "nan": np
 
 
 @pytest.mark.parametrize(
-    ("nodes", "rank", "said"),
+    ("nodes", "rank", "message"),
     [
         ([node("MatMul", "x w", "p")], 2, "are not probabilities"),
         ([node("MatMul", "x w", "z"), node("Mul", "z nan", "p")], 2, "are not probabilities"),
@@ -40,13 +40,13 @@ CLASSES = {"w": np.ones((WIDTH, 3), np.float32), "one": np.array([1]), "nan": np
     ],
     ids=["logits", "nan", "too many columns", "one axis", "no axis", "three axes", "unknown operator"],
 )
-def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, rank, said):
+def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, rank, message):
     write_head(tmp_path, graph(nodes, WIDTH, {"p": [None] * rank}, CLASSES), LABELS)
-    refused(tmp_path, said)
+    refused(tmp_path, message)
 
 
 @pytest.mark.parametrize(
-    ("nodes", "said"),
+    ("nodes", "message"),
     [
         (
             [node("Slice", "x zero two one", "z"), node("Sigmoid", "z", "joy")],
@@ -55,10 +55,10 @@ def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, rank,
         ([node("MatMul", "x w", "z"), node("Softmax", "z", "joy")], r"output joy: found shape \(4, 3\)"),
     ],
 )
-def test_a_named_output_that_is_no_pair(tmp_path, nodes, said):
+def test_a_named_output_that_is_no_pair(tmp_path, nodes, message):
     constants = CLASSES | {"zero": np.array([0]), "two": np.array([2])}
     write_head(tmp_path, graph(nodes, WIDTH, {"joy": [None, None]}, constants), ["joy"])
-    refused(tmp_path, said, ["joy"])
+    refused(tmp_path, message, ["joy"])
 
 
 @pytest.mark.parametrize("parts", [["pair", "pair", "three"], ["pair"], []])

@@ -21,8 +21,8 @@ WIDTH = 8
 NOT_ONE = "(not an ONNX file|found inputs|onnxruntime does not load it)"
 
 
-def refused(folder, file, said, labels=LABELS, width=WIDTH):
-    with pytest.raises(HeadError, match=f"^{re.escape(str(folder / file))}: .*{said}"):
+def refused(folder, file, message, labels=LABELS, width=WIDTH):
+    with pytest.raises(HeadError, match=f"^{re.escape(str(folder / file))}: .*{message}"):
         read_head(folder, labels, width)
 
 

@@ -18,8 +18,8 @@ def path(tmp_path):
     return tmp_path / "thresholds.json"
 
 
-def refused(path, said):
-    with pytest.raises(HeadError, match=f"^{re.escape(str(path))}: .*{said}"):
+def refused(path, message):
+    with pytest.raises(HeadError, match=f"^{re.escape(str(path))}: .*{message}"):
         published_head.read_thresholds(path, LABELS)
 
 
@@ -40,7 +40,7 @@ def test_a_threshold_that_is_none(path, value):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ('{"joy": 0.5, "fear": NaN, "neutral": 0.5}', "NaN is not a number of JSON"),
         ('{"joy": 0.5, "fear": -Infinity, "neutral": 0.5}', "-Infinity is not a number of JSON"),
@@ -55,6 +55,6 @@ def test_a_threshold_that_is_none(path, value):
         ("\udcff", "cannot be read as JSON"),
     ],
 )
-def test_thresholds_that_do_not_fit(path, content, said):
+def test_thresholds_that_do_not_fit(path, content, message):
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
-    refused(path, said)
+    refused(path, message)

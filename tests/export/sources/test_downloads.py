@@ -114,7 +114,7 @@ def test_it_waits_as_long_as_the_hub_says(tmp_path, server, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "fault", "said"),
+    ("kind", "fault", "message"),
     [
         ("file", "wrong bytes", r"model\.safetensors: not the file that the hub lists.* 5 times"),
         ("file", "wrong length", "could not be downloaded: Consistency check failed"),
@@ -122,10 +122,10 @@ def test_it_waits_as_long_as_the_hub_says(tmp_path, server, monkeypatch):
         ("commit", "503", "the hub cannot be reached and its cache holds no copy"),
     ],
 )
-def test_a_fault_that_stays_is_one_error_and_leaves_nothing_wrong(tmp_path, server, kind, fault, said):
+def test_a_fault_that_stays_is_one_error_and_leaves_nothing_wrong(tmp_path, server, kind, fault, message):
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     server.faults = {kind: [fault] * 100}
-    with pytest.raises(SourceError, match=f"^{SPEC}: .*{said}.*ENCODER=path:"):
+    with pytest.raises(SourceError, match=f"^{SPEC}: .*{message}.*ENCODER=path:"):
         resolve.resolve(SPEC, tmp_path, "ENCODER")
     left = [path for path in (tmp_path / "cache").rglob("model.safetensors") if path.is_file()]
     assert [path.read_bytes() for path in left] in ([], [WEIGHTS])
@@ -229,15 +229,15 @@ def test_another_source_in_the_recipe_is_locked_anew(folder, server):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (REVISION, "main", r"encoder\.revision: .*found 'main'"),
         ("size = ", "bytes = ", r"encoder\.files\..*size: missing"),
         ("[encoder]", "[encoder", "cannot be read as TOML"),
     ],
 )
-def test_a_lock_that_is_none(folder, old, new, said):
+def test_a_lock_that_is_none(folder, old, new, message):
     path = folder / recipe_lock.LOCK_FILE
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(RecipeError, match=rf"recipe\.lock\.toml: {said}"):
+    with pytest.raises(RecipeError, match=rf"recipe\.lock\.toml: {message}"):
         resolved(folder)

