@@ -107,16 +107,16 @@ def _edges(options: Options) -> dict[str, float]:
     columns = Columns(scorer.labels, options.probabilities)
     first = iter([next(source.windows())])
     (scored,) = local.score(first, scorer, columns, options.text_column, options.callers)
-    parts = Segments(options.output, kind(options.output), {}, scored.schema)
+    segments = Segments(options.output, kind(options.output), {}, scored.schema)
     start, written = time.perf_counter(), 0
     try:
-        parts.open(resume=False)
+        segments.open(resume=False)
         while written < rows:
-            parts.append(scored)
+            segments.append(scored)
             written += len(scored)
-        parts.finish()
+        segments.finish()
     finally:
-        parts.close()
+        segments.close()
     seconds = time.perf_counter() - start
     return {"read": read, "write": written / seconds, "bytes_a_row": options.output.stat().st_size / written}
 
