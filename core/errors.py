@@ -10,7 +10,7 @@ _LONGEST_MESSAGE = 8_000
 class ToolchainError(Exception):
     """Something the user can mend; the message names the place, what was found and expected.
 
-    It is one line of printable characters, whatever a stranger's file or a library puts into it.
+    It is one line of printable characters, whatever an untrusted file or a library puts into it.
     """
 
     def __str__(self) -> str:
