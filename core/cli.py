@@ -14,13 +14,16 @@ Arguments = TypeVar("Arguments")
 
 
 def exit_code(run: Callable[[Arguments], object], arguments: Arguments) -> int:
-    """Run a command with its arguments; print an error of the toolchain as one line, and return 1."""
+    """Run a command with its arguments; print an error of the toolchain as one line, and return 1.
+
+    A command that returns a number ends with it, else with 0.
+    """
     try:
-        run(arguments)
+        status = run(arguments)
     except ToolchainError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 class CommandLine:

@@ -1,26 +1,60 @@
-"""`python -m deliver`: packages for servers and engines, and publishing."""
+"""Build, verify, score, package and publish an artifact: the console command `onnx-classifier`.
+
+`verify` needs numpy, onnxruntime and tokenizers alone; what the other commands need is imported inside them.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from core.cli import CommandLine
 from core.disk.folders import replacing_folder
 from core.errors import ArtifactError
-from deliver import openvino, tei, triton
-from deliver.source import open_source
+from verify.proof import command_artifact
 
-_FORMATS = {"openvino": openvino.fill, "tei": tei.fill, "triton": triton.fill}
+_FORMATS = ("openvino", "tei", "triton")
+# What installs the libraries of a command.
+_EXTRAS = {"build": "build", "package": "build", "publish": "build", "score": "score"}
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from core import recipe
+    from export.__main__ import main as export
+    from graphs.__main__ import main as graphs
+    from verify.__main__ import main as verify
+
+    name = recipe.load(arguments.recipe).name
+    target = str(arguments.out or Path("dist") / name)
+    stage = [str(arguments.recipe), str(arguments.work or Path("build") / name)]
+    return (
+        export(["build", *stage])
+        or graphs(["build", *stage])
+        or verify(["gate", *stage])
+        or verify(["release", *stage, target])
+        or verify(["summary", target])
+    )
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from score.__main__ import score
+
+    score(arguments)
 
 
 def _package(arguments: argparse.Namespace) -> None:
-    if arguments.format not in _FORMATS:
+    from deliver import openvino, tei, triton
+    from deliver.source import open_source
+
+    fill = {"openvino": openvino.fill, "tei": tei.fill, "triton": triton.fill}.get(arguments.format)
+    if fill is None:
         raise ArtifactError(f"FORMAT: found {arguments.format!r}; expected one of {', '.join(_FORMATS)}")
     source = open_source(arguments.artifact, arguments.variant or None)
     try:
         with replacing_folder(arguments.target) as folder:
-            _FORMATS[arguments.format](source, folder)
+            fill(source, folder)
     except OSError as error:
         raise ArtifactError(f"{arguments.target}: cannot be written: {error}") from error
     size = sum(path.stat().st_size for path in arguments.target.rglob("*") if path.is_file())
@@ -42,8 +76,19 @@ def _publish(arguments: argparse.Namespace) -> None:
     print(f"  published {publish.send(upload, arguments.private)}")
 
 
-def _command_line() -> CommandLine:
-    line = CommandLine("python -m deliver", __doc__)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 1 where it fails, with one line that says why."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = given[0] if given else ""
+    line = CommandLine("onnx-classifier", __doc__)
+    build = line.add("build", _build, "build, verify and package a recipe's artifact", "recipe")
+    build.add_argument("--out", type=Path, help="the artifact's folder; by default, dist/NAME")
+    build.add_argument("--work", type=Path, help="files on the way; by default, build/NAME")
+    verify = line.add(
+        "verify", command_artifact.run, "prove an artifact's bytes, claims and parity", "artifact"
+    )
+    command_artifact.add_options(verify)
+    score = line.add("score", _score, "label a corpus")
     package = line.add(
         "package", _package, "write an artifact for a server or an engine", "artifact", "target"
     )
@@ -55,8 +100,19 @@ def _command_line() -> CommandLine:
     publish.add_argument(
         "--private", action="store_true", help="where the repository is made, make it private"
     )
-    return line
+    try:
+        if name == "score":
+            from score.__main__ import add_options
+
+            add_options(score)
+        return line.main(given)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(name)
+        if extra is None:
+            raise
+        print(f"error: {name}: {error}; install this package with its extra [{extra}]", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line().main())
+    sys.exit(main())
