@@ -16,7 +16,6 @@ from core.artifact.graph import Graph
 from core.artifact.manifest import text_graph
 from core.build import reference
 from core.errors import ArtifactError
-from tests.support import readme
 from tests.support.building import LABELS, make, tiny
 from verify.parity import command_parity, text_ids
 
@@ -118,11 +117,6 @@ def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
     file.write_text(json.dumps({**manifest, "text": {"file": "x", "variant": "int4"}}))
     with pytest.raises(ArtifactError, match="not an artifact's manifest: text: 'int4'"):
         command_parity.text_checks(tmp_path, original)
-
-
-def test_the_readmes_program_runs_as_it_stands(artifact):
-    program, _ = readme.programs("### Text in, other engines")
-    assert "love" in readme.run(program, artifact)[0]
 
 
 VARIANTS = '[variants.fp32]\nmax_probability_error = 1e-5\n[text]\nvariant = "fp32"\n'

@@ -8,8 +8,7 @@ from tokenizers import Tokenizer
 
 from core.artifact.graph import Graph, pad
 from core.build import reference
-from tests.support import readme
-from tests.support.snippets import snippet
+from tests.support.snippets import run_python, snippet
 
 pytestmark = pytest.mark.engines
 MOST_ERROR = 1e-5
@@ -127,9 +126,9 @@ def test_the_reference_evaluator_on_500_goemotions_texts(evaluator, goemotions, 
     check("reference evaluator, GoEmotions", found, expected.probabilities, limits, record_property)
 
 
-def test_the_readmes_program_runs_as_it_stands(artifact):
-    _, program = readme.programs("### Text in, other engines")
-    assert "love" in readme.run(program, artifact)[0]
+def test_the_documents_program_runs_as_it_stands(artifact):
+    program = snippet("## OpenVINO", "python", "docs/runtimes.md")
+    assert "love" in run_python(program, artifact)[0]
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +145,7 @@ def test_openvino_knows_not_all_of_the_int8_graph(artifact):
 
 def test_the_packages_program_runs_as_it_stands(artifact, package):
     program = snippet(f"# {artifact.name} for OpenVINO", "python", str(package / "README.md"))
-    assert "love" in readme.run(program, package)[0]
+    assert "love" in run_python(program, package)[0]
 
 
 def test_openvino_decides_as_onnxruntime_with_int8(artifact, package, goemotions):

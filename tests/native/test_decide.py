@@ -149,9 +149,9 @@ def test_usage(run):
     assert run("decide").returncode == 2
 
 
-def test_the_readmes_lines_run(artifact):
+def test_the_documents_lines_run(artifact):
     result = subprocess.run(
-        ["sh", "-ec", snippet("### C", "sh")], cwd=ROOT, capture_output=True, text=True, check=False
+        ["sh", "-ec", snippet("## C", "sh", "docs/runtimes.md")], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == '{"labels": ["love"]}'

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from core.contract import VARIANT_FILES
 from tests.support import consumers
-from tests.support.snippets import snippet
+from tests.support.snippets import run_python, snippet
 
 pytestmark = pytest.mark.consumers
 
@@ -47,10 +44,6 @@ def test_the_texts_reach_the_limit(classify, artifact):
     assert [classify.tokenizer(text, truncation=True)["input_ids"] for text in texts] == ids
 
 
-def test_the_readmes_program_runs_as_it_stands(artifact):
-    program = snippet("### transformers and optimum", "python")
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=artifact, capture_output=True, text=True, check=False
-    )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.splitlines()[0] == "['love']"
+def test_the_documents_program_runs_as_it_stands(artifact):
+    program = snippet("## transformers and optimum", "python", "docs/runtimes.md")
+    assert run_python(program, artifact)[0] == "['love']"

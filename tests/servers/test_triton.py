@@ -108,9 +108,13 @@ def test_the_longest_batch_runs(source):
     assert found.shape == (triton.MAX_BATCH, len(source.labels))
 
 
-def test_the_readmes_lines_run():
+def test_the_documents_lines_run():
     found = subprocess.run(
-        ["sh", "-ec", snippet("### Servers", "sh")], cwd=ROOT, capture_output=True, text=True, check=False
+        ["sh", "-ec", snippet("## Servers", "sh", "docs/runtimes.md")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     for folder in ("minilm-l6-go-emotions-triton", "minilm-l6-go-emotions-tei"):
