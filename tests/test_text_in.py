@@ -87,7 +87,7 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
     assert record["answers"]["different_decisions"] == 0
     compared = record["token_ids"]["GoEmotions"]
     if compared is None:
-        assert "GoEmotions was not at hand" in card
+        assert "GoEmotions' test split was not compared" in card
     else:
         assert compared == {"texts": 5427, "differ": 0, "first": None}
         assert "5,427 GoEmotions texts (0 differ)" in card
@@ -132,7 +132,7 @@ def test_a_build_of_the_per_label_contract_and_one_whose_tokenizer_is_another(tm
     given = {"text": np.array(["the abc!", ""], object)}
     assert [pair.shape for pair in session.run(None, given)] == [(2, 2)] * 3
     card = (tmp_path / "dist/README.md").read_text("utf-8")
-    assert "GoEmotions was not at hand when this was built" in card
+    assert "GoEmotions' test split was not compared" in card
 
     # Of two words changed places the graph, which make takes to be up to date, knows nothing.
     vocabulary = tmp_path / "build/assets/tokenizer.json"

@@ -1,4 +1,4 @@
-"""The model card of an artifact, generated from its manifest."""
+"""Write the model card of an artifact from its manifest."""
 
 from __future__ import annotations
 

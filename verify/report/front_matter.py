@@ -1,4 +1,4 @@
-"""The YAML at the head of a model card: what the hub, and who searches it, reads of an artifact."""
+"""Write the YAML at the head of a model card, from which the hub lists and finds an artifact."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _results(evaluation: dict[str, Any]) -> list[EvalResult]:
 def front_matter(recipe: Recipe, evaluations: list[dict[str, Any]]) -> str:
     """Return the YAML between a card's first two lines of dashes, line break at its end.
 
-    `evaluations` are those of the manifest; without one there is no `model-index`.
+    `evaluations` are those of the manifest; where there are none, there is no `model-index`.
     """
     results = [result for evaluation in evaluations for result in _results(evaluation)]
     card = recipe.card

@@ -1,0 +1,62 @@
+"""The model card says of GoEmotions what was measured on it, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import pages
+from verify.report import card
+
+FIGURES = {"f1": 0.5, "precision": 0.25, "recall": 0.75}
+EVALUATION = {
+    "variant": "int8",
+    "split": "test",
+    "texts": 5427,
+    "macro": FIGURES,
+    "weighted": FIGURES,
+    "labels": [{"label": "joy", **FIGURES, "support": 7, "threshold": 0.25}],
+}
+
+
+def render(compared, evaluations):
+    """A card of which GoEmotions' token ids were `compared`, or not (None)."""
+    described = pages.described()
+    lists = {"hostile": {"texts": 353, "differ": 0}, "GoEmotions": compared}
+    text = {
+        "file": "onnx/model_text.onnx",
+        "size": 27_000_000,
+        "variant": "int8",
+        "token_ids": lists,
+        "answers": {"texts": 972, "max_probability_difference": 0.0},
+    }
+    return card.render(
+        {
+            **described,
+            "front_matter": "license: mit\n",
+            "contract": "stacked",
+            "labels": described["head"]["labels"],
+            "thresholds": described["head"]["thresholds"],
+            "max_length": 64,
+            "sentence_embedding": False,
+            "encoder_sha256": "b" * 64,
+            "head_sha256": "c" * 64,
+            "reference_texts": 119,
+            "parity_table": "",
+            "snippet": card.snippet("stacked", "onnx/model.onnx"),
+            "text": text,
+            "evaluations": evaluations,
+        }
+    )
+
+
+@pytest.mark.parametrize("evaluations", [[], [EVALUATION]], ids=["before", "after make evaluate"])
+@pytest.mark.parametrize("compared", [None, {"texts": 5427, "differ": 0}], ids=["without", "with"])
+def test_what_was_measured_on_go_emotions(compared, evaluations):
+    rendered = render(compared, evaluations)
+    assert "at hand" not in rendered
+    assert ("GoEmotions' test split was not compared" in rendered) == (compared is None)
+    assert ("5,427 GoEmotions texts (0 differ)" in rendered) == (compared is not None)
+    assert "353 hostile texts (0 differ)" in rendered
+    assert ("GoEmotions test split, 5427 texts, variant `int8`" in rendered) == bool(evaluations)
+    assert ("| joy | 0.500 | 0.250 | 0.750 | 7 | 0.25 |" in rendered) == bool(evaluations)
+    assert ("| label | threshold |" in rendered) == (not evaluations)
