@@ -34,12 +34,13 @@ RUN_BY = {
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TARGET = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)
+COMMAND = re.compile(r"python -m ([a-z]+) ([a-z]+)(?![\w/])")
 REPOSITORY_FILE = re.compile(
     r"`((?:core|export|graphs|verify|score|deliver|bench|web|examples|recipes|requirements|tests)/[\w./-]+)`"
 )
 
 # Written by others at the same time as this test; each must go once it is there.
-COMING = {"requirements/torch-cpu.txt", "requirements/torch-cuda.txt"}
+COMING = {"bench bulk", "requirements/torch-cpu.txt", "requirements/torch-cuda.txt"}
 
 by_document = pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
 
@@ -84,6 +85,15 @@ def makefiles() -> str:
 def test_every_target_that_it_names_exists(document):
     for name in sorted(set(TARGET.findall(document.read_text("utf-8")))):
         assert re.search(rf"^(?:[a-z-]+ )*{name}(?: [a-z-]+)*:", makefiles(), re.MULTILINE), name
+
+
+def test_every_command_that_they_name_exists():
+    text = "\n".join(document.read_text("utf-8") for document in documents())
+    named = sorted(set(COMMAND.findall(text)))
+    assert named
+    for room, command in named:
+        there = f'"{command}"' in (ROOT / room / "__main__.py").read_text("utf-8")
+        assert there != (f"{room} {command}" in COMING), f"{room} {command}"
 
 
 def test_the_ten_targets_are_those_of_make_help():
