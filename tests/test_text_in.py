@@ -140,7 +140,8 @@ def test_a_build_of_the_per_label_contract_and_one_whose_tokenizer_is_another(tm
     swapped = text.replace('"a": 5,', '"a": 6,').replace('"b": 6,', '"b": 5,')
     assert swapped != text
     vocabulary.write_text(swapped, "utf-8")
-    (tmp_path / "build/text.json").unlink()
+    for name in ("text.json", ".verified"):
+        (tmp_path / "build" / name).unlink()
     refused = make("artifact", **variables)
     assert refused.returncode != 0
     assert "texts with other token ids than the tokenizer's: hostile: " in refused.stderr

@@ -19,7 +19,7 @@ from core.errors import ArtifactError, GateError
 from core.recipe import RECIPE_FILE
 from verify.build import EVALUATION_FILE, PARITY_FILE, Build
 from verify.parity import parity, text_record
-from verify.report import card, front_matter, report, sbom
+from verify.report import card, report, sbom
 
 _DEPENDENCIES = (
     "numpy",
@@ -103,24 +103,9 @@ def _describe(build: Build, files: _Files) -> dict[str, Any]:
 
 
 def _card(build: Build, described: dict[str, Any]) -> str:
-    encoder, head, variants = described["encoder"], described["head"], described["variants"]
+    variants = described["variants"]
     rows = [(v["name"], parity.Parity(**v["parity"]), Tolerance(**v["tolerance"]), True) for v in variants]
-    return card.render(
-        {
-            **described,
-            "front_matter": front_matter.front_matter(build.recipe, described["evaluations"]),
-            "contract": build.recipe.contract,
-            "labels": head["labels"],
-            "thresholds": head["thresholds"],
-            "max_length": encoder["max_length"],
-            "sentence_embedding": build.recipe.sentence_embedding,
-            "encoder_sha256": encoder["sha256"]["model.safetensors"],
-            "head_sha256": head["sha256"]["model.onnx"],
-            "reference_texts": variants[0]["parity"]["texts"],
-            "parity_table": parity.table(rows),
-            "snippet": card.snippet(build.recipe.contract, variants[-1]["file"]),
-        }
-    )
+    return card.render(build.recipe, described, parity.table(rows))
 
 
 def _fill(build: Build, folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core import recipe as recipes
+from tests.conftest import DEFAULT
 from tests.support import pages
 from verify.report import card
 
@@ -29,24 +31,7 @@ def render(compared, evaluations):
         "token_ids": lists,
         "answers": {"texts": 972, "max_probability_difference": 0.0},
     }
-    return card.render(
-        {
-            **described,
-            "front_matter": "license: mit\n",
-            "contract": "stacked",
-            "labels": described["head"]["labels"],
-            "thresholds": described["head"]["thresholds"],
-            "max_length": 64,
-            "sentence_embedding": False,
-            "encoder_sha256": "b" * 64,
-            "head_sha256": "c" * 64,
-            "reference_texts": 119,
-            "parity_table": "",
-            "snippet": card.snippet("stacked", "onnx/model.onnx"),
-            "text": text,
-            "evaluations": evaluations,
-        }
-    )
+    return card.render(recipes.load(DEFAULT), {**described, "text": text, "evaluations": evaluations}, "")
 
 
 @pytest.mark.parametrize("evaluations", [[], [EVALUATION]], ids=["before", "after make evaluate"])

@@ -11,7 +11,7 @@ from core import recipe as recipes
 from core.errors import RecipeError
 from tests.conftest import DEFAULT
 from tests.support.factories import write_recipe
-from verify.report.front_matter import front_matter
+from verify.report.card import front_matter
 
 VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n"
 CARD = '[card]\nlicense = "mit"\ndatasets = ["a/b"]\nlanguage = ["en", "de"]\ntags = ["x"]\n'
