@@ -20,6 +20,7 @@ import torch
 from tests.conftest import ROOT
 from tests.support.building import LABELS, SLOPPY, make, places, tiny
 from tests.support.factories import Shape, random_tokens, write_checkpoint, write_head
+from tests.support.snippets import run_python, snippet
 
 BGE = ROOT / "recipes" / "bge-small-en-go-emotions"
 # BGE-small's layers and heads; a quarter of its width, which builds sooner.
@@ -272,17 +273,12 @@ def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name
 
 
 def run_snippet(folder):
-    """Run the model card's Python program as it stands; return what it prints."""
-    program = (folder / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert found.returncode == 0, found.stderr
-    return found.stdout
+    """Run the model card's Python program as it stands; return what it prints, line by line."""
+    return run_python(snippet("## Use", "python", str(folder / "README.md"), max_lines=20), folder)
 
 
 def test_the_model_cards_program_runs_as_it_stands(artifact):
-    printed = run_snippet(artifact).splitlines()
+    printed = run_snippet(artifact)
     assert len(printed) == 2
     assert "'love': 0." in printed[0]
 

@@ -24,7 +24,7 @@ from deliver.source import Tensor, open_source
 from tests.conftest import ROOT
 from tests.support.forge import rewrite
 from tests.support.onnx_files import slow_products
-from tests.support.snippets import snippet
+from tests.support.snippets import run_python, snippet
 
 
 def command(*arguments):
@@ -91,12 +91,9 @@ def test_teis_readme_decides_from_raw_scores(artifact, tmp_path, monkeypatch):
         server.folder = tmp_path
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         program = program.replace("127.0.0.1:8080", f"127.0.0.1:{server.server_port}")
-        found = subprocess.run(
-            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        printed = run_python(program, tmp_path)
         server.shutdown()
-    assert found.returncode == 0, found.stderr
-    assert found.stdout == "['love']\n"
+    assert printed == ["['love']"]
 
 
 @pytest.mark.parametrize("variant", VARIANT_FILES)

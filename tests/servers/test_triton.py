@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import onnxruntime
@@ -16,7 +14,7 @@ from deliver import triton
 from deliver.source import Tensor, open_source
 from tests.conftest import ROOT
 from tests.servers.conftest import read_config
-from tests.support.snippets import run_shell, snippet
+from tests.support.snippets import run_python, run_shell, snippet
 
 pytestmark = pytest.mark.consumers
 TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32", "tensor(bool)": "TYPE_BOOL"}
@@ -80,21 +78,13 @@ def test_names_of_any_kind_are_read_back(source, tmp_path):
     assert {tensor.label_filename for tensor in config.output} == {""}
 
 
-def test_its_readmes_program_gets_decisions_from_the_stand_in(repository, serve):
+def test_its_readmes_program_gets_decisions_from_the_stand_in(repository, serve, monkeypatch):
     program = snippet(f"# {repository_title(repository)}", "python", str(repository / "README.md"))
     program = program.replace("127.0.0.1:8001", serve(repository))
     # Proxies of the machine are not for the loopback.
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    found = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=repository,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.startswith("[['love'], [")
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    assert run_python(program, repository)[0].startswith("[['love'], [")
 
 
 def repository_title(folder):
