@@ -92,6 +92,14 @@ def test_every_command_that_they_name_exists():
         assert f'"{command}"' in commands, f"{room} {command}"
 
 
+def test_the_console_commands_subcommands_are_listed():
+    command = (ROOT / "deliver/__main__.py").read_text("utf-8")
+    subcommands = re.findall(r'line\.add\(\s*"([a-z]+)"', command)
+    assert f"`onnx-classifier`: {', '.join(subcommands)}." in (ROOT / "README.md").read_text("utf-8")
+    listed = re.findall(r"^\| `onnx-classifier ([a-z]+)", (ROOT / "docs/targets.md").read_text("utf-8"), re.M)
+    assert listed == subcommands
+
+
 def test_the_ten_targets_are_those_of_make_help():
     table = (ROOT / "README.md").read_text("utf-8").split("\n## Targets\n")[1].split("\n## ")[0]
     named = re.findall(r"\| `make ([a-z]+)`", table)
