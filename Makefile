@@ -96,9 +96,9 @@ clean: #: remove build/ and dist/
 
 help: ## this list
 	@echo 'make TARGET [RECIPE=recipes/NAME] [ENCODER=path:FOLDER HEAD=path:FOLDER]'
-	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-18s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s%s\n", $$1, $$2 }'
 	@echo 'and:'
-	@sed -n 's/^\([a-z-]*\):.*#: /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-18s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*#: /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s%s\n", $$1, $$2 }'
 
 .DEFAULT:
 	@echo "error: no target or file $@; 'make help' lists the targets" >&2; exit 2

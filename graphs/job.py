@@ -65,7 +65,7 @@ def front_of(job: Job) -> ir.Model:
         GraphError: there is none.
     """
     if job.front is None:
-        raise GraphError("no graph of the tokenizer; `make text` makes one")
+        raise GraphError("no graph of the tokenizer; `make quantize` makes one")
     return job.front
 
 
