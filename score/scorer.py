@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core import runtime
 from core.artifact.graph import Answers, Graph
 from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import VARIANT_FILES
@@ -34,7 +35,7 @@ def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[
     The graph computes real tokens alone, and attention on the rectangle of the batch's longest text; like
     lengths keep both the same. A text longer than the budget is a batch of its own.
     """
-    order = np.argsort(-np.asarray(lengths), kind="stable")
+    order = runtime.by_length(lengths, longest_first=True)
     groups, start = [], 0
     while start < len(order):
         size = max(budget // max(lengths[order[start]], 1), 1)

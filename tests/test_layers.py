@@ -26,12 +26,13 @@ ONLY_IN = {
     "filelock": {"core/disk/lock.py"},
     "pydantic": {"core/recipe.py"},
     "safetensors": {"core/untrusted/weights_file.py"},
+    "onnxruntime": {"core/runtime.py"},
     "ray": {"score/engines/ray_engine.py"},
     "httpx2": {"deliver/publish.py"},
     "huggingface_hub": {"deliver/publish.py"},
 }
-# onnxruntime in graphs/: only to calibrate and to judge; onnxsim brings its own.
-ONNXRUNTIME_IN_GRAPHS = {"graphs/int8/calibration.py", "graphs/search/evaluator.py"}
+# Graphs are run in graphs/ only to calibrate and to judge; onnxsim brings its own onnxruntime.
+RUN_IN_GRAPHS = {"graphs/int8/calibration.py", "graphs/search/evaluator.py"}
 # What runs before anything is installed, by the interpreter that make finds.
 BEFORE_INSTALLATION = {"core.build.inputs", "requirements.install", "requirements.pin"}
 
@@ -95,7 +96,8 @@ def test_libraries_stay_where_they_belong(path):
 
 @pytest.mark.parametrize("path", [p for p in FILES if relative(p).startswith("graphs/")], ids=relative)
 def test_rewrites_run_no_graph(path):
-    assert "onnxruntime" not in of_others(path) or relative(path) in ONNXRUNTIME_IN_GRAPHS
+    assert "onnxruntime" not in of_others(path)
+    assert "core.runtime" not in imports(path) or relative(path) in RUN_IN_GRAPHS
 
 
 @pytest.mark.parametrize("module", sorted(BEFORE_INSTALLATION))

@@ -14,23 +14,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bench.contenders.protocol import Model, TokenIds
-from core.artifact.graph import pad
+from core import decisions, runtime
 from core.build.facts import EncoderInfo, HeadInfo
-from core.contract import ATTENTION_MASK, INPUT_IDS, PROBABILITIES, FeaturePooling
-from core.errors import ArtifactError
+from core.contract import PROBABILITIES, FeaturePooling
+from core.runtime import feeds, pad
 
 _VERSIONS = {"onnxruntime": onnxruntime.__version__}
 _MIN_MASK = 1e-9
-
-
-def _open(path: Path, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no other base
-        raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
 
 
 def _positive(names: list[str], outputs: list[NDArray[Any]], labels: list[str]) -> NDArray[np.float32]:
@@ -45,13 +35,12 @@ def _positive(names: list[str], outputs: list[NDArray[Any]], labels: list[str]) 
 
 def graph(build: Path, file: Path, threads: int) -> Model:
     """Open a merged graph of either contract; all its outputs are fetched."""
-    session = _open(file, threads)
+    session = runtime.open_session(file, threads=threads)
     names = [value.name for value in session.get_outputs()]
     labels = HeadInfo.read(build / "head.json").labels
 
     def run(ids: TokenIds) -> NDArray[np.float32]:
-        input_ids, mask = pad(ids)
-        return _positive(names, session.run(None, {INPUT_IDS: input_ids, ATTENTION_MASK: mask}), labels)
+        return _positive(names, session.run(None, feeds(*pad(ids))), labels)
 
     return Model(run, [file], _VERSIONS)
 
@@ -87,18 +76,18 @@ def card(build: Path, head_file: Path, threads: int) -> Model:
     """Open `encoder.onnx` and the published head; numpy pools, normalizes and compares."""
     encoder_file = build / "encoder.onnx"
     info, head_info = EncoderInfo.read(build / "encoder.json"), HeadInfo.read(build / "head.json")
-    encoder, head = _open(encoder_file, threads), _open(head_file, threads)
+    encoder, head = (runtime.open_session(file, threads=threads) for file in (encoder_file, head_file))
     head_input = head.get_inputs()[0].name
     names = [value.name for value in head.get_outputs()]
-    limits = np.array([head_info.thresholds[label] for label in head_info.labels], np.float32)
+    thresholds = decisions.threshold_vector(head_info.thresholds, head_info.labels)
 
     def run(ids: TokenIds) -> NDArray[np.float32]:
         input_ids, mask = pad(ids)
-        hidden = encoder.run(info.outputs, {INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+        hidden = encoder.run(info.outputs, feeds(input_ids, mask))
         embedding = _embedding(hidden, mask, info)
         probabilities = _positive(names, head.run(None, {head_input: embedding}), head_info.labels)
         # The decisions are part of everybody's work.
-        np.greater_equal(probabilities, limits)
+        decisions.decide(probabilities, thresholds)
         return probabilities
 
     return Model(run, [encoder_file, head_file], _VERSIONS)
@@ -109,7 +98,7 @@ def bare_products(files: list[Path], threads: int) -> Model:
     random = np.random.default_rng(0)
     sessions = []
     for file in files:
-        session = _open(file, threads)
+        session = runtime.open_session(file, threads=threads)
         value = session.get_inputs()[0]
         integer = value.type == "tensor(uint8)"
         activations = random.integers(0, 256, value.shape).astype(np.uint8 if integer else np.float32)

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, BertConfig, PreTrainedModel, TextClassif
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from bench.contenders.torch_pair import Pair
-from export.head import original
+from core.decisions import log_odds
 
 
 class _PipelineModel(PreTrainedModel):  # type: ignore[no-untyped-call]
@@ -27,7 +27,7 @@ class _PipelineModel(PreTrainedModel):  # type: ignore[no-untyped-call]
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: object
     ) -> SequenceClassifierOutput:
         """Return logits float32 `[b, l]`."""
-        logits = original.logits(*self._pair.run(input_ids, attention_mask))
+        logits = log_odds(*self._pair.run(input_ids, attention_mask))
         return SequenceClassifierOutput(logits=torch.from_numpy(logits).float())
 
 

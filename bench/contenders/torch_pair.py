@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from bench.contenders.protocol import Model, TokenIds
-from core.artifact.graph import pad
+from core import decisions
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import HEAD_FILE, WEIGHTS_FILE
+from core.runtime import pad
 from export.encoder import checkpoint, torch_encoder
 from export.head import files as head_files
 from export.head.original import OriginalHead
@@ -66,13 +67,13 @@ def load(encoder: Source, head: Source, info: EncoderInfo, head_info: HeadInfo, 
     """
     torch.set_num_threads(threads)
     pair = Pair(encoder, head, info, head_info, threads)
-    limits = np.array([head_info.thresholds[label] for label in head_info.labels])
+    thresholds = decisions.threshold_vector(head_info.thresholds, head_info.labels)
 
     @torch.inference_mode()
     def run(ids: TokenIds) -> NDArray[np.float64]:
         _, probabilities = pair.run(*map(torch.from_numpy, pad(ids)))
         # The decisions are part of everybody's work.
-        np.greater_equal(probabilities, limits)
+        decisions.decide(probabilities, thresholds)
         return probabilities
 
     return Model(run, pair.files, {"torch": torch.__version__})

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from core import decisions, runtime
 from core.artifact.metadata import Metadata, check_interface
-from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES, TEXT
+from core.contract import LOGITS, PREDICTIONS, PROBABILITIES, TEXT
 from core.errors import ArtifactError
+from core.runtime import TokenIds
 from core.untrusted import onnx_file, trial
 from core.untrusted.wire import operators
 
-TokenIds = Sequence[Sequence[int]]
 Advance = Callable[[int], object]
 
 
@@ -43,16 +43,6 @@ class Answers:
         return Answers(self.logits[order], self.probabilities[order], self.predictions[order])
 
 
-def pad(ids: TokenIds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return `input_ids` and `attention_mask`, int64 `[b, s]`, padded on the right with 0."""
-    shape = (len(ids), max((len(row) for row in ids), default=0))
-    input_ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for index, row in enumerate(ids):
-        input_ids[index, : len(row)] = row
-        mask[index, : len(row)] = 1
-    return input_ids, mask
-
-
 def try_out(path: Path) -> None:
     """Check an untrusted graph, and run it once in a process of its own; then `Graph` may open it.
 
@@ -74,13 +64,7 @@ class Graph:
                 contract.
         """
         onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no other base
-            raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
+        self.session = runtime.open_session(path, threads=threads)
         self.path = path
         self.properties: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
         self.metadata = Metadata.read(path, self.properties)
@@ -88,7 +72,7 @@ class Graph:
         check_interface(path, self.session, self.labels)
         self._outputs = [value.name for value in self.session.get_outputs()]
         self._stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= set(self._outputs)
-        self._limits = np.array([self.thresholds[label] for label in self.labels], np.float32)
+        self._thresholds = decisions.threshold_vector(self.thresholds, self.labels)
 
     def run(self, ids: TokenIds) -> Answers:
         """Run one batch of token ids, padded to its longest text.
@@ -96,8 +80,7 @@ class Graph:
         Raises:
             ArtifactError: the graph fails, or its answers have another shape.
         """
-        input_ids, mask = pad(ids)
-        return self._run({INPUT_IDS: input_ids, ATTENTION_MASK: mask})
+        return self._run(runtime.feeds(*runtime.pad(ids)))
 
     def run_texts(self, texts: Sequence[str]) -> Answers:
         """Run one batch of texts through a graph that takes them."""
@@ -119,9 +102,8 @@ class Graph:
         if self._stacked:
             return Answers(*found)
         negative, positive = np.moveaxis(np.stack(found, axis=1), 2, 0)
-        tiny = np.finfo(np.float32).tiny
-        logits = np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
-        return Answers(logits, positive, positive >= self._limits)
+        logits = decisions.log_odds(negative, positive)
+        return Answers(logits, positive, decisions.decide(positive, self._thresholds))
 
     def run_batches(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
         """Run texts in their natural order, in batches of `batch_size`; `advance` is told of each."""
@@ -135,6 +117,6 @@ class Graph:
 
     def run_sorted(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
         """Run texts in batches of like length; the answers are in the texts' own order."""
-        order = np.argsort([len(row) for row in ids], kind="stable")
+        order = runtime.by_length([len(row) for row in ids])
         answers = self.run_batches([ids[index] for index in order], batch_size, advance)
-        return answers.rows(np.argsort(order, kind="stable"))
+        return answers.rows(runtime.inverse(order))

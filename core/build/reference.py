@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core import decisions
 from core.errors import ArtifactError
 from core.untrusted import json_file, npz_file
 
@@ -29,9 +30,7 @@ class Reference:
     @property
     def decisions(self) -> NDArray[np.bool_]:
         """`probability >= threshold`, bool `[n, labels]`."""
-        limits = [self.thresholds[label] for label in self.labels]
-        decided: NDArray[np.bool_] = self.probabilities >= np.array(limits, np.float32)
-        return decided
+        return decisions.decide(self.probabilities, decisions.threshold_vector(self.thresholds, self.labels))
 
 
 def _text(array: NDArray[np.uint8]) -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
+from core import runtime
 from core.errors import ToolchainError
 from core.untrusted import json_file, limits
 
@@ -74,13 +74,11 @@ def _inputs(session: Any, open_axes: Axes) -> dict[str, np.ndarray]:
 def attempt(path: Path, open_axes: Axes) -> str | None:
     """Open and run a graph in this process, under the limits; return what is wrong, or None."""
     _limit(path.stat().st_size)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no other base
-        return f"onnxruntime does not load it: {error}"
+        session = runtime.open_session(path, threads=1, log_severity=runtime.LOG_NOTHING)
+    except ToolchainError as error:
+        # The parent names the file as its caller does.
+        return str(error).removeprefix(f"{path}: ")
     shape = "×".join(map(str, open_axes))
     try:
         session.run(None, _inputs(session, open_axes))

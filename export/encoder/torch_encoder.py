@@ -16,7 +16,7 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from transformers import BertModel
 from transformers.utils import logging as transformers_logging
 
-from core.artifact.graph import pad
+from core import runtime
 from core.build.facts import EncoderInfo
 from core.contract import ATTENTION_MASK, BATCH_AXIS, INPUT_IDS, OPSET, SEQUENCE_AXIS, FeaturePooling
 from core.errors import CheckpointError
@@ -109,10 +109,10 @@ def embed(
     """
     embeddings = np.empty((len(ids), info.features), np.float32)
     # Stable, so that the batches and with them the last bits are the same in every run.
-    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+    order = runtime.by_length([len(row) for row in ids], longest_first=True)
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        input_ids, mask = map(torch.from_numpy, pad([ids[i] for i in rows]))
+        input_ids, mask = map(torch.from_numpy, runtime.pad([ids[index] for index in rows]))
         hidden = hidden_states(bert, input_ids, mask, info.feature_layers)
         embeddings[rows] = pool(hidden, mask, info).numpy()
         advance(len(rows))

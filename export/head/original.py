@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
+from core import runtime
 from core.errors import HeadError
 
 Layout = Literal["named", "columns", "sequence"]
@@ -36,15 +36,9 @@ class OriginalHead:
             HeadError: onnxruntime does not load it.
         """
         self._name, self._layout, self._outputs = name, layout, list(outputs)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's exceptions share no other base
-            raise HeadError(f"{name}: onnxruntime does not load it: {error}") from error
+        self._session = runtime.open_session(
+            model.SerializeToString(), name, HeadError, threads=threads, log_severity=runtime.LOG_NOTHING
+        )
         self._input = self._session.get_inputs()[0].name
         double = self._session.get_inputs()[0].type == "tensor(double)"
         self._dtype: type[np.floating] = np.float64 if double else np.float32
@@ -89,12 +83,6 @@ class OriginalHead:
             column = int(np.argwhere(~sound)[0, 1])
             label = self._outputs[column] if self._layout == "named" else f"column {column}"
             raise HeadError(f"{self._name}: {label}: its answers are not probabilities of no and yes")
-
-
-def logits(negative: NDArray[np.float64], positive: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log-odds of probability pairs; ±87.3, float32's smallest, stands for infinity."""
-    tiny = float(np.finfo(np.float32).tiny)
-    return np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
 
 
 def probe_count(features: int) -> int:

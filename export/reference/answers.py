@@ -14,11 +14,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from core.build.facts import EncoderInfo
+from core.decisions import log_odds
 from core.disk.files import replacing
 from core.errors import ArtifactError
 from core.untrusted import json_file
 from export.encoder import tokens, torch_encoder
-from export.head import original
 from export.head.published_head import Head
 
 TEXTS_FILE = "reference_texts.json"
@@ -49,7 +49,7 @@ def build(
         "labels": _bytes(json.dumps(head.info.labels, ensure_ascii=False)),
         "input_ids": np.array([token for row in ids for token in row], np.int32),
         "lengths": np.array([len(row) for row in ids], np.int32),
-        "logits": original.logits(negative, positive).astype(np.float32),
+        "logits": log_odds(negative, positive).astype(np.float32),
         "probabilities": positive.astype(np.float32),
         "thresholds": np.array([head.info.thresholds[label] for label in head.info.labels]),
         "encoder_sha256": _bytes(info.weights_sha256),

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from core.build.facts import HeadInfo
 from core.contract import BATCH_AXIS, FEATURES, LOGITS, PREDICTIONS, PROBABILITIES, SENTENCE_EMBEDDING
+from core.decisions import threshold_vector
 from core.errors import GraphError
 from graphs.edit import ops
 from graphs.head.files import LinearHead
@@ -40,8 +41,7 @@ def _rows(info: HeadInfo) -> list[int | str]:
 
 def decide(graph: ir.Graph, probabilities: ir.Value, info: HeadInfo) -> ir.Value:
     """Append `probabilities >= thresholds` and return it."""
-    limits = np.array([info.thresholds[label] for label in info.labels], np.float32)
-    thresholds = ops.constant(graph, "thresholds", limits)
+    thresholds = ops.constant(graph, "thresholds", threshold_vector(info.thresholds, info.labels))
     node = ops.node("GreaterOrEqual", [probabilities, thresholds], PREDICTIONS)
     graph.append(node)
     return ops.typed(node.outputs[0], ir.DataType.BOOL, _rows(info))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
-import onnxruntime
 from numpy.typing import NDArray
 
+from core import runtime
 from core.build.plan import Range
-from core.contract import ATTENTION_MASK, INPUT_IDS
-from core.errors import ArtifactError
+from core.errors import ArtifactError, GraphError
+from core.runtime import Session
 from core.untrusted import npz_file
 from graphs.int8 import activations
 
@@ -57,26 +57,19 @@ def read(path: Path) -> Texts:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
 
 
-def session(model: ir.Model, threads: int = 0) -> onnxruntime.InferenceSession:
+def session(model: ir.Model, threads: int = 0) -> Session:
     """Open a graph in memory."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads
-    proto = ir.to_proto(model).SerializeToString()
-    return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+    return runtime.open_session(ir.to_proto(model).SerializeToString(), error=GraphError, threads=threads)
 
 
-def batches(ids: Ids, size: int = _BATCH_SIZE) -> Iterator[tuple[list[int], dict[str, NDArray[np.int64]]]]:
+def batches(
+    ids: Ids, size: int = _BATCH_SIZE
+) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[np.int64]]]]:
     """Yield a graph's inputs for batches of like length, with the texts' indices."""
-    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+    order = runtime.by_length([len(row) for row in ids])
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
-        shape = (len(chosen), max(len(ids[index]) for index in chosen))
-        arrays = {name: np.zeros(shape, np.int64) for name in (INPUT_IDS, ATTENTION_MASK)}
-        for row, index in enumerate(chosen):
-            arrays[INPUT_IDS][row, : len(ids[index])] = ids[index]
-            arrays[ATTENTION_MASK][row, : len(ids[index])] = 1
-        yield chosen, arrays
+        yield chosen, runtime.feeds(*runtime.pad([ids[index] for index in chosen]))
 
 
 def _best_cut(histogram: NDArray[np.float64], two_sided: bool) -> tuple[NDArray[np.float64], ...]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
-import onnxruntime
 from numpy.typing import NDArray
 
+from core import decisions
 from core.build.facts import HeadInfo
 from core.contract import PROBABILITIES
+from core.runtime import Session
 from graphs.int8 import calibration
 from graphs.int8.calibration import Ids
 
@@ -37,10 +38,10 @@ class Judge:
     def __init__(self, model: ir.Model, head: HeadInfo, ids: Ids) -> None:
         """Run the float graph once."""
         self._head, self.ids = head, ids
-        self._limits = np.array([head.thresholds[label] for label in head.labels], np.float32)
+        self._thresholds = decisions.threshold_vector(head.thresholds, head.labels)
         self._float = self._probabilities(calibration.session(model), len(ids))
 
-    def _probabilities(self, session: onnxruntime.InferenceSession, count: int) -> NDArray[np.float32]:
+    def _probabilities(self, session: Session, count: int) -> NDArray[np.float32]:
         stacked = PROBABILITIES in {output.name for output in session.get_outputs()}
         found = np.zeros((count, len(self._head.labels)), np.float32)
         for rows, inputs in calibration.batches(self.ids[:count]):
@@ -57,7 +58,8 @@ class Judge:
         expected = self._float[: len(found)]
         logits = [np.clip(p.astype(np.float64), _LEAST, 1 - _LEAST) for p in (found, expected)]
         error = np.log(logits[0] / (1 - logits[0])) - np.log(logits[1] / (1 - logits[1]))
-        flips = (found >= self._limits) != (expected >= self._limits)
+        decided = decisions.decide(found, self._thresholds)
+        flips = decided != decisions.decide(expected, self._thresholds)
         return Judgement(float(flips.any(axis=1).mean()), float(np.sqrt((error**2).mean())))
 
     def speeds(self, models: dict[str, Callable[[], ir.Model]]) -> dict[str, float]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from core.artifact.graph import Graph, pad
+from core.artifact.graph import Graph
 from core.build import reference
+from core.runtime import pad
 from tests.support.snippets import run_python, snippet
 
 pytestmark = pytest.mark.engines

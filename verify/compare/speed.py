@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.artifact.graph import Graph, TokenIds
+from core.artifact.graph import Graph
 from core.errors import BenchmarkError
+from core.runtime import TokenIds
 from core.timing import Turn, interleave, ratio, spread
 from verify.compare.decisions import Side
 

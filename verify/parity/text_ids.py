@@ -8,12 +8,13 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from core.artifact.graph import Graph, TokenIds
+from core import runtime
+from core.artifact.graph import Graph
 from core.contract import ATTENTION_MASK, INPUT_IDS, TEXT
 from core.errors import ArtifactError
+from core.runtime import TokenIds
 from core.untrusted import json_file, onnx_file
 from core.untrusted.wire import operators
 
@@ -70,12 +71,7 @@ class GraphTokenizer:
             ArtifactError: it is missing, or does not load.
         """
         onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no other base
-            raise ArtifactError(f"{path}: onnxruntime does not load it: {error}") from error
+        self._session = runtime.open_session(path, threads=threads)
 
     def run(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return `input_ids` and `attention_mask` of a batch, int64 `[b, s]`."""
@@ -112,7 +108,7 @@ def compare_ids(texts: Sequence[str], found: TokenIds, expected: TokenIds) -> Di
 def compare_answers(graph: Graph, variant: Graph, texts: Sequence[str], ids: TokenIds) -> Agreement:
     """Run texts through one graph and their ids through the other, in the same batches of like length."""
     worst, decisions = 0.0, 0
-    order = sorted(range(len(texts)), key=lambda index: len(ids[index]))
+    order = runtime.by_length([len(row) for row in ids])
     for start in range(0, len(texts), _BATCH_SIZE):
         batch = order[start : start + _BATCH_SIZE]
         ours = graph.run_texts([texts[index] for index in batch])

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.artifact.graph import Graph
 from core.artifact.manifest import MANIFEST_FILE, TOKENIZER_FILE
 from core.artifact.metadata import Metadata
@@ -23,6 +21,7 @@ from core.contract import (
     SEQUENCE_AXIS,
     THRESHOLDS_FILE,
 )
+from core.decisions import decide, threshold_vector
 from core.errors import ArtifactError
 from core.untrusted import json_file, tokenizer_file
 from verify.proof import constants
@@ -114,10 +113,14 @@ def _tensors(values: Any) -> dict[str, tuple[str, list[object]]]:
 
 def _decisions(graph: Graph, reference: Reference) -> Iterator[_Claim]:
     """Yield the graph's own constant against its metadata, and its decisions against its probabilities."""
-    limits = np.array([graph.thresholds[label] for label in graph.labels], np.float32)
-    yield "thresholds initializer", constants.compared_with(graph.path, PREDICTIONS).tolist(), limits.tolist()
+    expected = threshold_vector(graph.thresholds, graph.labels)
+    yield (
+        "thresholds initializer",
+        constants.compared_with(graph.path, PREDICTIONS).tolist(),
+        expected.tolist(),
+    )
     answers = graph.run_batches(reference.ids, 32)
-    decided = answers.probabilities >= limits
+    decided = decide(answers.probabilities, expected)
     yield "decisions other than its thresholds give", int((answers.predictions != decided).sum()), 0
 
 

@@ -21,9 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core import dataset
 from core.artifact import tokens
-from core.artifact.graph import Graph, TokenIds
+from core.artifact.graph import Graph
 from core.disk.files import replacing, sha256_file
 from core.errors import ArtifactError, DatasetError
+from core.runtime import TokenIds
 from core.untrusted import npz_file
 from verify.build import Build
 from verify.quality import metrics

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from scipy.special import logit
 
 from core.errors import HeadError
 from export.head import original, writer
@@ -79,19 +78,6 @@ def test_a_head_that_clips_its_input_is_told_from_one_that_does_not(classifiers,
     clips = original.OriginalHead("model.onnx", model, "named", LABELS)
     np.testing.assert_allclose(clips(probes())[1], sigmoid(probes() @ right[0] + right[1]), atol=1e-6)
     assert original.prove(clips, *right) > original.FOLD_TOLERANCE
-
-
-def test_logits_are_log_odds():
-    z = np.linspace(-30, 30, 61)
-    positive, negative = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z))
-    found = original.logits(negative, positive)
-    np.testing.assert_allclose(found, z, atol=1e-12)
-    np.testing.assert_allclose(found[20:41], logit(positive[20:41]), atol=1e-9)
-
-
-def test_logits_of_certainty_are_finite():
-    found = original.logits(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    np.testing.assert_allclose(found, np.array([-1, 1]) * 87.33654, atol=1e-4)
 
 
 @pytest.mark.parametrize("features", [1, 7, 384])

@@ -1,0 +1,78 @@
+"""Run a graph in onnxruntime: open a session, pad token ids, order texts by length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from core.contract import ATTENTION_MASK, INPUT_IDS
+from core.errors import ArtifactError, ToolchainError
+
+Session: TypeAlias = onnxruntime.InferenceSession
+TokenIds = Sequence[Sequence[int]]
+
+# onnxruntime's log levels: errors, and nothing but what ends the process.
+LOG_ERRORS, LOG_NOTHING = 3, 4
+
+
+def open_session(
+    model: Path | bytes,
+    name: object = None,
+    error: type[ToolchainError] = ArtifactError,
+    *,
+    threads: int = 0,
+    log_severity: int = LOG_ERRORS,
+) -> Session:
+    """Open a graph, a file or its bytes, on the CPU.
+
+    A file must have been checked before (`core.untrusted`).
+
+    Args:
+        model: the path, or a serialized model.
+        name: what a message calls it; left out, its path.
+        error: what is raised.
+        threads: how many work on one operator; 0 leaves their number to onnxruntime.
+        log_severity: the lowest level that is logged.
+
+    Raises:
+        error: onnxruntime does not load it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = log_severity
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as failure:  # onnxruntime's exceptions share no other base
+        place = name or (model if isinstance(model, Path) else "a graph in memory")
+        raise error(f"{place}: onnxruntime does not load it: {failure}") from failure
+
+
+def pad(ids: Sequence[Sequence[int] | NDArray[np.integer]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `input_ids` and `attention_mask`, int64 `[b, s]`, padded on the right with 0."""
+    shape = (len(ids), max((len(row) for row in ids), default=0))
+    input_ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for index, row in enumerate(ids):
+        input_ids[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return input_ids, mask
+
+
+def feeds(input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Return a graph's inputs by name."""
+    return {INPUT_IDS: input_ids, ATTENTION_MASK: mask}
+
+
+def by_length(lengths: Sequence[int], *, longest_first: bool = False) -> NDArray[np.intp]:
+    """Return the indices of texts in order of length; texts of one length stay in their order."""
+    keys = np.asarray(lengths, np.int64)
+    return np.argsort(-keys if longest_first else keys, kind="stable")
+
+
+def inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return what brings answers that were computed in `order` back to the texts' own order."""
+    return np.argsort(order, kind="stable")

@@ -1,0 +1,67 @@
+"""Sessions, padding and order by length, which all rooms share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import runtime
+from core.errors import ArtifactError, HeadError
+from tests.support import artifacts
+
+IDS = st.lists(st.lists(st.integers(0, 9), max_size=7), max_size=9)
+
+
+@pytest.fixture
+def graph(tmp_path):
+    return artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0}) / "onnx/model.onnx"
+
+
+def test_a_file_and_its_bytes_open_alike(graph):
+    feeds = runtime.feeds(*runtime.pad([[1, 2], [3]]))
+    answers = [runtime.open_session(model).run(None, feeds) for model in (graph, graph.read_bytes())]
+    assert all(map(np.array_equal, *answers))
+
+
+def test_a_session_is_on_the_cpu_with_the_threads_asked_for(graph):
+    session = runtime.open_session(graph, threads=3, log_severity=runtime.LOG_NOTHING)
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    options = session.get_session_options()
+    assert (options.intra_op_num_threads, options.log_severity_level) == (3, 4)
+    assert runtime.open_session(graph).get_session_options().intra_op_num_threads == 0
+
+
+def test_what_does_not_load_is_one_error_that_names_it(tmp_path):
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(ArtifactError, match=r"x\.onnx: onnxruntime does not load it: "):
+        runtime.open_session(path)
+    with pytest.raises(ArtifactError, match=r"^a graph in memory: onnxruntime does not load it: "):
+        runtime.open_session(b"nonsense")
+    with pytest.raises(HeadError, match=r"^the head: onnxruntime does not load it: "):
+        runtime.open_session(b"nonsense", "the head", HeadError)
+
+
+@given(IDS)
+def test_what_is_padded_is_there_and_masked(ids):
+    input_ids, mask = runtime.pad(ids)
+    assert input_ids.shape == mask.shape == (len(ids), max(map(len, ids), default=0))
+    assert input_ids.dtype == mask.dtype == np.int64
+    assert [row[kept == 1].tolist() for row, kept in zip(input_ids, mask, strict=True)] == ids
+    assert not input_ids[mask == 0].any()
+    assert (np.diff(mask, axis=1) <= 0).all()
+    assert all(map(np.array_equal, runtime.pad([np.array(row, np.int32) for row in ids]), (input_ids, mask)))
+
+
+@given(IDS)
+def test_order_is_by_length_stable_and_undone(ids):
+    lengths = [len(row) for row in ids]
+    order = runtime.by_length(lengths)
+    assert order.tolist() == sorted(range(len(ids)), key=lambda index: lengths[index])
+    falling = runtime.by_length(lengths, longest_first=True)
+    assert falling.tolist() == sorted(range(len(ids)), key=lambda index: -lengths[index])
+    for by in (order, falling):
+        moved = [ids[index] for index in by]
+        assert [moved[index] for index in runtime.inverse(by)] == ids
