@@ -25,6 +25,11 @@ def decide(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]
     return np.greater_equal(probabilities.astype(np.float32), thresholds.astype(np.float32))
 
 
+def truth_of(labels: Sequence[str], annotated: Sequence[frozenset[str]]) -> NDArray[np.bool_]:
+    """Return which texts have which of `labels`, bool `[n, labels]`."""
+    return np.array([[label in names for label in labels] for names in annotated], bool)
+
+
 def log_odds(negative: NDArray[np.floating], positive: NDArray[np.floating]) -> NDArray[Any]:
     """Return the logits of probability pairs; ±87.3, from float32's smallest number, stands for infinity."""
     tiny = np.finfo(np.float32).tiny

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -62,7 +62,7 @@ def pad(ids: Sequence[Sequence[int] | NDArray[np.integer]]) -> tuple[NDArray[np.
     return input_ids, mask
 
 
-def feeds(input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+def feeds(input_ids: NDArray[Any], mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return a graph's inputs by name."""
     return {INPUT_IDS: input_ids, ATTENTION_MASK: mask}
 

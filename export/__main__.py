@@ -150,7 +150,7 @@ def _features(arguments: argparse.Namespace) -> None:
     console = Console(highlight=False, soft_wrap=True)
     everything = replace(info, feature_parts=every)
     names = sources.recipe.labels.names
-    rows = train.part(sources.encoder.folder, everything, "train", names, arguments.build, console)
+    rows = train.read_split(sources.encoder.folder, everything, "train", names, arguments.build, console)
     with embeddings_cache.bar(console) as progress:
         task = progress.add_task("fit", total=choose_features.fits(len(every), arguments.parts))
         steps = choose_features.eliminate(rows, every, arguments.parts, lambda: progress.advance(task))

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from core.artifact import manifest
 from core.cli import CommandLine
-from verify.compare import command_compare
+from verify.compare import compare
 from verify.parity import command_parity
 from verify.proof import command_artifact
-from verify.quality import command_evaluate, command_thresholds
+from verify.quality import evaluate, thresholds
 
 if TYPE_CHECKING:
     from verify.build import Build
@@ -66,13 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_parity.add_options(
         line.add("parity", command_parity.run, "an artifact against a reference", "artifact")
     )
-    command_compare.add_options(
-        line.add("compare", command_compare.run, "two artifacts side by side", "a", "b")
-    )
+    compare.add_options(line.add("compare", compare.run, "two artifacts side by side", "a", "b"))
     line.add("gate", _gate, "a build's graphs against its reference and tokenizer", "recipe", "build")
-    line.add("evaluate", command_evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
-    thresholds = line.add("thresholds", command_thresholds.run, "choose thresholds on dev", "recipe", "build")
-    command_thresholds.add_arguments(thresholds)
+    line.add("evaluate", evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
+    tune = line.add("thresholds", thresholds.run, "choose thresholds on dev", "recipe", "build")
+    thresholds.add_arguments(tune)
     line.add("release", _release, "write the artifact", "recipe", "build", "target")
     line.add("summary", _summary, "print what an artifact holds", "artifact")
     return line.main(arguments)

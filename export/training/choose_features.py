@@ -1,4 +1,4 @@
-"""Choosing what a linear head reads: poolings of hidden states, by backward elimination on train."""
+"""Choose what a linear head reads: poolings of hidden states, by backward elimination on train."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.contract import FeaturePooling
-from export.training.features import FOLDS, SEEDS, WEIGHT_DECAYS, Part, Settings, fit
+from export.training.features import FOLDS, SEEDS, WEIGHT_DECAYS, Examples, Settings, fit
 from export.training.tuning import macro_f1_across_halves, sigmoid
 
 # A layer (0 is the embedding's) and how its hidden states are pooled.
@@ -58,7 +58,7 @@ def _dropped(count: int, keep: int) -> int:
 
 
 def eliminate(
-    train: Part, candidates: Sequence[Pooled], keep: int, advance: Callable[[], None]
+    train: Examples, candidates: Sequence[Pooled], keep: int, advance: Callable[[], None]
 ) -> list[Step]:
     """Drop those poolings whose absence costs a head the least, until `keep` are left.
 
@@ -87,13 +87,13 @@ def eliminate(
         return Step(tuple(candidates[i] for i in kept), entropy_left(truth[judged], logits), score)
 
     kept = list(range(len(candidates)))
-    found = [judge(kept)]
+    steps = [judge(kept)]
     while len(kept) > keep:
         without = {i: judge([other for other in kept if other != i]).entropy_left for i in kept}
         missed_least = sorted(kept, key=lambda i: without[i])[: _dropped(len(kept), keep)]
         kept = [i for i in kept if i not in missed_least]
-        found.append(judge(kept))
-    return found
+        steps.append(judge(kept))
+    return steps
 
 
 def as_toml(parts: Sequence[Pooled]) -> str:

@@ -1,4 +1,4 @@
-"""Training a head on sentence embeddings: one logistic regression a label, by scikit-learn."""
+"""Train a head on sentence embeddings: one logistic regression a label, by scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from core.decisions import decide, macro_f1
 from export.training.tuning import tune
 
 # scikit-learn's inverse regularization strengths to choose from, and its limit of L-BFGS iterations.
@@ -32,9 +33,10 @@ def choose(
             LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(train[0], column)
             for column in train[1].T
         ]
-        positive = [one.predict_proba(dev[0])[:, 1] for one in classifiers]
-        _, scores = tune(dev[1], np.stack(positive, axis=1).astype(np.float32))
-        candidates.append((float(scores.mean()), strength, classifiers))
+        positive = [classifier.predict_proba(dev[0])[:, 1] for classifier in classifiers]
+        probabilities = np.stack(positive, axis=1).astype(np.float32)
+        decided = decide(probabilities, tune(dev[1], probabilities))
+        candidates.append((macro_f1(dev[1], decided), strength, classifiers))
         advance()
     _, strength, classifiers = max(candidates, key=lambda candidate: candidate[0])
     return strength, classifiers

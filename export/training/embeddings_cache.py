@@ -1,4 +1,4 @@
-"""What the head reads of a whole split, computed once."""
+"""Compute what a head reads of a whole split once, and keep it."""
 
 from __future__ import annotations
 

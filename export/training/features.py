@@ -1,4 +1,4 @@
-"""Training a linear head on features: one layer for all labels, by gradient descent in torch.
+"""Train a linear head on features: one layer for all labels, by gradient descent in torch.
 
 The weight decay and the weight of rare labels are chosen on train, out of fold: eight times the texts of
 dev, and a rare label has a hundred of them there, not a dozen.
@@ -15,11 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from export.training.standardize import Linear, Standard
 from export.training.tuning import macro_f1_across_halves, sigmoid
 
 # Of one split: features float32 `[n, f]`, and the truth, bool `[n, labels]`.
-Part = tuple[NDArray[np.float32], NDArray[np.bool_]]
+Examples = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 # AdamW's decoupled weight decay (arXiv 1711.05101), and the power of 1 / frequency that weighs positives.
 WEIGHT_DECAYS = (3.0, 5.0)
@@ -32,6 +31,9 @@ FITS = (len(WEIGHT_DECAYS) * len(RARITY_POWERS) + len(FOCUSES)) * FOLDS + len(SE
 _EPOCHS = 20
 _BATCH_SIZE = 1024
 _LEARNING_RATE = 1e-3
+# Of the features' median: a maximum that is nearly always the same token's would get a weight of 1e5,
+# and float32 rounding with it.
+_SMALLEST_DEVIATION = 0.2
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,58 @@ class Candidate:
     settings: Settings
     score: float
     logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logistic regressions on raw features: weight float64 `[features, labels]`, bias `[labels]`."""
+
+    weight_fl: NDArray[np.float64]
+    bias_l: NDArray[np.float64]
+
+    def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 `[n, labels]`."""
+        logits: NDArray[np.float32] = features @ self.weight_fl.astype(np.float32)
+        return logits + self.bias_l.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """How features become what is fitted on: standardized, and without each part's constant.
+
+    `constant_ph` is the direction of mean / deviation in each part of the features, `[parts, h]`, of
+    length 1. Weights along it would multiply a part's large, constant mean, and cancel the others';
+    what is fitted has none, so float32 logits are as exact as on the embedding.
+    """
+
+    mean_f: NDArray[np.float32]
+    deviation_f: NDArray[np.float32]
+    constant_ph: NDArray[np.float32]
+
+    @staticmethod
+    def of(features: NDArray[np.float32], parts: int) -> Standard:
+        """Measure features `[n, f]` of `parts` equal parts."""
+        mean, deviation = features.mean(axis=0), features.std(axis=0)
+        deviation = np.maximum(deviation, _SMALLEST_DEVIATION * np.median(deviation))
+        constant = (mean / deviation).reshape(parts, -1)
+        length = np.linalg.norm(constant, axis=1, keepdims=True)
+        return Standard(mean, deviation, constant / np.maximum(length, np.finfo(np.float32).tiny))
+
+    def without_constants(self, array_nf: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take each part's constant direction out of `[n, f]`."""
+        parts = array_nf.reshape(len(array_nf), *self.constant_ph.shape)
+        along = np.einsum("nph,ph->np", parts, self.constant_ph)
+        kept: NDArray[np.float32] = parts - along[..., None] * self.constant_ph
+        return kept.reshape(array_nf.shape)
+
+    def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is fitted on, `[n, f]`."""
+        return self.without_constants((features - self.mean_f) / self.deviation_f)
+
+    def undo(self, weight_fl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> Linear:
+        """Return the same function of the features as they are."""
+        raw_fl = self.without_constants(weight_fl.T).T.astype(np.float64) / self.deviation_f[:, None]
+        return Linear(raw_fl, bias_l.astype(np.float64) - self.mean_f.astype(np.float64) @ raw_fl)
 
 
 def _loss(logits: torch.Tensor, truth: torch.Tensor, positive: torch.Tensor, focus: float) -> torch.Tensor:
@@ -101,20 +155,20 @@ def fit(
 
 
 def out_of_fold(
-    train: Part, parts: int, settings: Settings, advance: Callable[[], None]
+    train: Examples, parts: int, settings: Settings, advance: Callable[[], None]
 ) -> NDArray[np.float32]:
     """Return logits `[n, labels]` of train's texts, each by a head fitted on the other folds."""
     features, truth = train
     fold = np.random.default_rng(0).permutation(len(truth)) % FOLDS
-    found = np.zeros(truth.shape, np.float32)
+    logits = np.zeros(truth.shape, np.float32)
     for index in range(FOLDS):
         head = fit(features[fold != index], truth[fold != index], parts, settings, SEEDS[0])
-        found[fold == index] = head.logits(features[fold == index])
+        logits[fold == index] = head.logits(features[fold == index])
         advance()
-    return found
+    return logits
 
 
-def choose(train: Part, parts: int, advance: Callable[[], None]) -> list[Candidate]:
+def choose(train: Examples, parts: int, advance: Callable[[], None]) -> list[Candidate]:
     """Fit the settings out of fold; return them, the best first.
 
     Weight decay and rarity are chosen with cross-entropy, then other losses with what was best.
@@ -126,9 +180,9 @@ def choose(train: Part, parts: int, advance: Callable[[], None]) -> list[Candida
         logits = out_of_fold(train, parts, settings, advance)
         return Candidate(settings, macro_f1_across_halves(train[1], sigmoid(logits)), logits)
 
-    def best_first(found: list[Candidate]) -> list[Candidate]:
-        return sorted(found, key=lambda candidate: -candidate.score)
+    def best_first(candidates: list[Candidate]) -> list[Candidate]:
+        return sorted(candidates, key=lambda candidate: -candidate.score)
 
-    found = best_first([judged(Settings(*pair)) for pair in product(WEIGHT_DECAYS, RARITY_POWERS)])
-    focused = [judged(replace(found[0].settings, focus=focus)) for focus in FOCUSES]
-    return best_first(found + focused)
+    unfocused = best_first([judged(Settings(*pair)) for pair in product(WEIGHT_DECAYS, RARITY_POWERS)])
+    focused = [judged(replace(unfocused[0].settings, focus=focus)) for focus in FOCUSES]
+    return best_first(unfocused + focused)

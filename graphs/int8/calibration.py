@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -62,9 +63,7 @@ def session(model: ir.Model, threads: int = 0) -> Session:
     return runtime.open_session(ir.to_proto(model).SerializeToString(), error=GraphError, threads=threads)
 
 
-def batches(
-    ids: Ids, size: int = _BATCH_SIZE
-) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[np.int64]]]]:
+def batches(ids: Ids, size: int = _BATCH_SIZE) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[Any]]]]:
     """Yield a graph's inputs for batches of like length, with the texts' indices."""
     order = runtime.by_length([len(row) for row in ids])
     for start in range(0, len(order), size):

@@ -1,4 +1,4 @@
-"""What `compare` found, as Markdown tables."""
+"""Lay out a comparison of two artifacts as Markdown tables."""
 
 from __future__ import annotations
 
@@ -13,27 +13,24 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1)
     return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
 
 
-def _spread(found: dict[str, float], digits: int) -> str:
-    return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f}–{found['high']:,.{digits}f})"
+def _spread(rates: dict[str, float], digits: int) -> str:
+    return f"{rates['median']:,.{digits}f} ({rates['low']:,.{digits}f}–{rates['high']:,.{digits}f})"
 
 
 def _decisions(pair: dict[str, Any]) -> list[str]:
     rows = []
-    for one in pair["texts"]:
-        scored = "a" in one
-        scores = [one["a"]["macro_f1"], one["b"]["macro_f1"]] if scored else []
-        change = [f"{scores[1] - scores[0]:+.4f}"] if scored else []
-        worst = one["worst"][0]
+    for compared in pair["texts"]:
+        f1 = [compared[side]["macro_f1"] for side in ("a", "b") if side in compared]
+        scores = [f"{f1[0]:.4f}", f"{f1[1]:.4f}", f"{f1[1] - f1[0]:+.4f}"] if f1 else ["", "", ""]
+        worst = compared["worst"][0]
         rows.append(
             [
-                one["name"],
+                compared["name"],
                 f"{cell(worst['label'])} of {cell(repr(worst['text'][:60]))}",
-                str(one["texts"]),
-                f"{one['flip_rate']:.4f}",
-                f"{one['max_probability_change']:.1e}",
-                *(f"{score:.4f}" for score in scores),
-                *change,
-                *([] if scored else ["", "", ""]),
+                str(compared["texts"]),
+                f"{compared['flip_rate']:.4f}",
+                f"{compared['max_probability_change']:.1e}",
+                *scores,
             ]
         )
     header = ["texts", "largest change", "count", "flip rate", "max Δp", "macro F1 A", "macro F1 B", "B − A"]
@@ -55,29 +52,30 @@ def _speed(pair: dict[str, Any]) -> list[str]:
 
 def _labels(pair: dict[str, Any]) -> list[str]:
     sets = pair["texts"]
-    scored = [one for one in sets if "a" in one]
-    header = ["label", *(f"flips, {one['name']}" for one in sets)]
+    scored = [compared for compared in sets if "a" in compared]
+    header = ["label", *(f"flips, {compared['name']}" for compared in sets)]
     header += [name for _ in scored for name in ("F1 A", "F1 B", "B − A")]
     rows = []
     for label in sets[0]["flips"]:
-        row = [cell(label), *(str(one["flips"][label]) for one in sets)]
-        for one in scored:
-            ours, theirs = one["a"]["f1"].get(label), one["b"]["f1"].get(label)
+        row = [cell(label), *(str(compared["flips"][label]) for compared in sets)]
+        for compared in scored:
+            ours, theirs = compared["a"]["f1"].get(label), compared["b"]["f1"].get(label)
             known = ours is not None and theirs is not None
             row += [f"{ours:.3f}", f"{theirs:.3f}", f"{theirs - ours:+.3f}"] if known else ["", "", ""]
         rows.append(row)
     return _table(header, rows)
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(comparison: dict[str, Any]) -> str:
     """Return the tables of the content of `--json`; a section a pair of variants."""
+    plan = comparison["plan"]
     lines = [
-        f"A is {cell(found['a'])}, B is {cell(found['b'])}. A flip is a decision that differs. Speed: "
-        f"medians of {found['plan']['rounds']} interleaved rounds of {found['plan']['texts']} texts "
-        f"(lowest–highest), threads: {found['plan']['threads']}.",
-        *found["notes"],
+        f"A is {cell(comparison['a'])}, B is {cell(comparison['b'])}. A flip is a decision that differs. "
+        f"Speed: medians of {plan['rounds']} interleaved rounds of {plan['texts']} texts "
+        f"(lowest–highest), threads: {plan['threads']}.",
+        *comparison["notes"],
     ]
-    for pair in found["pairs"]:
+    for pair in comparison["pairs"]:
         sizes = pair["size_bytes"]
         lines += [
             "",

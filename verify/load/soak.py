@@ -1,4 +1,4 @@
-"""`python -m verify.load.soak ARTIFACT --minutes 10`: eight threads share one session.
+"""`python -m verify.load.soak ARTIFACT --minutes 10`: let eight threads share one session.
 
 Every answer must be the very one that the batch got alone, bit for bit, and the process's memory must not
 grow: the median of the last tenth of the time against that of the second fifth, after the warm-up.
@@ -22,7 +22,7 @@ from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
 from core.cli import exit_code
 from core.errors import ArtifactError, GateError
-from verify.load import batches, odd_inputs
+from verify.load.inputs import random_batch
 from verify.load.stress import sizes
 
 THREADS = 8
@@ -34,7 +34,7 @@ _STATUS = Path("/proc/self/status")
 
 @dataclass
 class Soaked:
-    """What came of a soak; memory is resident bytes, one sample every half second."""
+    """Count a soak's answers, list those that differ, and sample resident memory every half second."""
 
     answers: int = 0
     differences: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ def _caller(
     expected: list[list[np.ndarray]],
     seed: int,
     deadline: float,
-    found: Soaked,
+    soaked: Soaked,
     lock: threading.Lock,
 ) -> None:
     random = Random(seed)
@@ -70,13 +70,13 @@ def _caller(
         try:
             answers = run(number)
             same = all(map(np.array_equal, answers, expected[number]))
-            said = "" if same else f"batch {number}: not the answer it got alone"
+            wrong = "" if same else f"batch {number}: not the answer it got alone"
         except Exception as error:  # onnxruntime's exceptions share no other base
-            said = f"batch {number}: {error}"
+            wrong = f"batch {number}: {error}"
         with lock:
-            found.answers += 1
-            if said:
-                found.differences.append(said)
+            soaked.answers += 1
+            if wrong:
+                soaked.differences.append(wrong)
 
 
 def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads: int = THREADS) -> Soaked:
@@ -85,30 +85,30 @@ def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads:
     Raises:
         ArtifactError: the system does not tell how much memory a process has.
     """
-    feeds = [odd_inputs.feeds(*batches.draw(1, number, vocabulary, positions)) for number in range(_BATCHES)]
+    feeds = [random_batch(1, number, vocabulary, positions) for number in range(_BATCHES)]
 
     def run(number: int) -> list[np.ndarray]:
         answers: list[np.ndarray] = graph.session.run(None, feeds[number])
         return answers
 
     expected = [run(number) for number in range(_BATCHES)]
-    found, lock, deadline = Soaked(), threading.Lock(), time.monotonic() + seconds
+    soaked, lock, deadline = Soaked(), threading.Lock(), time.monotonic() + seconds
     callers = [
-        threading.Thread(target=_caller, args=(run, expected, seed, deadline, found, lock), daemon=True)
+        threading.Thread(target=_caller, args=(run, expected, seed, deadline, soaked, lock), daemon=True)
         for seed in range(threads)
     ]
     for caller in callers:
         caller.start()
     while time.monotonic() < deadline:
-        found.memory_bytes.append(_resident_bytes())
+        soaked.memory_bytes.append(_resident_bytes())
         time.sleep(min(_SECONDS_BETWEEN_SAMPLES, max(deadline - time.monotonic(), 0)))
     for caller in callers:
         caller.join()
-    return found
+    return soaked
 
 
 def run(given: argparse.Namespace) -> None:
-    """Soak one variant and print what was found.
+    """Soak one variant and print a line of figures.
 
     Raises:
         ArtifactError: the artifact cannot be read, or has no such variant.
@@ -120,17 +120,17 @@ def run(given: argparse.Namespace) -> None:
         raise ArtifactError(f"{given.artifact}: has no variant {given.variant}")
     try_out(chosen[0].file)
     graph = Graph(chosen[0].file, threads=1)
-    found = soak(graph, limits.vocabulary, limits.positions, 60 * given.minutes)
-    resident = [round(size / 1e6) for size in (found.memory_bytes[0], found.memory_bytes[-1])]
+    soaked = soak(graph, limits.vocabulary, limits.positions, 60 * given.minutes)
+    resident = [round(size / 1e6) for size in (soaked.memory_bytes[0], soaked.memory_bytes[-1])]
     print(
-        f"{given.variant}: {given.minutes:g} minutes, {THREADS} threads, {found.answers:,} answers, "
-        f"{len(found.differences)} differ; {resident[0]} MB at first, {resident[1]} MB at last, "
-        f"drift after the warm-up {found.drift:+.2%}"
+        f"{given.variant}: {given.minutes:g} minutes, {THREADS} threads, {soaked.answers:,} answers, "
+        f"{len(soaked.differences)} differ; {resident[0]} MB at first, {resident[1]} MB at last, "
+        f"drift after the warm-up {soaked.drift:+.2%}"
     )
-    if found.differences:
-        raise GateError(f"{given.variant}: {len(found.differences)} answers differ; {found.differences[0]}")
-    if found.drift > MAX_DRIFT:
-        raise GateError(f"{given.variant}: memory grew by {found.drift:.2%}, at most {MAX_DRIFT:.0%}")
+    if soaked.differences:
+        raise GateError(f"{given.variant}: {len(soaked.differences)} answers differ; {soaked.differences[0]}")
+    if soaked.drift > MAX_DRIFT:
+        raise GateError(f"{given.variant}: memory grew by {soaked.drift:.2%}, at most {MAX_DRIFT:.0%}")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""`python -m verify.load.stress ARTIFACT`: every variant on random batches, and on what it must refuse.
+"""`python -m verify.load.stress ARTIFACT`: run every variant on random batches, and on what it must refuse.
 
 Of every answer: finite, probabilities from 0 to 1, `predictions` exactly `probabilities >= thresholds`.
 Batches are named by seed and number, so that a run can be split, and a violation seen again.
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
 from core.cli import exit_code
-from core.contract import INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES
+from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES
+from core.decisions import decide, threshold_vector
 from core.errors import ArtifactError, GateError
 from core.untrusted import json_file
-from verify.load import batches as load_batches
-from verify.load import odd_inputs
+from verify.load import inputs
 
 _CONFIG_FILE = "config.json"
 
@@ -37,8 +37,8 @@ class Sizes:
 
 
 @dataclass
-class Found:
-    """What came of a variant's batches."""
+class Report:
+    """Count a variant's batches, and list what was wrong with them."""
 
     batches: int = 0
     tokens: int = 0
@@ -55,25 +55,25 @@ def sizes(folder: Path) -> Sizes:
     """
     path = folder / _CONFIG_FILE
     config = json_file.read_object(path, ArtifactError)
-    found = [config.get(key) for key in ("vocab_size", "max_position_embeddings")]
-    vocabulary, positions = (n if isinstance(n, int) and n > 0 else None for n in found)
+    stated = [config.get(key) for key in ("vocab_size", "max_position_embeddings")]
+    vocabulary, positions = (n if isinstance(n, int) and n > 0 else None for n in stated)
     if vocabulary is None or positions is None:
-        raise ArtifactError(f"{path}: vocab_size, max_position_embeddings: found {found}, expected sizes")
+        raise ArtifactError(f"{path}: vocab_size, max_position_embeddings: found {stated}, expected sizes")
     return Sizes(vocabulary, positions)
 
 
-def _answers(graph: Graph, feeds: odd_inputs.Feeds) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+def _answers(graph: Graph, feeds: inputs.Feeds) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
     """Return all float answers side by side, and the predictions of the stacked contract."""
     stacked = {LOGITS, PROBABILITIES, PREDICTIONS} <= {value.name for value in graph.session.get_outputs()}
     names = [LOGITS, PROBABILITIES, PREDICTIONS] if stacked else graph.labels
     quiet = onnxruntime.RunOptions()
     # Refusals are what is looked for; the runtime would log each.
     quiet.log_severity_level = 4
-    found = graph.session.run(names, feeds, quiet)
-    return np.stack(found[:2] if stacked else found), found[2] if stacked else None
+    answers = graph.session.run(names, feeds, quiet)
+    return np.stack(answers[:2] if stacked else answers), answers[2] if stacked else None
 
 
-def violation(graph: Graph, feeds: odd_inputs.Feeds) -> str | None:
+def violation(graph: Graph, feeds: inputs.Feeds) -> str | None:
     """Run a batch; return what is wrong with its answers, or None."""
     rows = len(feeds[INPUT_IDS])
     try:
@@ -88,43 +88,43 @@ def violation(graph: Graph, feeds: odd_inputs.Feeds) -> str | None:
         return f"{int((~np.isfinite(numbers)).sum())} answers are not finite"
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         return f"probabilities from {probabilities.min()} to {probabilities.max()}"
-    limits = np.array(list(graph.thresholds.values()), np.float32)
-    if predictions is not None and not np.array_equal(predictions, probabilities >= limits):
+    thresholds = threshold_vector(graph.thresholds, graph.labels)
+    if predictions is not None and not np.array_equal(predictions, decide(probabilities, thresholds)):
         return "predictions are not probabilities >= thresholds"
     return None
 
 
-def check_odd(graph: Graph, given: Sizes, found: Found) -> None:
+def check_odd(graph: Graph, given: Sizes, report: Report) -> None:
     """Run what must be refused, and batches of no texts."""
-    for name, feeds in odd_inputs.refused(given.vocabulary, given.positions):
-        found.odd += 1
+    for name, feeds in inputs.refused(given.vocabulary, given.positions):
+        report.odd += 1
         try:
             _answers(graph, feeds)
         except Exception:  # any error of the runtime is right
             continue
-        found.violations.append(f"{name}: answered, expected an error")
-    for name, feeds in odd_inputs.empty():
-        found.odd += 1
+        report.violations.append(f"{name}: answered, expected an error")
+    for name, feeds in inputs.empty():
+        report.odd += 1
         wrong = violation(graph, feeds)
         if wrong:
-            found.violations.append(f"{name}: {wrong}")
+            report.violations.append(f"{name}: {wrong}")
 
 
-def check_batches(graph: Graph, given: Sizes, seed: int, first: int, count: int, found: Found) -> None:
+def check_batches(graph: Graph, given: Sizes, seed: int, first: int, count: int, report: Report) -> None:
     """Run random batches."""
     start = time.monotonic()
     for number in range(first, first + count):
-        batch = load_batches.draw(seed, number, given.vocabulary, given.positions)
-        wrong = violation(graph, odd_inputs.feeds(*batch))
-        found.batches += 1
-        found.tokens += int(np.count_nonzero(batch.attention_mask))
+        batch = inputs.random_batch(seed, number, given.vocabulary, given.positions)
+        wrong = violation(graph, batch)
+        report.batches += 1
+        report.tokens += int(np.count_nonzero(batch[ATTENTION_MASK]))
         if wrong:
-            found.violations.append(f"batch {seed}/{number} {batch.input_ids.shape}: {wrong}")
-    found.seconds = time.monotonic() - start
+            report.violations.append(f"batch {seed}/{number} {batch[INPUT_IDS].shape}: {wrong}")
+    report.seconds = time.monotonic() - start
 
 
 def run(given: argparse.Namespace) -> None:
-    """Stress an artifact's variants, and print what was found.
+    """Stress an artifact's variants, and print a line of figures for each.
 
     Raises:
         ArtifactError: the artifact cannot be read.
@@ -136,16 +136,16 @@ def run(given: argparse.Namespace) -> None:
         if given.variant and variant.name not in given.variant:
             continue
         try_out(variant.file)
-        graph, found = Graph(variant.file, threads=given.threads), Found()
-        check_odd(graph, limits, found)
-        check_batches(graph, limits, given.seed, given.first, given.batches, found)
+        graph, report = Graph(variant.file, threads=given.threads), Report()
+        check_odd(graph, limits, report)
+        check_batches(graph, limits, given.seed, given.first, given.batches, report)
         print(
-            f"{variant.name}: {found.batches:,} random batches ({given.seed}/{given.first} on), "
-            f"{found.tokens:,} tokens, {found.seconds:.0f} s; {found.odd} odd inputs; "
-            f"{len(found.violations)} violations",
+            f"{variant.name}: {report.batches:,} random batches ({given.seed}/{given.first} on), "
+            f"{report.tokens:,} tokens, {report.seconds:.0f} s; {report.odd} odd inputs; "
+            f"{len(report.violations)} violations",
             flush=True,
         )
-        failed += [f"{variant.name}: {wrong}" for wrong in found.violations[:3]]
+        failed += [f"{variant.name}: {wrong}" for wrong in report.violations[:3]]
     if failed:
         raise GateError("; ".join(failed))
 

@@ -1,4 +1,4 @@
-"""What the variants of a build say of GoEmotions: run once, kept in `evaluation.npz`.
+"""Run a build's variants on GoEmotions once, and keep their probabilities in `evaluation.npz`.
 
 Its arrays: `VARIANT/SPLIT/probabilities` float32 `[n, labels]` and `truth/SPLIT` bool `[n, labels]`, for
 dev and test, in the data set's order of texts and the order of `labels`; `VARIANT/thresholds` float64
@@ -22,13 +22,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core import dataset
 from core.artifact import tokens
 from core.artifact.graph import Graph
+from core.decisions import truth_of
 from core.disk.files import replacing, sha256_file
 from core.errors import ArtifactError, DatasetError
 from core.runtime import TokenIds
+from core.thresholds import Scored
 from core.untrusted import npz_file
 from verify.build import Build
-from verify.quality import metrics
-from verify.quality.threshold_methods import Scored
 
 ANSWERS_FILE = "evaluation.npz"
 SPLITS = ("dev", "test")
@@ -71,7 +71,7 @@ def run(build: Build, variants: Sequence[str], console: Console) -> list[Answere
     """
     splits = _splits(build)
     labels = build.recipe.labels.names
-    truth = {name: metrics.truth_of(labels, split.labels) for name, split in splits.items()}
+    truth = {name: truth_of(labels, split.labels) for name, split in splits.items()}
     tokenizer = build.folder / "assets" / "tokenizer.json"
     ids = {name: tokens.encode(tokenizer, split.texts) for name, split in splits.items()}
     with _progress(console) as progress:
@@ -95,12 +95,12 @@ def _run_one(
         start = time.perf_counter()
         answers = graph.run_sorted(ids[split], _BATCH_SIZE, advance)
         seconds[split] = time.perf_counter() - start
-        scored[split] = Scored(labels, truth[split], _numbers(path, labels, answers.probabilities))
-    limits = np.array([graph.thresholds[label] for label in labels])
-    return Answered(variant, sha256_file(path), seconds["test"], limits, scored)
+        scored[split] = Scored(labels, truth[split], _all_finite(path, labels, answers.probabilities))
+    thresholds = np.array([graph.thresholds[label] for label in labels])
+    return Answered(variant, sha256_file(path), seconds["test"], thresholds, scored)
 
 
-def _numbers(path: Path, labels: list[str], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+def _all_finite(path: Path, labels: list[str], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(probabilities).all():
         row, column = np.argwhere(~np.isfinite(probabilities))[0]
         raise ArtifactError(
@@ -110,20 +110,20 @@ def _numbers(path: Path, labels: list[str], probabilities: NDArray[np.float32]) 
     return probabilities
 
 
-def write(path: Path, found: Sequence[Answered]) -> None:
+def write(path: Path, answered: Sequence[Answered]) -> None:
     """Write `evaluation.npz`, whole or not at all.
 
     Raises:
         ArtifactError: it cannot be written.
     """
-    arrays: dict[str, NDArray[Any]] = {"labels": np.array(found[0].scored["test"].labels)}
-    for one in found:
-        arrays[f"{one.variant}/sha256"] = np.array(one.sha256)
-        arrays[f"{one.variant}/seconds"] = np.array(one.seconds)
-        arrays[f"{one.variant}/thresholds"] = one.thresholds
-        for split, scored in one.scored.items():
+    arrays: dict[str, NDArray[Any]] = {"labels": np.array(answered[0].scored["test"].labels)}
+    for each in answered:
+        arrays[f"{each.variant}/sha256"] = np.array(each.sha256)
+        arrays[f"{each.variant}/seconds"] = np.array(each.seconds)
+        arrays[f"{each.variant}/thresholds"] = each.thresholds
+        for split, scored in each.scored.items():
             arrays[f"truth/{split}"] = scored.truth
-            arrays[f"{one.variant}/{split}/probabilities"] = scored.probabilities
+            arrays[f"{each.variant}/{split}/probabilities"] = scored.probabilities
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -137,33 +137,27 @@ def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
     path = build.folder / ANSWERS_FILE
     if not path.is_file():
         return None
-    found = []
+    answered = []
     arrays = npz_file.read(path, ArtifactError, "not what `make evaluate` writes", "; run it again")
     try:
         if arrays["labels"].tolist() != build.recipe.labels.names:
             return None
         for variant in variants:
-            one = _read_one(arrays, variant, build.recipe.labels.names)
             graph = build.graph(variant)
-            if one is None or not graph.is_file() or one.sha256 != sha256_file(graph):
+            if f"{variant}/sha256" not in arrays or not graph.is_file():
                 return None
-            found.append(one)
+            answered.append(_read_one(arrays, variant, build.recipe.labels.names))
+            if answered[-1].sha256 != sha256_file(graph):
+                return None
     except (ValueError, KeyError) as error:
         raise ArtifactError(f"{path}: not what `make evaluate` writes: {error}; run it again") from error
-    return found
+    return answered
 
 
-def _read_one(file: Mapping[str, NDArray[Any]], variant: str, labels: list[str]) -> Answered | None:
-    if f"{variant}/sha256" not in file:
-        return None
+def _read_one(arrays: Mapping[str, NDArray[Any]], variant: str, labels: list[str]) -> Answered:
     scored = {
-        split: Scored(labels, file[f"truth/{split}"], file[f"{variant}/{split}/probabilities"])
+        split: Scored(labels, arrays[f"truth/{split}"], arrays[f"{variant}/{split}/probabilities"])
         for split in SPLITS
     }
-    return Answered(
-        variant,
-        str(file[f"{variant}/sha256"]),
-        float(file[f"{variant}/seconds"]),
-        file[f"{variant}/thresholds"],
-        scored,
-    )
+    sha256, seconds = str(arrays[f"{variant}/sha256"]), float(arrays[f"{variant}/seconds"])
+    return Answered(variant, sha256, seconds, arrays[f"{variant}/thresholds"], scored)

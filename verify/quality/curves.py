@@ -1,4 +1,8 @@
-"""Precision-recall and reliability of one label: what the report's plots are drawn from."""
+"""Compute the precision-recall and reliability curves of one label, for the report's plots.
+
+Forty lines of numpy and not scikit-learn, which only `export` and `bench` may import: whoever verifies an
+artifact needs nothing that trains a head. A test holds the figures equal to scikit-learn's.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +65,11 @@ class Reliability:
 
 def reliability(truth: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> Reliability:
     """Return the reliability of one label; `truth` bool `[n]`, `probabilities` float32 `[n]` in 0 to 1."""
-    exact = probabilities.astype(np.float64)
-    index = np.minimum((exact * BINS).astype(np.int64), BINS - 1)
+    wide = probabilities.astype(np.float64)
+    index = np.minimum((wide * BINS).astype(np.int64), BINS - 1)
     counts = np.bincount(index, minlength=BINS)
     divisor = np.maximum(counts, 1)
-    predicted = np.bincount(index, exact, BINS) / divisor
+    predicted = np.bincount(index, wide, BINS) / divisor
     observed = np.bincount(index, truth.astype(np.float64), BINS) / divisor
-    error = float((abs(predicted - observed) * counts).sum() / max(len(exact), 1))
+    error = float((abs(predicted - observed) * counts).sum() / max(len(wide), 1))
     return Reliability(counts, predicted, observed, error)

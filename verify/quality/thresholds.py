@@ -1,130 +1,136 @@
-"""Choosing a threshold for a label: candidates, what each of them decides, and the best.
-
-A decision is `probability >= threshold`, both float32, as in an artifact's graph.
-"""
+"""`python -m verify thresholds`: choose a variant's thresholds on dev, and compare the methods on test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.contract import THRESHOLDS_FILE
+from core.disk.files import write_text
 from core.errors import ThresholdError
+from core.thresholds import CANDIDATES, METHODS, Choice, Floor, Kind, choose
+from verify.quality import evaluate, evaluate_table, threshold_comparison
 
-Kind = Literal["precision", "recall"]
-Candidates = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+if TYPE_CHECKING:
+    from verify.build import Build
+    from verify.quality.answers import Answered
 
-_GRID = np.array([round(0.05 * step, 2) for step in range(1, 20)])
-
-
-class Counts(NamedTuple):
-    """What k candidates decide in r weightings of the texts: float64 `[r, k]`, `support` `[r, 1]`."""
-
-    true_positives: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    support: NDArray[np.float64]
-
-    def precision(self) -> NDArray[np.float64]:
-        """Return precision `[r, k]`; 0 where nothing is predicted."""
-        return _ratio(self.true_positives, self.predicted)
-
-    def recall(self) -> NDArray[np.float64]:
-        """Return recall `[r, k]`; 0 where nothing is true."""
-        return _ratio(self.true_positives, self.support)
-
-    def f_beta(self, beta: float) -> NDArray[np.float64]:
-        """Return F-beta `[r, k]`; 0 where nothing is true and nothing predicted."""
-        square = beta * beta
-        return _ratio((1 + square) * self.true_positives, self.predicted + square * self.support)
+_FLOORS: tuple[tuple[str, Kind], ...] = (("--min-precision", "precision"), ("--min-recall", "recall"))
 
 
-class Floor(NamedTuple):
-    """A least precision or recall that a user wants for a label."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--out", type=Path, help=f"default: BUILD/{THRESHOLDS_FILE}")
+    parser.add_argument("--replace", action="store_true", help="write over a file outside the build folder")
+    parser.add_argument("--variant", help="default: the recipe's last")
+    parser.add_argument("--method", choices=tuple(METHODS), default=Choice.method)
+    parser.add_argument("--candidates", choices=tuple(CANDIDATES), default=Choice.candidates)
+    parser.add_argument(
+        "--beta", type=float, default=Choice.beta, help="of F-beta; above 1, recall counts more"
+    )
+    for option, kind in _FLOORS:
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="LABEL=NUMBER",
+            help=f"least {kind} of a label on dev, with the best of the other there; may be repeated",
+        )
 
-    kind: Kind
-    least: float
+
+def _floors(arguments: argparse.Namespace, labels: Sequence[str]) -> dict[str, Floor]:
+    floors: dict[str, Floor] = {}
+    for option, kind in _FLOORS:
+        for given in getattr(arguments, f"min_{kind}"):
+            label, _, number = given.rpartition("=")
+            try:
+                least = float(number)
+            except ValueError:
+                least = float("nan")
+            if not label or not 0 < least <= 1:
+                raise ThresholdError(
+                    f"{option}: found {given!r}, expected LABEL=NUMBER, above 0 and at most 1"
+                )
+            if label not in labels:
+                raise ThresholdError(f"{option}: found label {label!r}, expected one of {', '.join(labels)}")
+            if label in floors:
+                raise ThresholdError(f"{option}: found a second minimum for {label!r}, expected one a label")
+            floors[label] = Floor(kind, least)
+    return floors
 
 
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros(part.shape), where=np.broadcast_to(whole > 0, part.shape))
+def _choice(arguments: argparse.Namespace, labels: Sequence[str]) -> Choice:
+    if not 0 < arguments.beta < float("inf"):
+        raise ThresholdError(f"--beta: found {arguments.beta}, expected a number above 0")
+    return Choice(arguments.method, arguments.candidates, arguments.beta, _floors(arguments, labels))
 
 
-def grid(probability: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the published card's candidates: 0.05, 0.10 … 0.95, whatever the probabilities are."""
-    return _GRID
+def _target(arguments: argparse.Namespace) -> Path:
+    path: Path = arguments.out or arguments.build / THRESHOLDS_FILE
+    inside = path.resolve().is_relative_to(arguments.build.resolve())
+    if path.is_dir():
+        raise ThresholdError(f"{path}: found a folder, expected a file's name")
+    if path.exists() and not inside and not arguments.replace:
+        raise ThresholdError(f"{path}: is there, and not in the build folder; --replace writes over it")
+    return path
 
 
-def exact(probability: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return every probability between 0 and 1 once, ascending: all decisions a threshold can make.
+def _variant(arguments: argparse.Namespace, build: Build) -> str:
+    known = list(build.recipe.variants)
+    variant: str = arguments.variant or known[-1]
+    if variant not in known:
+        raise ThresholdError(
+            f"{build.recipe.name}: found no variant {variant!r}, expected one of {', '.join(known)}"
+        )
+    return variant
+
+
+def _answered(build: Build) -> dict[str, Answered]:
+    from rich.console import Console
+
+    from verify.quality import answers
+
+    variants = list(build.recipe.variants)
+    answered = answers.read(build, variants)
+    if answered is None:
+        answered = answers.run(build, variants, Console(stderr=True))
+        answers.write(build.folder / answers.ANSWERS_FILE, answered)
+    return {variant.variant: variant for variant in answered}
+
+
+def _print_own(answered: dict[str, Answered], choice: Choice) -> None:
+    """Say whether each variant but the first wants thresholds of its own; floors are left out."""
+    choice = replace(choice, floors=None)
+    first, *others = answered.values()
+    for other in others:
+        thresholds = [choose(variant.scored["dev"], choice) for variant in (other, first)]
+        compared = threshold_comparison.own(other.scored["test"], *thresholds)
+        print(threshold_comparison.own_line(other.variant, first.variant, compared))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Choose thresholds on dev, print the comparison of methods on test, write `thresholds.json`.
 
     Raises:
-        ThresholdError: there is none.
+        ToolchainError: an option, the build or the data is wrong, or OUT may not be written over.
     """
-    found = np.unique(probability)
-    found = found[(found > 0) & (found < 1)]
-    if not found.size:
-        raise ThresholdError(f"found no probability between 0 and 1 among {probability.size}")
-    return found.astype(np.float64)
+    from core import recipe
+    from verify.build import Build
 
-
-CANDIDATES: dict[str, Candidates] = {"grid": grid, "exact": exact}
-
-
-def count(
-    truth: NDArray[np.bool_],
-    probability: NDArray[np.float32],
-    candidates: NDArray[np.float64],
-    weights: NDArray[np.float64] | None = None,
-) -> Counts:
-    """Count what candidates decide on n texts.
-
-    Args:
-        truth: bool `[n]`.
-        probability: float32 `[n]`.
-        candidates: `[k]`, compared as float32.
-        weights: `[r, n]`, how often each text counts; left out, once (r is 1).
-    """
-    order = np.argsort(probability, kind="stable")
-    first = np.searchsorted(probability[order], candidates.astype(np.float32), side="left")
-    ordered = np.ones((1, len(order))) if weights is None else weights[:, order]
-
-    def at_least(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum the weights of the texts from each candidate's first on, `[r, k]`."""
-        tail = np.zeros((len(values), values.shape[1] + 1))
-        tail[:, :-1] = np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
-        found: NDArray[np.float64] = tail[:, first]
-        return found
-
-    true = ordered * truth[order]
-    return Counts(at_least(true), at_least(ordered), true.sum(axis=1, keepdims=True))
-
-
-def best(candidates: NDArray[np.float64], counts: Counts, beta: float) -> NDArray[np.float64]:
-    """Return for each weighting the candidate with the best F-beta, the lowest of equals, `[r]`."""
-    found: NDArray[np.float64] = candidates[counts.f_beta(beta).argmax(axis=1)]
-    return found
-
-
-def best_above(candidates: NDArray[np.float64], counts: Counts, floor: Floor) -> float:
-    """Return the candidate that keeps a least precision (or recall) and has the best of the other.
-
-    Of equals, the one with more of the kept one, then the lowest.
-
-    Raises:
-        ThresholdError: no candidate keeps it; the message has the best there is.
-    """
-    rates = {"precision": counts.precision()[0], "recall": counts.recall()[0]}
-    kept = rates.pop(floor.kind)
-    (other,) = rates.values()
-    (allowed,) = np.nonzero(kept >= floor.least)
-    if not allowed.size:
-        raise ThresholdError(f"{floor.kind}: found at most {kept.max():.4f}, expected {floor.least:g}")
-    order = np.lexsort((candidates[allowed], -kept[allowed], -other[allowed]))
-    return float(candidates[allowed[order[0]]])
-
-
-def shortest(threshold: float) -> float:
-    """Return the shortest decimal that is the same float32, for `thresholds.json`."""
-    return float(str(np.float32(threshold)))
+    build = Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
+    choice = _choice(arguments, build.recipe.labels.names)
+    target, variant = _target(arguments), _variant(arguments, build)
+    answered = _answered(build)
+    dev, test = answered[variant].scored["dev"], answered[variant].scored["test"]
+    thresholds = choose(dev, choice)
+    print(threshold_comparison.table(variant, threshold_comparison.methods(dev, test, choice)))
+    _print_own(answered, choice)
+    print(f"\n{variant}, {choice.name}, on dev:")
+    print("\n".join(evaluate_table.per_label(evaluate.figures(dev, thresholds))))
+    chosen = dict(zip(dev.labels, thresholds.tolist(), strict=True))
+    write_text(target, json.dumps(chosen, indent=2, ensure_ascii=False) + "\n")
+    print(f"\n  thresholds {variant:<9}{choice.name}; written to {target}")

@@ -1,4 +1,4 @@
-"""The report's tables and plots of an evaluation: figures beside the published ones, curves per label."""
+"""Lay out the report's tables and plots of an evaluation, beside the published card's figures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from core import decisions
 from verify.quality.curves import precision_recall, reliability
+from verify.quality.evaluate_table import DEV_TUNED, TEST_TUNED
 from verify.report import plots as report_plots
 from verify.report.inputs import Evaluation
 
-_TUNED_ON_DEV, _TUNED_ON_TEST = PROTOCOLS = ("dev-tuned", "test-tuned")
+PROTOCOLS = (DEV_TUNED, TEST_TUNED)
 _FIGURES = ("precision", "recall", "f1")
 _KINDS = ("macro", "weighted")
 
@@ -36,7 +38,7 @@ def averages(evaluation: Evaluation) -> list[dict[str, Any]]:
     rows = []
     for row in evaluation.variants:
         for name, found in row["protocols"].items():
-            theirs = published.get(_TUNED_ON_TEST if name == _TUNED_ON_DEV else name) or {}
+            theirs = published.get(TEST_TUNED if name == DEV_TUNED else name) or {}
             cells = [cell for kind in _KINDS for cell in _beside(found[kind], theirs.get(kind))]
             rows.append({"who": row["variant"], "protocol": name, "split": found["split"], "cells": cells})
     for name, found in published.items():
@@ -77,11 +79,9 @@ def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float
         truth = evaluation.truth[:, column]
         scores = [evaluation.probabilities[name][:, column] for name in variants]
         curves = [precision_recall(truth, one) for one in scores]
-        chosen = []
-        for one in scores:
-            said = one >= np.float32(thresholds[label])
-            hits = int((truth & said).sum())
-            chosen.append((hits / max(int(truth.sum()), 1), hits / max(int(said.sum()), 1)))
+        decided = decisions.decide(np.stack(scores, axis=1), np.array(thresholds[label]))
+        counts = decisions.count(np.broadcast_to(truth[:, None], decided.shape), decided)
+        chosen = list(zip(counts.recall().tolist(), counts.precision().tolist(), strict=True))
         bins = [reliability(truth, one) for one in scores]
         rows.append(
             {

@@ -17,10 +17,11 @@ from transformers import BertModel
 from core import dataset, recipe
 from core.errors import CheckpointError, RecipeError
 from core.recipe import EncoderTable, FeaturesTable
+from core.thresholds import GRID
 from export.encoder import checkpoint, torch_encoder
-from export.training import embeddings_cache, rescale, train, tuning
+from export.training import embeddings_cache, platt_scaling, train, tuning
 from export.training import features as train_features
-from export.training.standardize import Linear, Standard
+from export.training.features import Linear, Standard
 from tests.core.test_recipe import GOOD, load
 from tests.support import emotions
 from tests.support.factories import random_tokens
@@ -144,17 +145,17 @@ def test_the_written_head_is_the_best_on_dev_and_folds(run, tmp_path):
     assert tuple(trained.settings[key] for key in ("weight_decay", "rarity_power", "focus")) == best
     head = train_features.fit(x, y, 6, train_features.Settings(*best), 0)
     held_out = np.concatenate([scores[best][1], head.logits(dev)]).astype(np.float64)
-    scale, shift = rescale.rescaling(np.concatenate([y, wanted]), held_out).T
+    scale, shift = platt_scaling.fit(np.concatenate([y, wanted]), held_out).T
     np.testing.assert_allclose(found.weight_hl, scale * head.weight_fl, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.bias_l, scale * head.bias_l + shift, rtol=1e-4, atol=1e-4)
     probabilities = tuning.sigmoid(scale * held_out + shift)
-    limits, _ = tuning.tune(np.concatenate([y, wanted]), probabilities)
+    limits = tuning.tune(np.concatenate([y, wanted]), probabilities)
     assert list(trained.thresholds.values()) == limits.tolist()
     # As good as scikit-learn's own fit, on texts whose letters hint at their labels.
     for column, label in enumerate(LABELS):
         model = LogisticRegression(C=0.1, max_iter=2000).fit(x, y[:, column])
         positive = model.predict_proba(dev)[:, 1]
-        theirs = max(f1_score(wanted[:, column], positive >= limit) for limit in tuning.THRESHOLD_GRID)
+        theirs = max(f1_score(wanted[:, column], positive >= limit) for limit in GRID)
         assert trained.dev_f1[label] > theirs - 0.1
 
 

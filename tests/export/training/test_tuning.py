@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from export.training.tuning import THRESHOLD_GRID, f1, macro_f1_across_halves, tune
+from core.decisions import decide, macro_f1
+from core.thresholds import GRID
+from export.training.tuning import macro_f1_across_halves, tune
 
 
 @pytest.fixture
@@ -17,33 +19,28 @@ def drawn():
     return truth, (0.4 * truth + 0.6 * noise).astype(np.float32)
 
 
-def test_f1_is_scikit_learns(drawn):
-    truth, probabilities = drawn
-    decisions = probabilities > 0.5
-    expected = f1_score(truth, decisions, average=None, zero_division=0.0)
-    np.testing.assert_allclose(f1(truth, decisions), expected, atol=1e-12)
-
-
 def test_no_threshold_of_the_grid_is_better(drawn):
     truth, probabilities = drawn
-    limits, scores = tune(truth, probabilities)
-    for column, (limit, score) in enumerate(zip(limits, scores, strict=True)):
+    for column, limit in enumerate(tune(truth, probabilities)):
         by_limit = [
             f1_score(truth[:, column], probabilities[:, column] >= np.float32(one), zero_division=0.0)
-            for one in THRESHOLD_GRID
+            for one in GRID
         ]
-        assert score == pytest.approx(max(by_limit))
-        assert limit == THRESHOLD_GRID[int(np.argmax(by_limit))]
+        assert limit == GRID[int(np.argmax(by_limit))]
+
+
+def test_a_label_without_a_positive_gets_the_lowest(drawn):
+    truth, probabilities = drawn
+    assert not truth[:, 3].any()
+    assert tune(truth, probabilities)[3] == GRID[0]
 
 
 def test_the_lowest_of_equal_thresholds():
-    limits, scores = tune(np.array([[False], [True], [True]]), np.float32([[0.2], [0.6], [0.9]]))
-    assert (limits.tolist(), scores.tolist()) == ([0.25], [1.0])
+    assert tune(np.array([[False], [True], [True]]), np.float32([[0.2], [0.6], [0.9]])).tolist() == [0.25]
 
 
 def test_a_threshold_is_met_by_an_equal_probability():
-    limits, scores = tune(np.array([[False], [True]]), np.float32([[0.9499], [0.95]]))
-    assert (limits.tolist(), scores.tolist()) == ([0.95], [1.0])
+    assert tune(np.array([[False], [True]]), np.float32([[0.9499], [0.95]])).tolist() == [0.95]
 
 
 def test_across_halves_a_threshold_that_chases_noise_does_not_pay(drawn):
@@ -55,9 +52,9 @@ def test_across_halves_a_threshold_that_chases_noise_does_not_pay(drawn):
         decisions = np.zeros_like(truth)
         for tuned, decided in ((half, ~half), (~half, half)):
             for column in range(truth.shape[1]):
-                limit = tune(truth[tuned][:, [column]], probabilities[tuned][:, [column]])[0][0]
+                (limit,) = tune(truth[tuned][:, [column]], probabilities[tuned][:, [column]])
                 decisions[decided, column] = probabilities[decided, column] >= np.float32(limit)
         found.append(f1_score(truth, decisions, average="macro", zero_division=0.0))
     across = macro_f1_across_halves(truth, probabilities)
     assert across == pytest.approx(np.mean(found), abs=1e-12)
-    assert across < tune(truth, probabilities)[1].mean()
+    assert across < macro_f1(truth, decide(probabilities, tune(truth, probabilities)))

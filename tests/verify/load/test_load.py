@@ -9,9 +9,10 @@ import onnx
 import pytest
 
 from core.artifact.graph import Graph
+from core.contract import ATTENTION_MASK, INPUT_IDS
 from core.errors import GateError
 from tests.support import artifacts
-from verify.load import batches, odd_inputs, soak, stress
+from verify.load import inputs, soak, stress
 
 SIZES = stress.Sizes(vocabulary=60, positions=64)
 
@@ -29,21 +30,21 @@ def test_the_default_holds(artifact, capsys):
 
 
 def test_batches_are_as_described():
-    drawn = [batches.draw(0, number, 30522, 512) for number in range(3000)]
-    shapes = [batch.input_ids.shape for batch in drawn]
+    drawn = [inputs.random_batch(0, number, 30522, 512) for number in range(3000)]
+    shapes = [batch[INPUT_IDS].shape for batch in drawn]
     assert {size for size, _ in shapes} >= {1, 2, 3, 128}
     assert {length for _, length in shapes} >= {1, 2, 3, 512}
     assert max(size * length for size, length in shapes) <= 16_384
-    assert all(batch.input_ids.shape == batch.attention_mask.shape for batch in drawn)
-    ids = np.concatenate([batch.input_ids.ravel() for batch in drawn])
+    assert all(batch[INPUT_IDS].shape == batch[ATTENTION_MASK].shape for batch in drawn)
+    ids = np.concatenate([batch[INPUT_IDS].ravel() for batch in drawn])
     assert (ids.min(), ids.max()) == (0, 30521)
-    masks = [batch.attention_mask for batch in drawn]
+    masks = [batch[ATTENTION_MASK] for batch in drawn]
     assert any(not mask.any() for mask in masks)
     assert any((mask.any(axis=1) ^ True).any() and mask.any() for mask in masks)
     assert any((np.diff((mask != 0).astype(int), axis=1) == 1).any() for mask in masks)
     assert any((mask < 0).any() for mask in masks)
-    again = batches.draw(0, 17, 30522, 512)
-    assert all(map(np.array_equal, again, drawn[17]))
+    again = inputs.random_batch(0, 17, 30522, 512)
+    assert all(np.array_equal(again[name], drawn[17][name]) for name in (INPUT_IDS, ATTENTION_MASK))
 
 
 def spoilt(tmp_path, change):
@@ -80,7 +81,7 @@ def operator(kind):
     ],
 )
 def test_violations_are_found(tmp_path, change, said):
-    graph, found = spoilt(tmp_path, change), stress.Found()
+    graph, found = spoilt(tmp_path, change), stress.Report()
     stress.check_batches(graph, SIZES, 0, 0, 50, found)
     assert found.batches == 50
     assert found.violations
@@ -89,7 +90,7 @@ def test_violations_are_found(tmp_path, change, said):
 
 def test_a_graph_that_answers_what_it_must_refuse(tmp_path):
     """The tiny graph has no table of ids, so it answers any; the report names what it answered."""
-    graph, found = spoilt(tmp_path, lambda initializers, nodes: None), stress.Found()
+    graph, found = spoilt(tmp_path, lambda initializers, nodes: None), stress.Report()
     stress.check_odd(graph, SIZES, found)
     assert "id -1: answered, expected an error" in found.violations
     assert "a sequence of 65: answered, expected an error" in found.violations
@@ -98,12 +99,12 @@ def test_a_graph_that_answers_what_it_must_refuse(tmp_path):
 
 @pytest.mark.parametrize("variant", ["onnx/model.onnx", "onnx/model_quantized.onnx"])
 def test_what_the_default_refuses(artifact, variant):
-    graph, found, sizes = Graph(artifact / variant, 1), stress.Found(), stress.sizes(artifact)
+    graph, found, sizes = Graph(artifact / variant, 1), stress.Report(), stress.sizes(artifact)
     assert (sizes.vocabulary, sizes.positions) == (30522, 512)
     stress.check_odd(graph, sizes, found)
     assert found.violations == []
     assert found.odd >= 40
-    for _, feeds in odd_inputs.empty():
+    for _, feeds in inputs.empty():
         shapes = [answer.shape for answer in graph.session.run(None, feeds)]
         assert shapes == [(0, 28)] * 3
 

@@ -13,7 +13,7 @@ from core.artifact.graph import Graph
 from core.errors import ArtifactError
 from tests.support import builds
 from tests.verify.conftest import failed
-from verify.quality import answers, evaluation_table, protocols, published
+from verify.quality import answers, evaluate, evaluate_table
 from verify.report import release
 
 
@@ -77,7 +77,7 @@ def test_what_is_written_is_read_back(build, verify):
     graph = Graph(build.graph("int8"))
     assert dict(zip(builds.LABELS, found.thresholds.tolist(), strict=True)) == graph.thresholds
     assert found.sha256 == evaluation(build)["variants"][1]["sha256"]
-    entry = protocols.measure(found)
+    entry = evaluate.measure(found)
     assert entry == evaluation(build)["variants"][1]
     builds.graph(build.graph("int8"), builds.weights(0.1))
     assert answers.read(build, ["int8"]) is None
@@ -96,10 +96,12 @@ def test_the_output_names_the_protocols_and_the_other_encoder(verify):
 
 
 def test_ours_stands_beside_the_published_with_the_difference():
-    rows = [{**row, "precision": 0.5, "recall": 0.5, "f1": 0.6} for row in published.table()["labels"]]
+    rows = [
+        {**row, "precision": 0.5, "recall": 0.5, "f1": 0.6} for row in evaluate.published_card()["labels"]
+    ]
     average = {"precision": 0.5, "recall": 0.4, "f1": 0.449}
     protocol = {"split": "test", "texts": 5427, "labels": rows, "macro": average, "weighted": average}
-    lines = evaluation_table.beside_published(protocol, published.table(), "test-tuned")
+    lines = evaluate_table.beside_published(protocol, evaluate.published_card(), "test-tuned")
     (admiration,) = [line.split() for line in lines if line.startswith("admiration")]
     assert admiration[1:4] == ["0.600", "0.561", "+0.039"]
     assert admiration[-3:] == ["504", "0.25", "0.25"]
@@ -107,12 +109,12 @@ def test_ours_stands_beside_the_published_with_the_difference():
     assert desire[1:4] == ["0.600", "–", "–"]
     assert lines[-2].split()[2:5] == ["0.449", "0.439", "+0.010"]
     fewer = {**protocol, "labels": rows[:3]}
-    lines = evaluation_table.beside_published(fewer, published.table(), "test-tuned")
+    lines = evaluate_table.beside_published(fewer, evaluate.published_card(), "test-tuned")
     assert lines[-2].split()[2:5] == ["0.449", "–", "–"]
 
 
 def test_the_published_table_is_whole(go_emotions):
-    table = published.table()
+    table = evaluate.published_card()
     split = dataset.read("test", go_emotions)
     assert [row["label"] for row in table["labels"]] == dataset.GO_EMOTIONS_LABELS
     for row in table["labels"]:
@@ -136,13 +138,13 @@ def test_the_published_table_is_whole(go_emotions):
     ],
 )
 def test_which_encoder_is_the_published_cards(source, is_it):
-    assert published.is_its_encoder(source) == is_it
-    assert any("not BGE-small-en" in remark for remark in published.remarks(source, {})) != is_it
+    assert evaluate.is_the_cards_encoder(source) == is_it
+    assert any("not BGE-small-en" in remark for remark in evaluate.remarks(source, {})) != is_it
 
 
 def test_packaged_thresholds_that_saw_the_test_split_are_told():
-    limits = {row["label"]: row["threshold"] for row in published.table()["labels"]}
-    assert "not an independent measurement" in published.remarks("hub:BAAI/bge-small-en", limits)[-1]
+    limits = {row["label"]: row["threshold"] for row in evaluate.published_card()["labels"]}
+    assert "not an independent measurement" in evaluate.remarks("hub:BAAI/bge-small-en", limits)[-1]
 
 
 def test_the_card_shows_what_dev_tuned_did_on_test(build, verify):

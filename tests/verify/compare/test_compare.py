@@ -14,9 +14,8 @@ from core.artifact.graph import Graph
 from tests.support import artifacts
 from tests.support.artifacts import LABELS, LIMITS, TEXTS, WEIGHTS
 from tests.support.commands import run
-from verify.compare import speed
-from verify.compare.decisions import Side
-from verify.compare.speed import Plan
+from verify.compare import measure
+from verify.compare.measure import Plan, Side
 
 QUICK = ("--rounds", 2, "--texts", 4)
 
@@ -119,8 +118,8 @@ def test_a_ratio_is_taken_within_a_round(pair, monkeypatch):
             clock[0] += (2.0 if path.is_relative_to(pair[0]) else 1.0) * (1 + (timed - 1) // 4)
         return clock[0]
 
-    monkeypatch.setattr("verify.compare.speed.time.perf_counter", now)
-    (row,) = speed.measure(*sides, TEXTS, Plan(rounds=4, texts=6, sizes=(3,)))
+    monkeypatch.setattr("verify.compare.measure.time.perf_counter", now)
+    (row,) = measure.speed(*sides, TEXTS, Plan(rounds=4, texts=6, sizes=(3,)))
     assert {size for _, size in spent} == {3}
     # Two batches a side and round, after one each to warm up.
     assert len(spent) == 2 + 4 * 2 * 2

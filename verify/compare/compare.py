@@ -1,4 +1,4 @@
-"""`compare`: two artifacts side by side. Needs numpy, onnxruntime and tokenizers alone."""
+"""`python -m verify compare`: compare two artifacts. Needs numpy, onnxruntime and tokenizers alone."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from core.artifact import manifest
 from core.build import reference
 from core.disk.files import write_text
 from core.errors import ArtifactError
-from verify.compare import decisions, speed, table
-from verify.compare.decisions import Side, Texts
-from verify.compare.speed import Plan
+from verify.compare import measure, table
+from verify.compare.measure import Plan, Side, Texts
 
 _NO_DATA = f"GoEmotions was left out: {dataset.GO_EMOTIONS_DIR} is not set."
 
@@ -27,16 +26,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--pair", action="append", metavar="A:B", help="variants, such as fp32:int8; else all that both have"
     )
     parser.add_argument("--reference", type=Path, help="by default, A's own, or else B's")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found here, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     parser.add_argument("--rounds", type=int, default=Plan.rounds)
     parser.add_argument("--texts", type=int, default=Plan.texts, help="a round")
     parser.add_argument("--threads", type=int, default=Plan.threads)
 
 
-def _pairs(a: Path, b: Path, asked: list[str] | None) -> list[tuple[manifest.Variant, manifest.Variant]]:
+def _pairs(a: Path, b: Path, given: list[str] | None) -> list[tuple[manifest.Variant, manifest.Variant]]:
     ours = {variant.name: variant for variant in manifest.variants(a)}
     theirs = {variant.name: variant for variant in manifest.variants(b)}
-    names = [pair.partition(":")[::2] for pair in asked or []]
+    names = [pair.partition(":")[::2] for pair in given or []]
     names = names or [(name, name) for name in ours if name in theirs]
     for first, second in names:
         if first not in ours or second not in theirs:
@@ -56,11 +55,11 @@ def _texts(arguments: argparse.Namespace) -> tuple[list[Texts], list[str]]:
     )
     original = reference.read(manifest.reference_file(folder, arguments.reference))
     # Each alone, as parity has them.
-    found = [Texts("reference", original.texts, 1)]
+    listed = [Texts("reference", original.texts, 1)]
     if not os.environ.get(dataset.GO_EMOTIONS_DIR):
-        return found, [_NO_DATA]
+        return listed, [_NO_DATA]
     split = dataset.read("test", Path())
-    return [*found, Texts("GoEmotions test", split.texts, 32, split.labels)], []
+    return [*listed, Texts("GoEmotions test", split.texts, 32, split.labels)], []
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -79,17 +78,17 @@ def run(arguments: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     for first, second in pairs:
         ours, theirs = Side(a, first, plan.threads), Side(b, second, plan.threads)
-        decisions.check_labels(ours, theirs)
+        measure.check_labels(ours, theirs)
         rows.append(
             {
                 "a": first.name,
                 "b": second.name,
                 "size_bytes": {"a": ours.size_bytes, "b": theirs.size_bytes},
-                "texts": [decisions.on_texts(ours, theirs, given) for given in listed],
-                "speed": speed.measure(ours, theirs, listed[-1].texts, plan),
+                "texts": [measure.on_texts(ours, theirs, given) for given in listed],
+                "speed": measure.speed(ours, theirs, listed[-1].texts, plan),
             }
         )
-    found = {"a": str(a), "b": str(b), "plan": asdict(plan), "notes": notes, "pairs": rows}
-    print(table.markdown(found))
+    compared = {"a": str(a), "b": str(b), "plan": asdict(plan), "notes": notes, "pairs": rows}
+    print(table.markdown(compared))
     if arguments.json:
-        write_text(arguments.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        write_text(arguments.json, json.dumps(compared, indent=2, ensure_ascii=False) + "\n")

@@ -1,11 +1,14 @@
-"""An evaluation as text: a table a variant and protocol, ours beside the published card's."""
+"""Print an evaluation: a table a variant and protocol, ours beside the published card's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from verify.quality.protocols import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
+DEV_TUNED = "dev-tuned"
+TEST_TUNED = "test-tuned"
+AT_HALF = "at-0.5"
+DEV = "dev"
 
 _FIGURES = ("f1", "precision", "recall")
 _NAME = 16

@@ -1,0 +1,143 @@
+"""`python -m verify evaluate`: measure a build's graphs on GoEmotions, beside the published card.
+
+By four protocols, which say where thresholds were chosen, and where they are measured:
+
+- ``dev-tuned``: the artifact's own thresholds, measured on test. The honest one: they were chosen on dev,
+  by the trainer of features also on train out of fold, and on nothing of test.
+- ``test-tuned``: chosen on test on the grid of 0.05 and measured there, as the published card did.
+- ``at-0.5``: 0.5 for every label, on test.
+- ``dev``: the artifact's own thresholds on dev.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core import decisions
+from core.decisions import Floats
+from core.disk.files import write_text
+from core.errors import ArtifactError
+from core.thresholds import PUBLISHED, Scored, choose
+from core.untrusted import json_file
+from verify.quality import evaluate_table
+from verify.quality.evaluate_table import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
+
+if TYPE_CHECKING:
+    from verify.quality.answers import Answered
+
+_CARD_FILE = "published_table.json"
+_CARD_ENCODER, _CARD_OWNER = "bge-small-en", "baai"
+
+
+def figures(scored: Scored, thresholds: Floats) -> dict[str, Any]:
+    """Return a row a label and both averages, as `evaluation.json` and the model card have them."""
+    counts = decisions.count(scored.truth, scored.decide(thresholds))
+    columns = {
+        "label": scored.labels,
+        "threshold": thresholds.tolist(),
+        "precision": counts.precision().tolist(),
+        "recall": counts.recall().tolist(),
+        "f1": counts.f_beta().tolist(),
+        "support": counts.support.astype(int).tolist(),
+    }
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return {"labels": rows, **counts.averages()}
+
+
+def _protocol(answered: Answered, split: str, thresholds: Floats) -> dict[str, Any]:
+    scored = answered.scored[split]
+    return {"split": split, "texts": len(scored.truth), **figures(scored, thresholds)}
+
+
+def measure(answered: Answered) -> dict[str, Any]:
+    """Return one entry of `variants` in `evaluation.json`.
+
+    Raises:
+        ThresholdError: a label has no positive text in test.
+    """
+    test, packaged = answered.scored["test"], answered.thresholds
+    return {
+        "variant": answered.variant,
+        "sha256": answered.sha256,
+        "seconds": answered.seconds,
+        "protocols": {
+            DEV_TUNED: _protocol(answered, "test", packaged),
+            TEST_TUNED: _protocol(answered, "test", choose(test, PUBLISHED)),
+            AT_HALF: _protocol(answered, "test", np.full(len(test.labels), 0.5)),
+            DEV: _protocol(answered, "dev", packaged),
+        },
+    }
+
+
+def published_card() -> dict[str, Any]:
+    """Return the published card's table.
+
+    Its keys are `source`, `encoder`, `split`, `note`, `averages` (protocol → macro and weighted, or null)
+    and `labels`, rows like those of `evaluation.json` whose precision, recall and F1 may be null.
+    """
+    content = resources.files("verify.quality").joinpath(_CARD_FILE).read_bytes()
+    card: dict[str, Any] = json_file.loads(content, _CARD_FILE, ArtifactError)
+    return card
+
+
+def is_the_cards_encoder(source: str) -> bool:
+    """Whether an encoder's source is BGE-small-en: the hub's, or a local folder of that name."""
+    kind, _, reference = source.partition(":")
+    *owner, name = reference.partition("@")[0].rstrip("/").lower().split("/")
+    return name == _CARD_ENCODER and (kind != "hub" or owner == [_CARD_OWNER])
+
+
+def remarks(encoder: str, thresholds: dict[str, float]) -> list[str]:
+    """Return what a reader must know before comparing with the published card.
+
+    Args:
+        encoder: the source that the build's encoder came from.
+        thresholds: label → threshold, as packaged.
+    """
+    card = published_card()
+    notes = [card["note"]]
+    if not is_the_cards_encoder(encoder):
+        notes.insert(
+            0,
+            f"The encoder here is {encoder}, not BGE-small-en, which the published head was trained and "
+            "measured on: a difference is that of two encoders and two heads, not of this toolchain.",
+        )
+    if thresholds == {row["label"]: row["threshold"] for row in card["labels"]}:
+        notes.append(
+            "The packaged thresholds are the published ones, which were chosen on the test split: "
+            "`dev-tuned` is not an independent measurement here."
+        )
+    return notes
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate; write `evaluation.json` and `evaluation.npz`; print the tables.
+
+    Raises:
+        ToolchainError: a file of the build or the data is missing or wrong.
+    """
+    from rich.console import Console
+
+    from core import recipe
+    from core.build.facts import EncoderInfo
+    from verify.build import EVALUATION_FILE, Build
+    from verify.quality import answers
+
+    build = Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
+    encoder = EncoderInfo.read(build.folder / "encoder.json").source
+    answered = answers.run(build, list(build.recipe.variants), Console(stderr=True))
+    evaluation = {
+        "recipe": build.recipe.name,
+        "encoder": encoder,
+        "published": published_card(),
+        "variants": [measure(variant) for variant in answered],
+    }
+    answers.write(build.folder / answers.ANSWERS_FILE, answered)
+    write_text(build.folder / EVALUATION_FILE, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
+    packaged = dict(zip(build.recipe.labels.names, answered[0].thresholds.tolist(), strict=True))
+    print(evaluate_table.text(evaluation, remarks(encoder, packaged)))
