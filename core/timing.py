@@ -1,4 +1,4 @@
-"""What many noisy times come to: medians with their spread, percentiles, ratios within a round."""
+"""Summarize noisy times, taken in interleaved rounds: medians with spread, percentiles, ratios in a round."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def percentile_ms(seconds: Sequence[float], percent: float) -> float:
 
 
 def interleave(turns: Mapping[Key, Turn], rounds: int) -> dict[Key, list[list[float]]]:
-    """Let everybody run once a round, in an order that moves on by one each round.
+    """Run every contender once a round, in an order that moves on by one each round.
 
-    Before each turn all wait until the threads of the last have gone to sleep.
+    Before each turn, wait until the threads of the last have gone to sleep.
 
     Args:
         turns: name → what runs one round, given its index, and returns the seconds of its calls.
@@ -54,10 +54,10 @@ def interleave(turns: Mapping[Key, Turn], rounds: int) -> dict[Key, list[list[fl
         Name → for each round, the seconds of its calls.
     """
     names = list(turns)
-    found: dict[Key, list[list[float]]] = {name: [] for name in names}
+    seconds: dict[Key, list[list[float]]] = {name: [] for name in names}
     for index in range(rounds):
         start = index % len(names)
         for name in names[start:] + names[:start]:
             time.sleep(IDLE_SECONDS)
-            found[name].append(turns[name](index))
-    return found
+            seconds[name].append(turns[name](index))
+    return seconds

@@ -19,8 +19,9 @@ from core.build import reference
 from core.errors import ArtifactError, GateError
 from tests.support.building import LABELS, make, tiny
 from verify.build import Build
-from verify.parity import command_parity, text_ids
+from verify.parity import check as parity_check
 from verify.parity import text as command_text
+from verify.parity import text_ids
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
 
 def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
     original = reference.read(artifact / "reference.npz")
-    (check,) = command_parity.text_checks(artifact, original)
+    (check,) = parity_check.text_checks(artifact, original)
     assert (check.subject, check.name, check.failure) == ("text", "same_answers", None)
     for path in artifact.iterdir():
         (tmp_path / path.name).symlink_to(path)
@@ -113,13 +114,13 @@ def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
     manifest = json.loads((artifact / "manifest.json").read_text("utf-8"))
     # As if it were another variant's.
     file.write_text(json.dumps({**manifest, "text": {**manifest["text"], "variant": "fp32"}}))
-    (check,) = command_parity.text_checks(tmp_path, original)
+    (check,) = parity_check.text_checks(tmp_path, original)
     assert re.search("answers 0.1.* from fp32's and .* texts with other decisions", check.failure)
     file.write_text(json.dumps({**manifest, "text": None}))
-    assert command_parity.text_checks(tmp_path, original) == []
+    assert parity_check.text_checks(tmp_path, original) == []
     file.write_text(json.dumps({**manifest, "text": {"file": "x", "variant": "int4"}}))
     with pytest.raises(ArtifactError, match="not an artifact's manifest: text: 'int4'"):
-        command_parity.text_checks(tmp_path, original)
+        parity_check.text_checks(tmp_path, original)
 
 
 VARIANTS = '[variants.fp32]\nmax_probability_error = 1e-5\n[text]\nvariant = "fp32"\n'

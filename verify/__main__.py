@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from core.artifact import manifest
 from core.cli import CommandLine
 from verify.compare import compare
-from verify.parity import command_parity
+from verify.parity import check
 from verify.proof import command_artifact
 from verify.quality import evaluate, thresholds
 
@@ -63,9 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line = CommandLine("python -m verify", __doc__)
     command_artifact.add_options(line.add("artifact", command_artifact.run, "prove an artifact", "artifact"))
     command_artifact.add_sign_options(line.add("sign", command_artifact.sign, "sign an artifact", "artifact"))
-    command_parity.add_options(
-        line.add("parity", command_parity.run, "an artifact against a reference", "artifact")
-    )
+    check.add_options(line.add("parity", check.run, "an artifact against a reference", "artifact"))
     compare.add_options(line.add("compare", compare.run, "two artifacts side by side", "a", "b"))
     line.add("gate", _gate, "a build's graphs against its reference and tokenizer", "recipe", "build")
     line.add("evaluate", evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")

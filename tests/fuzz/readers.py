@@ -39,10 +39,10 @@ def read_thresholds(folder: Path) -> None:
 
 
 def read_artifact(folder: Path) -> None:
-    from verify.parity import command_parity
+    from verify.parity import check as parity_check
 
     with contextlib.redirect_stdout(io.StringIO()):
-        command_parity.run(argparse.Namespace(artifact=folder, reference=None, json=None, junit=None))
+        parity_check.run(argparse.Namespace(artifact=folder, reference=None, json=None, junit=None))
 
 
 def read_encoder(folder: Path) -> None:

@@ -39,6 +39,7 @@ def variant(name: str) -> dict[str, Any]:
         "quantization": "static int8" if quantized else "none",
         "parity": {
             "texts": 119,
+            "saturated_logits": 160,
             "max_logit_error": 0.5,
             "mean_logit_error": 0.01,
             "max_probability_error": 0.0625,

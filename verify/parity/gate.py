@@ -13,7 +13,6 @@ from core.disk.files import sha256_file, write_text
 from core.errors import GateError
 from verify.build import PARITY_FILE, Build
 from verify.parity import parity
-from verify.parity.command_parity import table
 
 
 def run(build: Build) -> None:
@@ -34,7 +33,7 @@ def run(build: Build) -> None:
             "quantization": graph.metadata.quantization,
             "parity": asdict(figures),
         }
-    print(table(rows))
+    print(parity.table(rows))
     sentences = [sentence for row in rows for sentence in parity.violations(*row)]
     other_ids = tokens.difference(build.folder / "assets" / TOKENIZER_FILE, original)
     if sentences or other_ids:

@@ -1,4 +1,4 @@
-"""Parity: one finished graph against the reference, and the recipe's tolerances."""
+"""Measure the parity of a finished graph with the reference, and hold it to the recipe's tolerances."""
 
 from __future__ import annotations
 
@@ -16,20 +16,28 @@ from core.errors import GateError
 
 _BATCH_SIZE = 32
 _WORST = 10
+# A rounding of float32's epsilon moves the logit of a probability p by epsilon / (p (1 - p)): this near to
+# 0 or 1, by a thousandth and more.
+SATURATED = 1024 * float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class Parity:
     """Errors of one variant, each text alone; `batch_error` is alone against in a batch of 32.
 
+    The original gives float32 probabilities, and its logits are their log-odds: where a probability is
+    within `SATURATED` (1024 times float32's epsilon, 1.2e-4) of 0 or 1, the logit says how it was rounded.
+    The logit errors are over the others; `saturated_logits` counts those left out. The probability errors
+    are over all.
+
     `flips` counts the texts whose decision differs, per label; `flip_rate` is the share of texts
-    with at least one; `batch_flips` counts the texts that batch mates give another decision. The
-    original gives probabilities, float32: where one is near 0 or 1, most of the logit error is that
-    rounding. `worst` has the ten largest probability errors, `worst_flips` the ten largest that flipped
-    a decision: ``{text, label, probability, reference, threshold, flipped}``.
+    with at least one; `batch_flips` counts the texts that batch mates give another decision. `worst` has
+    the ten largest probability errors, `worst_flips` the ten largest that flipped a decision:
+    ``{text, label, probability, reference, threshold, flipped}``.
     """
 
     texts: int
+    saturated_logits: int
     max_logit_error: float
     mean_logit_error: float
     max_probability_error: float
@@ -40,6 +48,10 @@ class Parity:
     flip_rate: float
     worst: list[dict[str, Any]]
     worst_flips: list[dict[str, Any]]
+
+
+# A variant's name, its errors, and what the recipe tolerates.
+Row = tuple[str, Parity, Tolerance]
 
 
 def _check_same_original(graph: Graph, reference: Reference) -> None:
@@ -57,20 +69,23 @@ def _rows(
     reference: Reference, answers: Answers, flipped: NDArray[np.bool_], order: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return a row for each flat index of a text and label in `order`."""
-    found = []
-    for row, column in (divmod(index, len(reference.labels)) for index in order):
-        label = reference.labels[column]
-        found.append(
-            {
-                "text": reference.texts[row],
-                "label": label,
-                "probability": float(answers.probabilities[row, column]),
-                "reference": float(reference.probabilities[row, column]),
-                "threshold": reference.thresholds[label],
-                "flipped": bool(flipped[row, column]),
-            }
-        )
-    return found
+    return [
+        {
+            "text": reference.texts[row],
+            "label": reference.labels[column],
+            "probability": float(answers.probabilities[row, column]),
+            "reference": float(reference.probabilities[row, column]),
+            "threshold": reference.thresholds[reference.labels[column]],
+            "flipped": bool(flipped[row, column]),
+        }
+        for row, column in (divmod(index, len(reference.labels)) for index in order)
+    ]
+
+
+def _logit_errors(answers: Answers, reference: Reference) -> NDArray[np.float64]:
+    """Return the errors of the logits that are not saturated, `[k]`."""
+    distance = np.minimum(reference.probabilities, 1 - reference.probabilities)
+    return abs(answers.logits.astype(np.float64) - reference.logits)[distance >= SATURATED]
 
 
 def measure(graph: Graph, reference: Reference) -> Parity:
@@ -82,7 +97,7 @@ def measure(graph: Graph, reference: Reference) -> Parity:
     _check_same_original(graph, reference)
     alone = graph.run_batches(reference.ids, 1)
     together = graph.run_batches(reference.ids, _BATCH_SIZE)
-    logit_error = abs(alone.logits.astype(np.float64) - reference.logits)
+    logit_errors = _logit_errors(alone, reference)
     error = abs(alone.probabilities.astype(np.float64) - reference.probabilities)
     flipped = alone.predictions != reference.decisions
     # What is not a number is the worst of all.
@@ -90,8 +105,9 @@ def measure(graph: Graph, reference: Reference) -> Parity:
     flips = [index for index in order if flipped.flat[index]]
     return Parity(
         texts=len(reference.texts),
-        max_logit_error=float(logit_error.max()),
-        mean_logit_error=float(logit_error.mean()),
+        saturated_logits=error.size - logit_errors.size,
+        max_logit_error=float(logit_errors.max(initial=0.0)),
+        mean_logit_error=float(logit_errors.sum() / max(logit_errors.size, 1)),
         max_probability_error=float(error.max()),
         mean_probability_error=float(error.mean()),
         batch_error=float(abs(alone.probabilities - together.probabilities).max()),
@@ -105,29 +121,24 @@ def measure(graph: Graph, reference: Reference) -> Parity:
 
 def exceeded(variant: str, parity: Parity, tolerance: Tolerance) -> dict[str, str | None]:
     """Return stated tolerance → a sentence where it is exceeded; a figure that is not a number does."""
-    found: dict[str, str | None] = {}
-    error, flip = parity.worst[0], next(iter(parity.worst_flips), None)
-    for name, value, limit, what, row in (
-        (
-            "max_probability_error",
-            parity.max_probability_error,
-            tolerance.max_probability_error,
-            "error",
-            error,
-        ),
-        ("flip_rate", parity.flip_rate, tolerance.max_flip_rate, "flip" if flip else "error", flip or error),
+    error = "error", parity.worst[0]
+    flip = ("flip", parity.worst_flips[0]) if parity.worst_flips else error
+    sentences: dict[str, str | None] = {}
+    for name, value, limit, (kind, row) in (
+        ("max_probability_error", parity.max_probability_error, tolerance.max_probability_error, error),
+        ("flip_rate", parity.flip_rate, tolerance.max_flip_rate, flip),
     ):
         if limit is not None:
-            found[name] = (
+            sentences[name] = (
                 None
                 if value <= limit
                 else (
-                    f"{variant}: {name}: found {value:.3g}, expected at most {limit:g}; the largest {what} "
+                    f"{variant}: {name}: found {value:.3g}, expected at most {limit:g}; the largest {kind} "
                     f"is on {row['label']} of {row['text'][:60]!r}: {row['probability']:.6f}, the "
                     f"reference has {row['reference']:.6f}"
                 )
             )
-    return found
+    return sentences
 
 
 def violations(variant: str, parity: Parity, tolerance: Tolerance) -> list[str]:
@@ -135,13 +146,13 @@ def violations(variant: str, parity: Parity, tolerance: Tolerance) -> list[str]:
     return [sentence for sentence in exceeded(variant, parity, tolerance).values() if sentence]
 
 
-def table(rows: Sequence[tuple[str, Parity, Tolerance, bool]]) -> str:
-    """Return parity as a Markdown table; each row is a variant, its figures, tolerance and verdict."""
+def table(rows: Sequence[Row]) -> str:
+    """Return parity as a Markdown table, with a verdict a variant."""
     lines = [
         "| variant | max Δp | mean Δp | max Δlogit | mean Δlogit | alone/batch Δp | flip rate | verdict |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for variant, parity, tolerance, passed in rows:
+    for variant, parity, tolerance in rows:
         limits = [
             f"{sign} {limit:g}"
             for sign, limit in (
@@ -154,6 +165,6 @@ def table(rows: Sequence[tuple[str, Parity, Tolerance, bool]]) -> str:
             f"| {variant} | {parity.max_probability_error:.1e} | {parity.mean_probability_error:.1e} "
             f"| {parity.max_logit_error:.1e} | {parity.mean_logit_error:.1e} "
             f"| {parity.batch_error:.1e} | {parity.flip_rate:.4f} "
-            f"| {'ok' if passed else 'FAILED'} ({', '.join(limits)}) |"
+            f"| {'FAILED' if violations(variant, parity, tolerance) else 'ok'} ({', '.join(limits)}) |"
         )
     return "\n".join(lines)

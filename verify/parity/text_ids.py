@@ -1,4 +1,4 @@
-"""The graph that takes texts: its token ids against the tokenizer's, its answers against its variant's."""
+"""Compare the graph that takes texts: token ids with the tokenizer's, answers with its variant's."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class GraphTokenizer:
 
     def encode(self, texts: Sequence[str], batch_size: int = _BATCH_SIZE) -> list[list[int]]:
         """Return each text's token ids, without padding."""
-        found: list[list[int]] = []
+        encoded: list[list[int]] = []
         for start in range(0, len(texts), batch_size):
             ids, mask = self.run(texts[start : start + batch_size])
-            found += [row[:length].tolist() for row, length in zip(ids, mask.sum(axis=1), strict=True)]
-        return found
+            encoded += [row[:length].tolist() for row, length in zip(ids, mask.sum(axis=1), strict=True)]
+        return encoded
 
 
 def compare_ids(texts: Sequence[str], found: TokenIds, expected: TokenIds) -> Differing:

@@ -9,7 +9,7 @@ from core.artifact import manifest, proof
 from core.artifact.graph import Graph
 from core.build import reference
 from core.errors import GateError
-from verify.parity import command_parity
+from verify.parity import check
 from verify.proof import agreement, signature
 
 
@@ -42,7 +42,7 @@ def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     claims = agreement.check_files(folder, proved.manifest)
     variants = manifest.variants(folder)
     # Also tries each graph, before this process opens it.
-    rows, checks = command_parity.measure(variants, original, folder / manifest.TOKENIZER_FILE)
+    rows, checks = check.measure(variants, original, folder / manifest.TOKENIZER_FILE)
     for variant, stated in zip(variants, proved.manifest["variants"], strict=True):
         graph = Graph(variant.file)
         claims += agreement.check_graph(graph, proved.manifest, stated["quantization"], original)

@@ -17,11 +17,11 @@ _FIGURES = ("precision", "recall", "f1")
 _KINDS = ("macro", "weighted")
 
 
-def _beside(found: dict[str, Any] | None, theirs: dict[str, Any] | None) -> list[tuple[Any, Any]]:
+def _beside(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> list[tuple[Any, Any]]:
     """Return precision, recall and F1, each with its difference from the published one, if any."""
     cells = []
     for name in _FIGURES:
-        value, other = (found or {}).get(name), (theirs or {}).get(name)
+        value, other = (ours or {}).get(name), (theirs or {}).get(name)
         cells.append((value, None if value is None or other is None else value - other))
     return cells
 
@@ -37,12 +37,12 @@ def averages(evaluation: Evaluation) -> list[dict[str, Any]]:
     published: dict[str, Any] = (evaluation.published or {}).get("averages") or {}
     rows = []
     for row in evaluation.variants:
-        for name, found in row["protocols"].items():
+        for name, protocol in row["protocols"].items():
             theirs = published.get(TEST_TUNED if name == DEV_TUNED else name) or {}
-            cells = [cell for kind in _KINDS for cell in _beside(found[kind], theirs.get(kind))]
-            rows.append({"who": row["variant"], "protocol": name, "split": found["split"], "cells": cells})
-    for name, found in published.items():
-        cells = [cell for kind in _KINDS for cell in _beside(found.get(kind), None)]
+            cells = [cell for kind in _KINDS for cell in _beside(protocol[kind], theirs.get(kind))]
+            rows.append({"who": row["variant"], "protocol": name, "split": protocol["split"], "cells": cells})
+    for name, averaged in published.items():
+        cells = [cell for kind in _KINDS for cell in _beside(averaged.get(kind), None)]
         rows.append({"who": "published", "protocol": name, "split": "test", "cells": cells})
     return rows
 
@@ -50,20 +50,20 @@ def averages(evaluation: Evaluation) -> list[dict[str, Any]]:
 def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return a table a variant: ``{variant, rows}``, a row a label with both protocols and the published."""
     theirs = {row["label"]: row for row in (evaluation.published or {}).get("labels", [])}
-    found = []
+    by_variant = []
     for variant in evaluation.variants:
         protocols = [variant["protocols"][name] for name in PROTOCOLS]
         rows = [
             {
                 "label": per_label[0]["label"],
                 "support": per_label[0]["support"],
-                "tuned": [(one["threshold"], _beside(one, theirs.get(one["label"]))) for one in per_label],
+                "tuned": [(row["threshold"], _beside(row, theirs.get(row["label"]))) for row in per_label],
                 "published": theirs.get(per_label[0]["label"]),
             }
-            for per_label in zip(*(one["labels"] for one in protocols), strict=True)
+            for per_label in zip(*(protocol["labels"] for protocol in protocols), strict=True)
         ]
-        found.append({"variant": variant["variant"], "rows": rows})
-    return found
+        by_variant.append({"variant": variant["variant"], "rows": rows})
+    return by_variant
 
 
 def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float]) -> list[dict[str, Any]]:
@@ -78,11 +78,11 @@ def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float
     for column, label in enumerate(labels):
         truth = evaluation.truth[:, column]
         scores = [evaluation.probabilities[name][:, column] for name in variants]
-        curves = [precision_recall(truth, one) for one in scores]
+        curves = [precision_recall(truth, score) for score in scores]
         decided = decisions.decide(np.stack(scores, axis=1), np.array(thresholds[label]))
         counts = decisions.count(np.broadcast_to(truth[:, None], decided.shape), decided)
         chosen = list(zip(counts.recall().tolist(), counts.precision().tolist(), strict=True))
-        bins = [reliability(truth, one) for one in scores]
+        bins = [reliability(truth, score) for score in scores]
         rows.append(
             {
                 "label": label,
@@ -91,7 +91,7 @@ def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float
                 "curve": report_plots.precision_recall(label, curves, chosen),
                 "average_precision": [curve.average_precision for curve in curves],
                 "calibration": report_plots.reliability(label, bins),
-                "errors": [one.error for one in bins],
+                "errors": [of_variant.error for of_variant in bins],
             }
         )
     return rows

@@ -1,4 +1,4 @@
-"""The report's plots as inline SVG. Colours are CSS classes of the page, so they follow its theme."""
+"""Draw the report's plots as inline SVG. Colours are CSS classes of the page, so they follow its theme."""
 
 from __future__ import annotations
 
@@ -65,13 +65,14 @@ def precision_recall(
     return _frame(f"Precision by recall of {label}", "".join(parts))
 
 
-def reliability(label: str, found: Sequence[Reliability]) -> Markup:
+def reliability(label: str, variants: Sequence[Reliability]) -> Markup:
     """Draw the share of true texts by mean probability, a line a variant; a small dot is a bin of few."""
     parts = [_line([(_x(0), _y(0)), (_x(1), _y(1))], "diagonal")]
-    for index, one in enumerate(found):
-        held = one.counts > 0
-        parts.append(_line(points(one.predicted[held], one.observed[held]), f"line v{index}"))
-        for a, b, count in zip(one.predicted[held], one.observed[held], one.counts[held], strict=True):
+    for index, bins in enumerate(variants):
+        held = bins.counts > 0
+        predicted, observed = bins.predicted[held], bins.observed[held]
+        parts.append(_line(points(predicted, observed), f"line v{index}"))
+        for a, b, count in zip(predicted, observed, bins.counts[held], strict=True):
             radius = 1.2 if count < _FEW else 2.6
             parts.append(f'<circle class="dot v{index}" cx="{_x(a):.1f}" cy="{_y(b):.1f}" r="{radius}"/>')
     return _frame(f"Reliability of {label}", "".join(parts))

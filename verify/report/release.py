@@ -104,7 +104,7 @@ def _describe(build: Build, files: _Files) -> dict[str, Any]:
 
 def _card(build: Build, described: dict[str, Any]) -> str:
     variants = described["variants"]
-    rows = [(v["name"], parity.Parity(**v["parity"]), Tolerance(**v["tolerance"]), True) for v in variants]
+    rows = [(v["name"], parity.Parity(**v["parity"]), Tolerance(**v["tolerance"])) for v in variants]
     return card.render(build.recipe, described, parity.table(rows))
 
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.escape import cell, shortened, visible
-from verify.parity import junit
-from verify.parity.junit import Check
+from verify.parity.check import Check, junit_xml
 
 # Everything, lone surrogates and control characters included.
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
@@ -17,7 +16,7 @@ ANYTHING = st.text(st.characters(codec=None, exclude_categories=()), max_size=30
 
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_junit_of_any_text_is_xml_that_holds_it(suite, subject, message):
-    content = junit.xml(suite, [Check(subject, "flip_rate", message), Check("b", "c", None)])
+    content = junit_xml(suite, [Check(subject, "flip_rate", message), Check("b", "c", None)])
     root = ElementTree.fromstring(content.encode("utf-8"))
     assert root.attrib == {"tests": "2", "failures": "1", "errors": "0"}
     failed, passed = root.iter("testcase")
