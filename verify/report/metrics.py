@@ -70,7 +70,7 @@ def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float
     """Return the curves of each label.
 
     Returns:
-        Rows of ``{label, threshold, positives, curve, average_precision, calibration,
+        Rows of ``{label, threshold, positives, curve, average_precision, reliability,
         errors}``: plots as SVG, figures a variant in the order of `evaluation.variants`.
     """
     rows = []
@@ -90,7 +90,7 @@ def plots(evaluation: Evaluation, labels: list[str], thresholds: dict[str, float
                 "positives": int(truth.sum()),
                 "curve": report_plots.precision_recall(label, curves, chosen),
                 "average_precision": [curve.average_precision for curve in curves],
-                "calibration": report_plots.reliability(label, bins),
+                "reliability": report_plots.reliability(label, bins),
                 "errors": [of_variant.error for of_variant in bins],
             }
         )

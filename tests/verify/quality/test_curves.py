@@ -1,4 +1,4 @@
-"""Precision-recall and calibration against scikit-learn, and against a count one text at a time."""
+"""Precision-recall and reliability against scikit-learn, and against a count one text at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_precision_and_recall_are_scikit_learns(rows):
 
 
 @given(SCORES)
-def test_calibration_against_a_count_one_text_at_a_time(rows):
+def test_reliability_against_a_count_one_text_at_a_time(rows):
     truth, scores = arrays(rows)
     found = reliability(truth, scores)
     bins = [[] for _ in range(BINS)]
@@ -51,7 +51,7 @@ def test_calibration_against_a_count_one_text_at_a_time(rows):
     assert found.error == pytest.approx(error, abs=1e-12)
 
 
-def test_calibration_by_hand():
+def test_reliability_by_hand():
     # Two texts at 0.25, one of them true; one at 1, which belongs to the last bin.
     found = reliability(np.array([True, False, True]), np.array([0.25, 0.25, 1], np.float32))
     assert found.counts.tolist() == [0, 0, 2, 0, 0, 0, 0, 0, 0, 1]
