@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -88,3 +89,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` as UTF-8 to `path`, whole or not at all."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` as indented JSON to `path`, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from core import dataset
 from core.artifact import manifest
 from core.build import reference
-from core.disk.files import write_text
+from core.disk.files import write_json
 from core.errors import ArtifactError
 from verify.compare import measure, table
 from verify.compare.measure import Plan, Side, Texts
@@ -91,4 +90,4 @@ def run(arguments: argparse.Namespace) -> None:
     compared = {"a": str(a), "b": str(b), "plan": asdict(plan), "notes": notes, "pairs": rows}
     print(table.markdown(compared))
     if arguments.json:
-        write_text(arguments.json, json.dumps(compared, indent=2, ensure_ascii=False) + "\n")
+        write_json(arguments.json, compared)

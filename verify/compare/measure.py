@@ -21,6 +21,7 @@ from core.dataset import GO_EMOTIONS_LABELS
 from core.errors import ArtifactError, BenchmarkError
 from core.runtime import TokenIds
 from core.timing import Turn, interleave, ratio, spread
+from verify.parity.parity import worst_first
 
 _WORST = 5
 
@@ -99,7 +100,6 @@ def check_labels(a: Side, b: Side) -> None:
 def _worst(
     given: Texts, labels: Sequence[str], a: Answers, b: Answers, change: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    order = np.argsort(-np.nan_to_num(change, nan=np.inf).ravel(), kind="stable")[:_WORST].tolist()
     return [
         {
             "text": given.texts[row],
@@ -108,7 +108,7 @@ def _worst(
             "b": float(b.probabilities[row, column]),
             "flipped": bool(a.predictions[row, column] != b.predictions[row, column]),
         }
-        for row, column in (divmod(index, len(labels)) for index in order)
+        for row, column in (divmod(index, len(labels)) for index in worst_first(change)[:_WORST])
     ]
 
 

@@ -6,7 +6,6 @@ Needs numpy, onnxruntime and tokenizers alone.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from core.artifact import manifest, tokens
 from core.artifact.graph import Graph, try_out
 from core.build import reference
 from core.build.reference import Reference
-from core.disk.files import write_text
+from core.disk.files import write_json, write_text
 from core.errors import GateError
 from verify.escape import visible
 from verify.parity import parity, text_ids
@@ -107,8 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
     verdict = f"{len(failures)} FAILED" if failures else "all ok"
     print(f"\n{len(original.texts)} texts, {len(checks)} checks, token ids among them: {verdict}.")
     if arguments.json:
-        figures = {name: asdict(errors) for name, errors, _ in rows}
-        write_text(arguments.json, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+        write_json(arguments.json, {name: asdict(errors) for name, errors, _ in rows})
     if arguments.junit:
         write_text(arguments.junit, junit_xml(folder.resolve().name, checks))
     if failures:

@@ -65,6 +65,12 @@ def _check_same_original(graph: Graph, reference: Reference) -> None:
             raise GateError(f"{graph.path}: {name}: found {found}, expected the reference's, {expected}")
 
 
+def worst_first(error: NDArray[np.float64]) -> list[int]:
+    """Return flat indices in the order of falling errors; what is not a number is the worst of all."""
+    order: list[int] = np.argsort(-np.nan_to_num(error, nan=np.inf).ravel(), kind="stable").tolist()
+    return order
+
+
 def _rows(
     reference: Reference, answers: Answers, flipped: NDArray[np.bool_], order: Sequence[int]
 ) -> list[dict[str, Any]]:
@@ -100,8 +106,7 @@ def measure(graph: Graph, reference: Reference) -> Parity:
     logit_errors = _logit_errors(alone, reference)
     error = abs(alone.probabilities.astype(np.float64) - reference.probabilities)
     flipped = alone.predictions != reference.decisions
-    # What is not a number is the worst of all.
-    order = np.argsort(-np.nan_to_num(error, nan=np.inf).ravel(), kind="stable").tolist()
+    order = worst_first(error)
     flips = [index for index in order if flipped.flat[index]]
     return Parity(
         texts=len(reference.texts),

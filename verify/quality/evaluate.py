@@ -12,7 +12,6 @@ By four protocols, which say where thresholds were chosen, and where they are me
 from __future__ import annotations
 
 import argparse
-import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from core import decisions
 from core.decisions import Floats
-from core.disk.files import write_text
+from core.disk.files import write_json
 from core.errors import ArtifactError
 from core.thresholds import PUBLISHED, Scored, choose
 from core.untrusted import json_file
@@ -138,6 +137,6 @@ def run(arguments: argparse.Namespace) -> None:
         "variants": [measure(variant) for variant in answered],
     }
     answers.write(build.folder / answers.ANSWERS_FILE, answered)
-    write_text(build.folder / EVALUATION_FILE, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
+    write_json(build.folder / EVALUATION_FILE, evaluation)
     packaged = dict(zip(build.recipe.labels.names, answered[0].thresholds.tolist(), strict=True))
     print(evaluate_table.text(evaluation, remarks(encoder, packaged)))

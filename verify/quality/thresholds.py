@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.contract import THRESHOLDS_FILE
-from core.disk.files import write_text
+from core.disk.files import write_json
 from core.errors import ThresholdError
 from core.thresholds import CANDIDATES, METHODS, Choice, Floor, Kind, choose
 from verify.quality import evaluate, evaluate_table, threshold_comparison
@@ -131,6 +130,5 @@ def run(arguments: argparse.Namespace) -> None:
     _print_own(answered, choice)
     print(f"\n{variant}, {choice.name}, on dev:")
     print("\n".join(evaluate_table.per_label(evaluate.figures(dev, thresholds))))
-    chosen = dict(zip(dev.labels, thresholds.tolist(), strict=True))
-    write_text(target, json.dumps(chosen, indent=2, ensure_ascii=False) + "\n")
+    write_json(target, dict(zip(dev.labels, thresholds.tolist(), strict=True)))
     print(f"\n  thresholds {variant:<9}{choice.name}; written to {target}")

@@ -78,6 +78,11 @@ def test_the_umask_decides_who_may_read(tmp_path, umask):
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o666 & ~umask
 
 
+def test_json_is_indented_utf8_in_the_order_given(tmp_path):
+    files.write_json(tmp_path / "a.json", {"b": "ü", "a": [1]})
+    assert (tmp_path / "a.json").read_bytes() == '{\n  "b": "ü",\n  "a": [\n    1\n  ]\n}\n'.encode()
+
+
 def test_text_is_utf8_and_its_line_ends_stay(tmp_path):
     files.write_text(tmp_path / "a.txt", "é\r\n日本\n")
     assert (tmp_path / "a.txt").read_bytes() == "é\r\n日本\n".encode()
