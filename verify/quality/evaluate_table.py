@@ -11,6 +11,7 @@ AT_HALF = "at-0.5"
 DEV = "dev"
 
 _FIGURES = ("f1", "precision", "recall")
+_AVERAGES = ("macro", "weighted")
 _NAME = 16
 _TITLES = {
     DEV_TUNED: "the packaged thresholds, chosen without test, measured on test",
@@ -24,23 +25,18 @@ def _number(value: float | None, width: int, sign: str = "") -> str:
     return f"{'–':>{width}}" if value is None else f"{value:{sign}{width}.3f}"
 
 
-def _compared(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> str:
+def _compared(ours: dict[str, Any], theirs: dict[str, Any] | None) -> str:
     """Return `ours published difference` for F1, precision and recall."""
     cells = []
     for figure in _FIGURES:
-        mine = ours[figure] if ours else None
         published = theirs[figure] if theirs else None
-        difference = None if mine is None or published is None else mine - published
-        cells.append(f"{_number(mine, 7)}{_number(published, 7)}{_number(difference, 8, '+')}")
+        difference = None if published is None else ours[figure] - published
+        cells.append(f"{ours[figure]:7.3f}{_number(published, 7)}{_number(difference, 8, '+')}")
     return " ".join(cells)
 
 
 def _alone(row: dict[str, Any]) -> str:
-    return "".join(_number(row[figure], 11) for figure in _FIGURES)
-
-
-def _averages(protocol: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [(f"{kind} average", protocol[kind]) for kind in ("macro", "weighted")]
+    return "".join(f"{row[figure]:11.3f}" for figure in _FIGURES)
 
 
 def per_label(protocol: dict[str, Any]) -> list[str]:
@@ -48,7 +44,7 @@ def per_label(protocol: dict[str, Any]) -> list[str]:
     lines = [f"{'label':<{_NAME}}{'F1':>11}{'precision':>11}{'recall':>11}{'support':>9}{'threshold':>11}"]
     for row in protocol["labels"]:
         lines.append(f"{row['label']:<{_NAME}}{_alone(row)}{row['support']:>9}{_short(row['threshold']):>11}")
-    return [*lines, *(f"{name:<{_NAME}}{_alone(row)}" for name, row in _averages(protocol))]
+    return [*lines, *(f"{kind + ' average':<{_NAME}}{_alone(protocol[kind])}" for kind in _AVERAGES)]
 
 
 def beside_published(protocol: dict[str, Any], published: dict[str, Any], name: str) -> list[str]:
@@ -71,7 +67,7 @@ def beside_published(protocol: dict[str, Any], published: dict[str, Any], name: 
         )
     same = {row["label"] for row in protocol["labels"]} == set(theirs)
     averages = published["averages"].get(name, {}) if same else {}
-    for kind in ("macro", "weighted"):
+    for kind in _AVERAGES:
         lines.append(f"{kind + ' average':<{_NAME}}{_compared(protocol[kind], averages.get(kind))}")
     return lines
 
@@ -80,25 +76,24 @@ def _short(threshold: float | None) -> str:
     return "–" if threshold is None else f"{threshold:.4g}"
 
 
-def _title(variant: str, name: str, protocol: dict[str, Any]) -> str:
-    return f"\n{variant}, {name}: {_TITLES[name]} ({protocol['split']}, {protocol['texts']} texts)"
-
-
 def text(evaluation: dict[str, Any], remarks: Sequence[str]) -> str:
     """Return everything `make evaluate` prints at its end."""
-    published = evaluation["published"]
+    card = evaluation["published"]
     lines = []
     for variant in evaluation["variants"]:
-        name, protocols = variant["variant"], variant["protocols"]
-        lines += [_title(name, DEV_TUNED, protocols[DEV_TUNED]), *per_label(protocols[DEV_TUNED])]
-        lines += [_title(name, TEST_TUNED, protocols[TEST_TUNED])]
-        lines += beside_published(protocols[TEST_TUNED], published, TEST_TUNED)
-        # Per label, 0.5 says little: only the averages, which the card has, too.
-        half = beside_published(protocols[AT_HALF], published, AT_HALF)
-        lines += [_title(name, AT_HALF, protocols[AT_HALF]), *half[:2], *half[-2:]]
-        lines += [_title(name, DEV, protocols[DEV]), per_label(protocols[DEV])[0]]
-        lines += per_label(protocols[DEV])[-2:]
-    lines += ["", f"Card: {published['source']}", *(f"Note: {remark}" for remark in remarks), ""]
+        protocols = variant["protocols"]
+        half, dev = beside_published(protocols[AT_HALF], card, AT_HALF), per_label(protocols[DEV])
+        tables = {
+            DEV_TUNED: per_label(protocols[DEV_TUNED]),
+            TEST_TUNED: beside_published(protocols[TEST_TUNED], card, TEST_TUNED),
+            # Per label, 0.5 says little: only the averages, which the card has, too.
+            AT_HALF: [*half[:2], *half[-2:]],
+            DEV: [dev[0], *dev[-2:]],
+        }
+        for name, rows in tables.items():
+            measured = f"{protocols[name]['split']}, {protocols[name]['texts']} texts"
+            lines += [f"\n{variant['variant']}, {name}: {_TITLES[name]} ({measured})", *rows]
+    lines += ["", f"Card: {card['source']}", *(f"Note: {remark}" for remark in remarks), ""]
     for variant in evaluation["variants"]:
         texts = variant["protocols"][DEV_TUNED]["texts"]
         lines.append(
