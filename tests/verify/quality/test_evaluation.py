@@ -10,6 +10,8 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from core import dataset
 from core.artifact.graph import Graph
+from core.contract import VARIANT_FILES
+from core.disk.files import sha256_file
 from core.errors import ArtifactError
 from tests.support import builds
 from tests.verify.conftest import failed
@@ -147,24 +149,29 @@ def test_packaged_thresholds_that_saw_the_test_split_are_told():
     assert "not an independent measurement" in evaluate.remarks("hub:BAAI/bge-small-en", limits)[-1]
 
 
+def released(build):
+    """The manifest's entries of a build's graphs, as far as they matter here."""
+    return {VARIANT_FILES[name]: {"sha256": sha256_file(build.graph(name))} for name in build.recipe.variants}
+
+
 def test_the_card_shows_what_dev_tuned_did_on_test(build, verify):
-    assert release._evaluations(build) == []
+    assert release._evaluations(build, released(build)) == []
     verify("evaluate")
-    rows = release._evaluations(build)
+    rows = release._evaluations(build, released(build))
     assert [(row["variant"], row["split"], row["texts"]) for row in rows] == [
         ("fp32", "test", 160),
         ("int8", "test", 160),
     ]
     assert rows[0]["macro"] == evaluation(build)["variants"][0]["protocols"]["dev-tuned"]["macro"]
     builds.graph(build.graph("int8"), builds.weights(0.1))
-    assert [row["variant"] for row in release._evaluations(build)] == ["fp32"]
+    assert [row["variant"] for row in release._evaluations(build, released(build))] == ["fp32"]
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"variants": [{"variant": "fp32"}]}'])
 def test_an_evaluation_of_another_layout_is_refused(build, content):
     (build.folder / "evaluation.json").write_text(content)
     with pytest.raises(ArtifactError, match=r"evaluation\.json: not what `make evaluate` writes now"):
-        release._evaluations(build)
+        release._evaluations(build, released(build))
 
 
 def test_refusals_of_evaluate_write_nothing(build, verify, tmp_path, monkeypatch):
