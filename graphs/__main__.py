@@ -12,7 +12,8 @@ from pathlib import Path
 import onnx_ir as ir
 
 from core import recipe
-from core.build import inputs, plan_file, stage
+from core.build import inputs, stage
+from core.build import plan as plan_file
 from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES

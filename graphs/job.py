@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from core.build.facts import EncoderInfo
-from core.build.plan import Plan
+from core.build.plan import QuantizationPlan
 from core.contract import QuantizationForm
 from core.errors import GraphError
 from core.recipe import Recipe
@@ -23,7 +23,7 @@ class Job:
     recipe: Recipe
     encoder: EncoderInfo
     head: LinearHead | SubgraphHead
-    plan: Plan | None = None
+    plan: QuantizationPlan | None = None
     # The tokenizer as a graph, for `text`.
     front: ir.Model | None = None
 
@@ -40,7 +40,7 @@ class Job:
         return variant.cheapest_form if variant else "bare"
 
 
-def plan_of(job: Job) -> Plan:
+def plan_of(job: Job) -> QuantizationPlan:
     """Return the job's quantization plan.
 
     Raises:
@@ -90,8 +90,8 @@ def int8_products(job: Job) -> Counts:
     """Return how many int8 products the plan makes."""
     # A linear layer each; one more for a second term, and for CLS rows.
     count = 0
-    for name, site in plan_of(job).sites.items():
+    for name, activation in plan_of(job).activations.items():
         cls_rows = job.encoder.last_is_cls and name == f"layer_{job.encoder.used_layers - 1}_qkv"
-        terms = {"int8": 1, "int8x2": 2, "float": 0}[site.mode]
+        terms = {"int8": 1, "int8x2": 2, "float": 0}[activation.mode]
         count += terms * (2 if cls_rows else 1)
     return {"products in int8": count}

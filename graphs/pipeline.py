@@ -78,7 +78,7 @@ def _prune(model: ir.Model, job: Job) -> tuple[ir.Model, Counts]:
     if not job.encoder.last_is_cls:
         return model, {"layers": 0}
     last = job.encoder.used_layers
-    pooled = names.PART.format(last, "cls") if job.encoder.feature_layers else "pooled"
+    pooled = names.FEATURE.format(last, "cls") if job.encoder.feature_layers else names.POOLED
     return model, {"layers": prune.prune(model, last, pooled)}
 
 

@@ -1,4 +1,4 @@
-"""A chain of small nodes at one place of a graph."""
+"""Add small nodes at one place of a graph."""
 
 from __future__ import annotations
 
@@ -11,15 +11,26 @@ from graphs.edit import ops
 
 
 class Chain:
-    """Appends small nodes at one place of a graph, each called `prefix_…`."""
+    """Adds nodes and constants at one place of a graph, each called `prefix_…` where there is a prefix."""
 
-    def __init__(self, graph: ir.Graph, before: ir.Node | None, prefix: str) -> None:
+    def __init__(self, graph: ir.Graph, before: ir.Node | None = None, prefix: str = "") -> None:
         """Insert before a node (None: at the end), with names that begin with `prefix`."""
         self.graph, self.before, self.prefix = graph, before, prefix
 
+    def _full(self, name: str) -> str:
+        return f"{self.prefix}_{name}" if self.prefix else name
+
+    def constant(self, name: str, array: np.ndarray) -> ir.Value:
+        """Register a constant."""
+        return ops.constant(self.graph, self._full(name), array)
+
     def integers(self, name: str, value: object) -> ir.Value:
         """Register an int64 constant, of the rank that `value` has."""
-        return ops.constant(self.graph, f"{self.prefix}_{name}", np.array(value, np.int64))
+        return self.constant(name, np.array(value, np.int64))
+
+    def floats(self, name: str, value: object) -> ir.Value:
+        """Register a float32 constant, of the rank that `value` has."""
+        return self.constant(name, np.array(value, np.float32))
 
     def add(
         self,
@@ -30,16 +41,19 @@ class Chain:
         **attributes: ops.Attribute,
     ) -> ir.Value:
         """Insert a node and return its output."""
-        made = ops.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, domain=domain)
-        return self.insert(made)
+        return self.insert(ops.node(op_type, inputs, self._full(name), attributes=attributes, domain=domain))
 
     def several(
         self, op_type: str, inputs: Sequence[ir.Value], name: str, outputs: int, **attributes: ops.Attribute
     ) -> list[ir.Value]:
         """Insert a node of several outputs and return them."""
-        made = ops.node(op_type, inputs, f"{self.prefix}_{name}", attributes=attributes, outputs=outputs)
+        made = ops.node(op_type, inputs, self._full(name), attributes=attributes, outputs=outputs)
         self.insert(made)
         return list(made.outputs)
+
+    def cast(self, value: ir.Value, dtype: ir.DataType, name: str) -> ir.Value:
+        """Insert a `Cast` and return its output."""
+        return self.add("Cast", [value], name, to=dtype)
 
     def insert(self, made: ir.Node) -> ir.Value:
         """Insert a node that is made already, and return its first output."""

@@ -1,4 +1,4 @@
-"""Building blocks of the rewrites: nodes, constants, looking around in a graph."""
+"""Make nodes and constants, and look around in a graph."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ def constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     while free in graph.initializers:
         free, number = f"{name}_{number}", number + 1
     value = ir.val(free, const_value=ir.tensor(array, name=free))
-    value.shape = ir.Shape(array.shape)
-    value.dtype = ir.DataType.from_numpy(array.dtype)
     graph.register_initializer(value)
     return value
 
@@ -38,8 +36,7 @@ def node(
     outputs: int = 1,
 ) -> ir.Node:
     """Make a node whose only output is called `name` (several: `name_0`, `name_1`, …)."""
-    made = ir.node(op_type, inputs, attributes=attributes or {}, domain=domain, num_outputs=outputs)
-    made.name = name
+    made = ir.node(op_type, inputs, attributes, domain=domain, num_outputs=outputs, name=name)
     for index, value in enumerate(made.outputs):
         value.name = name if outputs == 1 else f"{name}_{index}"
     return made
@@ -57,10 +54,23 @@ def read(node: ir.Node, index: int = 0) -> ir.Value:
     Raises:
         GraphError: it reads nothing there.
     """
-    value = node.inputs[index]
+    value = node.inputs[index] if index < len(node.inputs) else None
     if value is None:
         raise GraphError(f"{node.name}: found no input {index}")
     return value
+
+
+def producer(value: ir.Value, op_type: str, reader: str) -> ir.Node:
+    """Return the node that computes a value.
+
+    Raises:
+        GraphError: it is of another operator than expected before the one called `reader`.
+    """
+    made = value.producer()
+    if made is None or made.op_type != op_type:
+        before = made.op_type if made is not None else "no node"
+        raise GraphError(f"{reader}: found {before} before it, expected {op_type}")
+    return made
 
 
 def array_of(initializer: ir.Value) -> np.ndarray:
@@ -74,16 +84,19 @@ def array_of(initializer: ir.Value) -> np.ndarray:
     return initializer.const_value.numpy()
 
 
-def insert_before(graph: ir.Graph, value: ir.Value, nodes: Sequence[ir.Node]) -> None:
-    """Insert nodes before the one that computes `value`.
+def array(node: ir.Node, index: int) -> np.ndarray:
+    """Return the constant that a node reads at one of its inputs.
 
     Raises:
-        GraphError: none does.
+        GraphError: it reads none there.
     """
-    producer = value.producer()
-    if producer is None:
-        raise GraphError(f"{value.name}: expected a computed value, found an input or initializer")
-    graph.insert_before(producer, nodes)
+    return array_of(read(node, index))
+
+
+def set_array(graph: ir.Graph, node: ir.Node, index: int, values: np.ndarray) -> None:
+    """Give a node another float32 constant for one of its inputs."""
+    name = str(read(node, index).name)
+    node.replace_input_with(index, constant(graph, name, values.astype(np.float32)))
 
 
 def input_named(graph: ir.Graph, name: str) -> ir.Value:
@@ -106,16 +119,31 @@ def nodes_of(graph: ir.Graph, op_type: str) -> list[ir.Node]:
 def ancestors(value: ir.Value) -> set[ir.Value]:
     """Return every value that `value` is computed from, itself included."""
     seen: set[ir.Value] = set()
-    pending = [value]
+    pending: list[ir.Value | None] = [value]
     while pending:
         current = pending.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        producer = current.producer()
-        if producer is not None:
-            pending.extend(source for source in producer.inputs if source is not None)
+        if current is not None and current not in seen:
+            seen.add(current)
+            made = current.producer()
+            pending.extend(made.inputs if made is not None else ())
     return seen
+
+
+def replace(old: ir.Value, new: ir.Value) -> None:
+    """Let readers of a value read another, which takes its name, type and shape where it is an output."""
+    if old.is_graph_output():
+        old.name, new.name = new.name, old.name
+        new.type, new.shape = old.type, old.shape
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
+
+
+def take_apart(graph: ir.Graph) -> tuple[list[ir.Node], list[ir.Value], list[ir.Value]]:
+    """Empty a graph, so that another may have what it was made of: nodes, outputs and initializers."""
+    nodes, outputs, initializers = list(graph), list(graph.outputs), list(graph.initializers.values())
+    graph.outputs.clear()
+    graph.initializers.clear()
+    graph.remove(nodes)
+    return nodes, outputs, initializers
 
 
 def remove_unused(model: ir.Model) -> None:

@@ -1,4 +1,4 @@
-"""Fusing: the exporter's small operators to onnxruntime's attention, normalization and GELU."""
+"""Fuse the exporter's small operators to onnxruntime's attention, normalization and GELU."""
 
 from __future__ import annotations
 

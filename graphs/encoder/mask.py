@@ -1,4 +1,4 @@
-"""The attention mask: from a bias `[b, 1, s, s]` that the exporter computes to the mask itself."""
+"""Replace the attention bias `[b, 1, s, s]` that the exporter computes by the mask itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import onnx_ir as ir
 from core.contract import ATTENTION_MASK, BATCH_AXIS, SEQUENCE_AXIS
 from core.errors import GraphError
 from graphs.edit import ops
+from graphs.edit.chain import Chain
 
 # Positions of Attention's inputs (onnxruntime, ContribOperators.md, com.microsoft.Attention).
 _MASK_INDEX, _ATTENTION_BIAS = 3, 5
@@ -27,19 +28,19 @@ def mask(model: ir.Model) -> int:
     """
     graph = model.graph
     attention_mask = ops.input_named(graph, ATTENTION_MASK)
-    cast = ops.node("Cast", [attention_mask], "attention_mask_int32", attributes={"to": ir.DataType.INT32})
-    key_mask = ops.typed(cast.outputs[0], ir.DataType.INT32, [BATCH_AXIS, SEQUENCE_AXIS])
     attentions = ops.nodes_of(graph, "Attention")
     for attention in attentions:
         bias = attention.inputs[_ATTENTION_BIAS] if len(attention.inputs) > _ATTENTION_BIAS else None
         sources = ops.ancestors(bias) & set(graph.inputs) if bias is not None else set()
         if sources != {attention_mask}:
-            names = sorted(str(value.name) for value in sources)
-            raise GraphError(f"{attention.name}: attention bias from {names}, expected the mask's")
+            origins = sorted(str(value.name) for value in sources)
+            raise GraphError(f"{attention.name}: attention bias from {origins}, expected the mask's")
+    if attentions:
+        cast = Chain(graph, graph[0]).cast(attention_mask, ir.DataType.INT32, "attention_mask_int32")
+        key_mask = ops.typed(cast, ir.DataType.INT32, [BATCH_AXIS, SEQUENCE_AXIS])
+    for attention in attentions:
         attention.replace_input_with(_MASK_INDEX, key_mask)
         attention.replace_input_with(_ATTENTION_BIAS, None)
         attention.resize_inputs(_MASK_INDEX + 1)
-    if attentions:
-        graph.insert_before(next(iter(graph)), cast)
     ops.remove_unused(model)
     return len(attentions)

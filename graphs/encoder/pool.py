@@ -1,8 +1,7 @@
-"""Pooling: token embeddings to one sentence embedding, as the recipe says."""
+"""Pool token embeddings to one sentence embedding, as the recipe says."""
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from core.contract import (
@@ -14,31 +13,37 @@ from core.contract import (
     Pooling,
 )
 from core.errors import GraphError
-from graphs.edit import ops
+from graphs.edit import legal, names, ops
+from graphs.edit.chain import Chain
 
 
-def _cls(graph: ir.Graph, hidden: ir.Value) -> list[ir.Node]:
-    first = ops.constant(graph, "first_token", np.array(0, np.int64))
-    return [ops.node("Gather", [hidden, first], "pooled", attributes={"axis": 1})]
+def first_token(chain: Chain, hidden: ir.Value, first: ir.Value, name: str) -> ir.Value:
+    """Append the first token of each row; `[b, s, h]` → `[b, h]`."""
+    return chain.add("Gather", [hidden, first], name, axis=1)
 
 
-def _mean(graph: ir.Graph, hidden: ir.Value, *, divide: bool) -> list[ir.Node]:
-    mask = ops.input_named(graph, ATTENTION_MASK)
-    one = ops.constant(graph, "axis_1", np.array([1], np.int64))
-    weights = ops.node("Cast", [mask], "token_weights", attributes={"to": ir.DataType.FLOAT})
-    ops.typed(weights.outputs[0], ir.DataType.FLOAT, [BATCH_AXIS, SEQUENCE_AXIS])
-    row = ops.node("Unsqueeze", [weights.outputs[0], one], "token_weights_row")
-    product = ops.node("MatMul", [row.outputs[0], hidden], "token_sum_row")
-    total = ops.node("Squeeze", [product.outputs[0], one], "token_sum")
-    nodes = [weights, row, product, total]
-    if divide:
-        # As sentence-transformers clamps it: a row without a token gives zeros, not NaN.
-        smallest = ops.constant(graph, "smallest_count", np.array(1e-9, np.float32))
-        count = ops.node("ReduceSum", [weights.outputs[0], one], "token_count")
-        clamped = ops.node("Max", [count.outputs[0], smallest], "token_count_clamped")
-        mean = ops.node("Div", [total.outputs[0], clamped.outputs[0]], "pooled")
-        nodes += [count, clamped, mean]
-    return nodes
+def token_weights(chain: Chain) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Append the mask as float32 `[b, s]` and `[b, 1, s]`; return both, and the axis between them."""
+    axis = chain.integers("axis_1", [1])
+    mask = ops.input_named(chain.graph, ATTENTION_MASK)
+    weights = chain.cast(mask, ir.DataType.FLOAT, names.TOKEN_WEIGHTS)
+    ops.typed(weights, ir.DataType.FLOAT, [BATCH_AXIS, SEQUENCE_AXIS])
+    return weights, chain.add("Unsqueeze", [weights, axis], names.TOKEN_WEIGHTS_ROW), axis
+
+
+def token_count(chain: Chain, weights: ir.Value, axis: ir.Value) -> ir.Value:
+    """Append the number of each row's tokens, float32 `[b, 1]`."""
+    # As sentence-transformers clamps it: a row without a token gives zeros, not NaN.
+    smallest = chain.floats("smallest_count", 1e-9)
+    count = chain.add("ReduceSum", [weights, axis], "token_count")
+    return chain.add("Max", [count, smallest], "token_count_clamped")
+
+
+def _mean(chain: Chain, hidden: ir.Value, *, divide: bool) -> ir.Value:
+    weights, row, axis = token_weights(chain)
+    product = chain.add("MatMul", [row, hidden], names.TOKEN_SUM)
+    total = chain.add("Squeeze", [product, axis], "token_sum")
+    return chain.add("Div", [total, token_count(chain, weights, axis)], names.POOLED) if divide else total
 
 
 def pool(model: ir.Model, pooling: Pooling, normalize: bool) -> int:
@@ -55,20 +60,18 @@ def pool(model: ir.Model, pooling: Pooling, normalize: bool) -> int:
         GraphError: the graph's output is not the last hidden state.
     """
     graph = model.graph
-    if [value.name for value in graph.outputs] != [LAST_HIDDEN_STATE]:
-        found = [value.name for value in graph.outputs]
-        raise GraphError(f"found outputs {found}, expected {LAST_HIDDEN_STATE}")
+    legal.check_outputs(graph, [LAST_HIDDEN_STATE])
     hidden = graph.outputs[0]
     width = hidden.shape[2] if hidden.shape is not None else None
     if not isinstance(width, int):
         raise GraphError(f"{LAST_HIDDEN_STATE}: found shape {hidden.shape}, expected a fixed width")
-    nodes = _cls(graph, hidden) if pooling == "cls" else _mean(graph, hidden, divide=not normalize)
+    chain = Chain(graph)
+    if pooling == "cls":
+        embedding = first_token(chain, hidden, chain.integers("first_token", 0), names.POOLED)
+    else:
+        embedding = _mean(chain, hidden, divide=not normalize)
     if normalize:
-        pooled = nodes[-1].outputs[0]
-        nodes.append(ops.node("LpNormalization", [pooled], "normalized", attributes={"axis": -1, "p": 2}))
-    graph.extend(nodes)
-    embedding = nodes[-1].outputs[0]
+        embedding = chain.add("LpNormalization", [embedding], "normalized", axis=-1, p=2)
     embedding.name = SENTENCE_EMBEDDING
-    ops.typed(embedding, ir.DataType.FLOAT, [BATCH_AXIS, width])
-    graph.outputs[:] = [embedding]
+    graph.outputs[:] = [ops.typed(embedding, ir.DataType.FLOAT, [BATCH_AXIS, width])]
     return 1

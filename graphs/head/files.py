@@ -1,4 +1,4 @@
-"""The head's files as `export` wrote them, for the merge."""
+"""Read the head's files as `export` wrote them, for the merge."""
 
 from __future__ import annotations
 

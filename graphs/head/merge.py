@@ -1,4 +1,4 @@
-"""Merging a linear head: one Gemm, one Sigmoid, and the contract's outputs."""
+"""Merge a linear head: one Gemm, one Sigmoid, and the contract's outputs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from core.build.facts import HeadInfo
 from core.contract import BATCH_AXIS, FEATURES, LOGITS, PREDICTIONS, PROBABILITIES, SENTENCE_EMBEDDING
 from core.decisions import threshold_vector
-from core.errors import GraphError
-from graphs.edit import ops
+from graphs.edit import legal, names, ops
+from graphs.edit.chain import Chain
 from graphs.head.files import LinearHead
-
-_LOGIT_PAIRS = "logit_pairs"
 
 
 def head_node(contract: str) -> str:
     """Return the name of the head's Gemm under a contract."""
-    return LOGITS if contract == "stacked" else _LOGIT_PAIRS
+    return LOGITS if contract == "stacked" else names.LOGIT_PAIRS
 
 
 def embedding_of(model: ir.Model) -> ir.Value:
@@ -28,23 +27,39 @@ def embedding_of(model: ir.Model) -> ir.Value:
     Raises:
         GraphError: there is another.
     """
-    outputs = list(model.graph.outputs)
-    if [value.name for value in outputs] not in ([SENTENCE_EMBEDDING], [FEATURES]):
-        found = [value.name for value in outputs]
-        raise GraphError(f"found outputs {found}, expected {SENTENCE_EMBEDDING} or {FEATURES}")
-    return outputs[0]
+    legal.check_outputs(model.graph, [SENTENCE_EMBEDDING], [FEATURES])
+    return model.graph.outputs[0]
 
 
-def _rows(info: HeadInfo) -> list[int | str]:
-    return [BATCH_AXIS, len(info.labels)]
+def stack(graph: ir.Graph, logits: ir.Value, probabilities: ir.Value, info: HeadInfo) -> None:
+    """Append `probabilities >= thresholds`, and make the three the graph's outputs."""
+    chain = Chain(graph)
+    thresholds = chain.floats("thresholds", threshold_vector(info.thresholds, info.labels))
+    predictions = chain.add("GreaterOrEqual", [probabilities, thresholds], PREDICTIONS)
+    dtypes = (ir.DataType.FLOAT, ir.DataType.FLOAT, ir.DataType.BOOL)
+    graph.outputs[:] = [
+        ops.typed(value, dtype, [BATCH_AXIS, len(info.labels)])
+        for value, dtype in zip((logits, probabilities, predictions), dtypes, strict=True)
+    ]
 
 
-def decide(graph: ir.Graph, probabilities: ir.Value, info: HeadInfo) -> ir.Value:
-    """Append `probabilities >= thresholds` and return it."""
-    thresholds = ops.constant(graph, "thresholds", threshold_vector(info.thresholds, info.labels))
-    node = ops.node("GreaterOrEqual", [probabilities, thresholds], PREDICTIONS)
-    graph.append(node)
-    return ops.typed(node.outputs[0], ir.DataType.BOOL, _rows(info))
+def split_pairs(graph: ir.Graph, pairs: ir.Value, order: Sequence[str]) -> None:
+    """Cut `[b, 2 * labels]` into one output `[b, 2]` a label, named as the label."""
+    split = Chain(graph).several("Split", [pairs], "pair", len(order), axis=1, num_outputs=len(order))
+    for label, value in zip(order, split, strict=True):
+        value.name = label
+        ops.typed(value, ir.DataType.FLOAT, [BATCH_AXIS, 2])
+    graph.outputs[:] = split
+
+
+def _logistic(
+    model: ir.Model, weight: NDArray[np.float32], bias: NDArray[np.float32], logits: str, probabilities: str
+) -> tuple[ir.Value, ir.Value]:
+    """Append `Gemm` and `Sigmoid` to the encoder's output; return both results."""
+    chain, embedding = Chain(model.graph), embedding_of(model)
+    parameters = [chain.constant("head_weight", weight), chain.constant("head_bias", bias)]
+    product = chain.add("Gemm", [embedding, *parameters], logits)
+    return product, chain.add("Sigmoid", [product], probabilities)
 
 
 def stacked(model: ir.Model, head: LinearHead) -> int:
@@ -55,33 +70,8 @@ def stacked(model: ir.Model, head: LinearHead) -> int:
     Returns:
         1, the number of heads merged.
     """
-    graph = model.graph
-    embedding = embedding_of(model)
-    weight = ops.constant(graph, "head_weight", head.weight_hl)
-    bias = ops.constant(graph, "head_bias", head.bias_l)
-    gemm = ops.node("Gemm", [embedding, weight, bias], LOGITS)
-    sigmoid = ops.node("Sigmoid", [gemm.outputs[0]], PROBABILITIES)
-    graph.extend([gemm, sigmoid])
-    logits = ops.typed(gemm.outputs[0], ir.DataType.FLOAT, _rows(head.info))
-    probabilities = ops.typed(sigmoid.outputs[0], ir.DataType.FLOAT, _rows(head.info))
-    graph.outputs[:] = [logits, probabilities, decide(graph, probabilities, head.info)]
+    stack(model.graph, *_logistic(model, head.weight_hl, head.bias_l, LOGITS, PROBABILITIES), head.info)
     return 1
-
-
-def split_pairs(graph: ir.Graph, pairs: ir.Value, order: Sequence[str]) -> list[ir.Value]:
-    """Cut `[b, 2 * labels]` into one output `[b, 2]` a label, named as the label."""
-    split = ops.node(
-        "Split",
-        [pairs],
-        "pair",
-        attributes={"axis": 1, "num_outputs": len(order)},
-        outputs=len(order),
-    )
-    graph.append(split)
-    for label, value in zip(order, split.outputs, strict=True):
-        value.name = label
-        ops.typed(value, ir.DataType.FLOAT, [BATCH_AXIS, 2])
-    return list(split.outputs)
 
 
 def per_label(model: ir.Model, head: LinearHead) -> int:
@@ -93,22 +83,11 @@ def per_label(model: ir.Model, head: LinearHead) -> int:
     Returns:
         1, the number of heads merged.
     """
-    graph = model.graph
     order = head.info.output_order
     columns = [head.info.labels.index(label) for label in order]
     signs = np.tile(np.array([-1, 1], np.float32), len(order))
     weight = np.repeat(head.weight_hl[:, columns], 2, axis=1) * signs
     bias = np.repeat(head.bias_l[columns], 2) * signs
-    gemm = ops.node(
-        "Gemm",
-        [
-            embedding_of(model),
-            ops.constant(graph, "head_weight", weight),
-            ops.constant(graph, "head_bias", bias),
-        ],
-        _LOGIT_PAIRS,
-    )
-    sigmoid = ops.node("Sigmoid", [gemm.outputs[0]], "probability_pairs")
-    graph.extend([gemm, sigmoid])
-    graph.outputs[:] = split_pairs(graph, sigmoid.outputs[0], order)
+    _, pairs = _logistic(model, weight, bias, names.LOGIT_PAIRS, "probability_pairs")
+    split_pairs(model.graph, pairs, order)
     return 1

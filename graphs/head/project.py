@@ -1,4 +1,4 @@
-"""Projecting before pooling: a linear head's share of a mean is the mean of its share of each token."""
+"""Project before pooling: a linear head's share of a mean is the mean of its share of each token."""
 
 from __future__ import annotations
 
@@ -9,29 +9,37 @@ import onnx_ir as ir
 
 from core.contract import FEATURES
 from core.errors import GraphError
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
-from graphs.edit.names import MEAN_SUM, PART
-
-PROJECTION = "feature_{}_projection"
 
 
-def _hidden(named: dict[str | None, ir.Node], layer: int) -> ir.Value:
-    """Return the hidden state `[t, h]` that a packed mean pools."""
-    padded = named[MEAN_SUM.format(layer)].inputs[1]
-    gather = padded.producer() if padded is not None else None
-    if gather is None or gather.op_type != "Gather" or gather.inputs[0] is None:
-        raise GraphError(f"{MEAN_SUM.format(layer)}: expected a gather of tokens before it")
-    return gather.inputs[0]
+def _mean_of(graph: ir.Graph, chain: Chain, layer: int, total: ir.Value) -> ir.Value:
+    """Append the mean of `[t, columns]` over each row's tokens, as that of a layer is made."""
+    tokens = names.node(graph, names.TOKENS_OF_PLACES).outputs[0]
+    row = ops.read(names.node(graph, names.MEAN_SUM.format(layer)))
+    count = ops.read(names.node(graph, names.FEATURE.format(layer, "mean")), 1)
+    axis = ops.read(names.node(graph, names.TOKEN_WEIGHTS_ROW), 1)
+    padded = chain.add("Gather", [total, tokens], "tokens", axis=0)
+    summed = chain.add("Squeeze", [chain.add("MatMul", [row, padded], "sum_row"), axis], "sum")
+    return chain.add("Div", [summed, count], "mean")
 
 
-def project(model: ir.Model, parts: Sequence[tuple[int, str]], head: str) -> int:
+def _projected(chain: Chain, layer: int, weight: np.ndarray, total: ir.Value) -> ir.Value:
+    """Append the product of a layer's hidden state `[t, h]`, added to a total."""
+    name = names.MEAN_SUM.format(layer)
+    hidden = ops.read(ops.producer(ops.read(names.node(chain.graph, name), 1), "Gather", name))
+    alone = Chain(chain.graph, chain.before, names.PROJECTION.format(layer))
+    share = alone.constant("weight", np.ascontiguousarray(weight))
+    return chain.insert(ops.node("Gemm", [hidden, share, total], alone.prefix))
+
+
+def project(model: ir.Model, poolings: Sequence[tuple[int, str]], head: str) -> int:
     """Let a linear head read each mean's tokens instead of the mean, in place.
 
-    In: a packed graph, `Gemm(Concat(parts), weight, bias)` called `head`. Out: for the parts that are
+    In: a packed graph, `Gemm(Concat(poolings), weight, bias)` called `head`. Out: for those that are
     means, one `Gemm` each on `[t, h]`, which adds to the one before, and a single mean over `[t, columns]`
     at their end; for the others the `Gemm` as it was. Exact up to rounding: pooling is linear, and the
-    mean of a constant bias is the bias. Saves laying out `[b, p, h]` once a part.
+    mean of a constant bias is the bias. Saves laying out `[b, p, h]` once a mean.
 
     Returns:
         The number of means that went.
@@ -40,46 +48,26 @@ def project(model: ir.Model, parts: Sequence[tuple[int, str]], head: str) -> int
         GraphError: the graph is not of that form.
     """
     graph = model.graph
-    named = {node.name: node for node in graph}
-    means = [layer for layer, pooling in parts if pooling == "mean"]
+    means = [layer for layer, pooling in poolings if pooling == "mean"]
     if not means:
         return 0
-    try:
-        joined, gemm = named[FEATURES], named[head]
-        first = named[MEAN_SUM.format(means[0])]
-        divided = named[PART.format(means[0], "mean")]
-        tokens = named["layout_tokens_of_places"].outputs[0]
-    except KeyError as error:
-        raise GraphError(f"found no node {error}, expected packed features and a linear head") from error
-    row, count, axis = first.inputs[0], divided.inputs[1], named["token_weights_row"].inputs[1]
-    weight, bias = gemm.inputs[1], gemm.inputs[2]
-    if gemm.inputs[0] is not joined.outputs[0] or weight is None or bias is None:
+    gemm, joined = names.node(graph, head), names.node(graph, FEATURES)
+    if ops.read(gemm) is not joined.outputs[0]:
         raise GraphError(f"{head}: expected a Gemm of the features")
-    rows = np.split(ops.array_of(weight), len(parts))
-    chain = Chain(graph, gemm, "projected")
-    total = bias
-    for (layer, pooling), part in zip(parts, rows, strict=True):
+    rows = np.split(ops.array(gemm, 1), len(poolings))
+    chain = Chain(graph, gemm, names.PROJECTED)
+    total = ops.read(gemm, 2)
+    for (layer, pooling), weight in zip(poolings, rows, strict=True):
         if pooling == "mean":
-            name = PROJECTION.format(layer)
-            share = ops.constant(graph, f"{name}_weight", np.ascontiguousarray(part))
-            made = ops.node("Gemm", [_hidden(named, layer), share, total], name)
-            graph.insert_before(gemm, made)
-            total = made.outputs[0]
-    padded = chain.add("Gather", [total, tokens], "tokens", axis=0)
-    summed = chain.add("Squeeze", [chain.add("MatMul", [row, padded], "sum_row"), axis], "sum")
-    mean = chain.add("Div", [summed, count], "mean")
-    others = [index for index, (_, pooling) in enumerate(parts) if pooling != "mean"]
+            total = _projected(chain, layer, weight, total)
+    mean = _mean_of(graph, chain, means[0], total)
+    others = [index for index, (_, pooling) in enumerate(poolings) if pooling != "mean"]
     if others:
         rest = ops.constant(graph, f"{head}_weight", np.concatenate([rows[index] for index in others]))
         kept = [joined.inputs[index] for index in others]
-        gemm.replace_input_with(0, chain.add("Concat", kept, "others", axis=1))
-        gemm.replace_input_with(1, rest)
-        gemm.replace_input_with(2, mean)
+        for index, value in enumerate((chain.add("Concat", kept, "others", axis=1), rest, mean)):
+            gemm.replace_input_with(index, value)
     else:
-        replaced = gemm.outputs[0]
-        if replaced.is_graph_output():
-            mean.type, mean.shape = replaced.type, replaced.shape
-        replaced.name, mean.name = mean.name, replaced.name
-        replaced.replace_all_uses_with(mean, replace_graph_outputs=True)
+        ops.replace(gemm.outputs[0], mean)
     ops.remove_unused(model)
     return len(means)

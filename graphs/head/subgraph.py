@@ -1,4 +1,4 @@
-"""Merging a head that is not linear: its own graph, unchanged, behind the encoder."""
+"""Merge a head that is not linear: its own graph, unchanged, behind the encoder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ import onnx_ir as ir
 from core.contract import BATCH_AXIS, LOGITS, PROBABILITIES
 from core.errors import GraphError
 from graphs.edit import ops
+from graphs.edit.chain import Chain
 from graphs.head.files import SubgraphHead
-from graphs.head.merge import decide, embedding_of, split_pairs
+from graphs.head.merge import embedding_of, split_pairs, stack
 
 _PREFIX = "head/"
+
+
+def _rename(head: ir.Model) -> None:
+    """Give all of a head names that no node of an encoder has."""
+    for value in [*head.graph.inputs, *head.graph.initializers.values()]:
+        value.name = f"{_PREFIX}{value.name}"
+    for index, node in enumerate(list(head.graph.all_nodes())):
+        node.name = f"{_PREFIX}{index}_{node.op_type}"
+        for value in node.outputs:
+            value.name = f"{_PREFIX}{value.name}"
 
 
 def _inline(model: ir.Model, head: ir.Model) -> dict[str, ir.Value]:
@@ -22,70 +33,41 @@ def _inline(model: ir.Model, head: ir.Model) -> dict[str, ir.Value]:
         if known != version:
             raise GraphError(f"the head has opset {domain or 'ai.onnx'} {version}, expected {known}")
     outputs = {str(value.name): value for value in head.graph.outputs}
-    for value in [*head.graph.inputs, *head.graph.initializers.values()]:
-        value.name = f"{_PREFIX}{value.name}"
-    for index, node in enumerate(list(head.graph.all_nodes())):
-        node.name = f"{_PREFIX}{index}_{node.op_type}"
-        for value in node.outputs:
-            value.name = f"{_PREFIX}{value.name}"
+    _rename(head)
     embedding = embedding_of(model)
     (entry,) = head.graph.inputs
-    source = embedding
     if entry.dtype is not None and entry.dtype != embedding.dtype:
-        cast = ops.node("Cast", [embedding], f"{_PREFIX}input", attributes={"to": entry.dtype})
-        model.graph.append(cast)
-        source = cast.outputs[0]
-    entry.replace_all_uses_with(source)
-    initializers = list(head.graph.initializers.values())
-    head.graph.outputs.clear()
-    head.graph.initializers.clear()
+        embedding = Chain(model.graph).cast(embedding, entry.dtype, f"{_PREFIX}input")
+    entry.replace_all_uses_with(embedding)
+    nodes, _, initializers = ops.take_apart(head.graph)
     for initializer in initializers:
         model.graph.register_initializer(initializer)
-    nodes = list(head.graph)
-    head.graph.remove(nodes)
     model.graph.extend(nodes)
     return outputs
 
 
-def _append(graph: ir.Graph, node: ir.Node) -> ir.Value:
-    graph.append(node)
-    return node.outputs[0]
+def _float(chain: Chain, value: ir.Value) -> ir.Value:
+    return chain.cast(value, ir.DataType.FLOAT, f"{value.name}_float")
 
 
-def _pairs(graph: ir.Graph, head: SubgraphHead, outputs: dict[str, ir.Value]) -> ir.Value:
+def _pairs(chain: Chain, head: SubgraphHead, outputs: dict[str, ir.Value]) -> ir.Value:
     """Return `[b, 2 * labels]`, pairs in the order of the head's own outputs."""
     info = head.info
     if info.layout == "columns":
-        positive = _float(graph, outputs[str(info.output)])
-        one = ops.constant(graph, "one", np.array(1, np.float32))
-        negative = _append(graph, ops.node("Sub", [one, positive], "complement"))
-        last = ops.constant(graph, "axis_last", np.array([-1], np.int64))
+        positive = _float(chain, outputs[str(info.output)])
+        negative = chain.add("Sub", [chain.floats("one", 1), positive], "complement")
+        last = chain.integers("axis_last", [-1])
         both = [
-            _append(graph, ops.node("Unsqueeze", [value, last], f"{value.name}_column"))
-            for value in (negative, positive)
+            chain.add("Unsqueeze", [value, last], f"{value.name}_column") for value in (negative, positive)
         ]
-        joined = _append(graph, ops.node("Concat", both, "pair_stack", attributes={"axis": -1}))
-        flat = ops.constant(graph, "pair_shape", np.array([-1, 2 * len(info.labels)], np.int64))
-        return _append(graph, ops.node("Reshape", [joined, flat], "probability_pairs"))
+        joined = chain.add("Concat", both, "pair_stack", axis=-1)
+        flat = chain.integers("pair_shape", [-1, 2 * len(info.labels)])
+        return chain.add("Reshape", [joined, flat], "probability_pairs")
     if info.layout == "sequence":
-        joined = _append(
-            graph,
-            ops.node(
-                "ConcatFromSequence",
-                [outputs[str(info.output)]],
-                "pair_columns",
-                attributes={"axis": 1},
-            ),
-        )
+        joined = chain.add("ConcatFromSequence", [outputs[str(info.output)]], "pair_columns", axis=1)
     else:
-        named = [outputs[label] for label in info.output_order]
-        joined = _append(graph, ops.node("Concat", named, "pair_columns", attributes={"axis": 1}))
-    return _float(graph, joined)
-
-
-def _float(graph: ir.Graph, value: ir.Value) -> ir.Value:
-    cast = ops.node("Cast", [value], f"{value.name}_float", attributes={"to": ir.DataType.FLOAT})
-    return _append(graph, cast)
+        joined = chain.add("Concat", [outputs[label] for label in info.output_order], "pair_columns", axis=1)
+    return _float(chain, joined)
 
 
 def per_label(model: ir.Model, head: SubgraphHead) -> int:
@@ -94,8 +76,8 @@ def per_label(model: ir.Model, head: SubgraphHead) -> int:
     Returns:
         1, the number of heads merged.
     """
-    pairs = _pairs(model.graph, head, _inline(model, head.model))
-    model.graph.outputs[:] = split_pairs(model.graph, pairs, head.info.output_order)
+    pairs = _pairs(Chain(model.graph), head, _inline(model, head.model))
+    split_pairs(model.graph, pairs, head.info.output_order)
     ops.remove_unused(model)
     return 1
 
@@ -109,20 +91,17 @@ def stacked(model: ir.Model, head: SubgraphHead) -> int:
     Returns:
         1, the number of heads merged.
     """
-    graph, info = model.graph, head.info
-    pairs = _pairs(graph, head, _inline(model, head.model))
-    columns = np.array([info.output_order.index(label) for label in info.labels], np.int64)
-    tiny = ops.constant(graph, "tiny", np.array(np.finfo(np.float32).tiny, np.float32))
+    chain, info = Chain(model.graph), head.info
+    pairs = _pairs(chain, head, _inline(model, head.model))
+    columns = np.array([info.output_order.index(label) for label in info.labels])
+    tiny = chain.floats("tiny", np.finfo(np.float32).tiny)
     logarithms = []
     for name, offset in (("negative", 0), (PROBABILITIES, 1)):
-        index = ops.constant(graph, f"{name}_columns", 2 * columns + offset)
-        picked = _append(graph, ops.node("Gather", [pairs, index], name, attributes={"axis": 1}))
+        index = chain.integers(f"{name}_columns", 2 * columns + offset)
+        picked = chain.add("Gather", [pairs, index], name, axis=1)
         ops.typed(picked, ir.DataType.FLOAT, [BATCH_AXIS, len(info.labels)])
-        clamped = _append(graph, ops.node("Max", [picked, tiny], f"{name}_clamped"))
-        logarithms.append(_append(graph, ops.node("Log", [clamped], f"{name}_log")))
-    probabilities = picked
-    logits = _append(graph, ops.node("Sub", logarithms[::-1], LOGITS))
-    ops.typed(logits, ir.DataType.FLOAT, [BATCH_AXIS, len(info.labels)])
-    graph.outputs[:] = [logits, probabilities, decide(graph, probabilities, info)]
+        clamped = chain.add("Max", [picked, tiny], f"{name}_clamped")
+        logarithms.append(chain.add("Log", [clamped], f"{name}_log"))
+    stack(model.graph, chain.add("Sub", logarithms[::-1], LOGITS), picked, info)
     ops.remove_unused(model)
     return 1

@@ -1,8 +1,8 @@
-"""Calibration: which range each channel of each activation has on real texts."""
+"""Calibrate: find which range each channel of each activation has on real texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ Ids = Sequence[NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Texts:
-    """Token ids to calibrate on, to judge by, and of the reference, which the build is gated on."""
+    """Token ids to calibrate on, to evaluate on, and of the reference, which the build is gated on."""
 
     calibration: Ids
     held_out: Ids
@@ -74,7 +74,7 @@ def batches(ids: Ids, size: int = _BATCH_SIZE) -> Iterator[tuple[NDArray[np.intp
 def _best_cut(histogram: NDArray[np.float64], two_sided: bool) -> tuple[NDArray[np.float64], ...]:
     """Return the cuts `(a, b)` of each channel's `[0, 1]` with the least expected squared error.
 
-    Rounding inside `[a, b]` costs a twelfth of the squared step, a value outside its squared
+    Rounding inside `[a, b]` costs a twelfth of the squared scale, a value outside its squared
     distance; `histogram` is `[k, bins]`, each row of sum 1.
     """
     centres = (np.arange(_BINS) + 0.5) / _BINS
@@ -92,7 +92,7 @@ def _best_cut(histogram: NDArray[np.float64], two_sided: bool) -> tuple[NDArray[
 
 @dataclass(frozen=True)
 class Observed:
-    """A site's range, and the mean square of its channels, float64 `[k]`."""
+    """An activation's range, and the mean square of its channels, float64 `[k]`."""
 
     range: Range
     square_k: NDArray[np.float64]
@@ -131,7 +131,7 @@ class _Statistics:
 
 
 def calibrate(model: ir.Model, ids: Ids) -> dict[str, Observed]:
-    """Return what each site's activation is on some texts, by site name.
+    """Return what each activation is on some texts, by its name.
 
     Two passes over the float graph: minimum, maximum and mean of each channel, then a histogram, from
     which the range with the least expected squared error is taken.
@@ -139,24 +139,19 @@ def calibrate(model: ir.Model, ids: Ids) -> dict[str, Observed]:
     Raises:
         GraphError: the graph is not packed.
     """
-    found = activations.find(model)
     observed = model.clone()
-    known = {value.name: value for node in observed.graph for value in node.outputs}
-    names = [str(site.value.name) for site in found]
-    for name in names:
-        if known[name] not in observed.graph.outputs:
-            known[name].dtype = ir.DataType.FLOAT
-            observed.graph.outputs.append(known[name])
-    opened = session(observed)
-    statistics = {site.name: _Statistics(site.width) for site in found}
-    steps: tuple[Callable[[_Statistics, NDArray[np.float32]], None], ...] = (
-        _Statistics.widen,
-        _Statistics.count,
-    )
-    for step in steps:
+    found = activations.find(observed)
+    for activation in found:
+        if activation.value not in observed.graph.outputs:
+            activation.value.dtype = ir.DataType.FLOAT
+            observed.graph.outputs.append(activation.value)
+    opened, outputs = session(observed), [str(activation.value.name) for activation in found]
+    statistics = {activation.name: _Statistics(activation.width) for activation in found}
+    # Nothing after GELU is cut off, so no histogram is needed.
+    counted = [activation.name for activation in found if activation.kind != activations.GELU]
+    for collect, collected in ((_Statistics.widen, list(statistics)), (_Statistics.count, counted)):
         for _, inputs in batches(ids):
-            for site, array in zip(found, opened.run(names, inputs), strict=True):
-                if step is _Statistics.count and site.kind == activations.GELU:
-                    continue
-                step(statistics[site.name], array)
-    return {site.name: statistics[site.name].observed(site.kind) for site in found}
+            arrays = dict(zip(statistics, opened.run(outputs, inputs), strict=True))
+            for name in collected:
+                collect(statistics[name], arrays[name])
+    return {activation.name: statistics[activation.name].observed(activation.kind) for activation in found}

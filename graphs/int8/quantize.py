@@ -1,143 +1,139 @@
-"""Quantizing: linear layers to int8 products with constant scales, tables to int8 rows."""
+"""Quantize linear layers to int8 products with constant scales, and tables to int8 rows."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
-from core.build.plan import Plan, Site
-from core.errors import GraphError
-from graphs.edit import ops
+from core.build.plan import ActivationPlan, QuantizationPlan
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 from graphs.int8 import activations, instance, overflow
-from graphs.int8.activations import SiteNodes
+from graphs.int8.activations import Activation
 from graphs.int8.rounding import copies_of, round_columns
-from graphs.int8.scales import MIDDLE, mean_of, shared_step, zero_point
+from graphs.int8.scales import MIDDLE, mean_of, shared_scale, zero_point
 from graphs.int8.smooth import smooth
 
-_WORDS = "word_embedding"
-# The second term holds what the first rounded off, half a step to either side, and cut off: up to
-# sixteen. An eighth of a step is exact in float32.
-_SECOND_STEP = 1 / 8
-_SECOND_ZERO_POINT = MIDDLE
+# The second term holds what the first rounded off, half a level to either side, and cut off: up to
+# sixteen. An eighth of a level is exact in float32.
+_SECOND_SCALE = np.float32(1 / 8)
+_SECOND_ZERO_POINT = np.uint8(MIDDLE)
+
+# An activation u8, its scale and its zero point.
+Term = tuple[ir.Value, ir.Value, ir.Value]
 
 
-def _terms(
-    chain: Chain, value: ir.Value, site: Site, zero: int, step: np.float32
-) -> list[tuple[ir.Value, ir.Value, ir.Value]]:
-    """Quantize an activation in steps; return each term with its scale and zero point.
+def _terms(chain: Chain, value: ir.Value, plan: ActivationPlan, zero: int, scale: np.float32) -> list[Term]:
+    """Quantize a smoothed activation; return its terms.
 
-    A `step` that all channels share is left to the rounding: after GELU in place of the multiplication
-    before it, of a normalized site in place of none.
+    A `scale` that all channels share is left to the rounding: after GELU in place of the multiplication
+    before it, of a normalized activation in place of none.
     """
-
-    def scalar(name: str, number: np.generic) -> ir.Value:
-        return ops.constant(chain.graph, f"{chain.prefix}_{name}", np.array(number))
-
-    one, point = scalar("scale", np.float32(1)), scalar("zero_point", np.uint8(zero))
-    divisor = one if step == 1 else scalar("step", step)
-    scaled = value.producer() if step != 1 and not site.normalized else None
+    one, point = chain.floats("scale", 1), chain.constant("zero_point", np.array(zero, np.uint8))
+    divisor = one if scale == 1 else chain.floats("step", scale)
+    scaled = value.producer() if scale != 1 and not plan.normalized else None
     source = value if scaled is None else scaled.inputs[0]
     first = chain.add("QuantizeLinear", [source, divisor, point], "u8")
-    found = [(first, divisor if site.normalized else one, point)]
-    if site.mode == "int8x2":
-        scale = scalar("second_scale", np.float32(_SECOND_STEP))
-        middle = scalar("second_zero_point", np.uint8(_SECOND_ZERO_POINT))
+    terms = [(first, divisor if plan.normalized else one, point)]
+    if plan.mode == "int8x2":
+        second_scale = chain.floats("second_scale", _SECOND_SCALE)
+        second_point = chain.constant("second_zero_point", np.array(_SECOND_ZERO_POINT))
         kept = chain.add("DequantizeLinear", [first, one, point], "kept")
         rest = chain.add("Sub", [value, kept], "rest")
-        found.append((chain.add("QuantizeLinear", [rest, scale, middle], "second_u8"), scale, middle))
-    if not site.split_channels:
-        return found
-    copied = chain.integers("split_channels", copies_of(site.split_channels))
+        second = chain.add("QuantizeLinear", [rest, second_scale, second_point], "second_u8")
+        terms.append((second, second_scale, second_point))
+    if not plan.split_channels:
+        return terms
+    copied = chain.integers("split_channels", copies_of(plan.split_channels))
     joined = []
-    for number, (term, scale, middle) in enumerate(found):
+    for number, (term, factor, middle) in enumerate(terms):
         copies = chain.add("Gather", [term, copied], f"copies_{number}", axis=1)
-        joined.append((chain.add("Concat", [term, copies], f"joined_{number}", axis=1), scale, middle))
+        joined.append((chain.add("Concat", [term, copies], f"joined_{number}", axis=1), factor, middle))
     return joined
 
 
+def _lost(
+    weight: NDArray[np.float32], rounded: NDArray[np.float32], plan: ActivationPlan, kind: str
+) -> NDArray[np.float64]:
+    """Return what rounding a weight `[k, n]` takes off the product's mean, float64 `[n]`."""
+    mean_k = mean_of(plan, kind).astype(np.float64)
+    mean = np.concatenate([mean_k, mean_k[copies_of(plan.split_channels)]])
+    # A sum of rows, not a product: the same bits on every machine.
+    lost: NDArray[np.float64] = (mean_k[:, None] * weight).sum(axis=0) - (mean[:, None] * rounded).sum(axis=0)
+    return lost
+
+
 def _product(
-    chain: Chain,
-    node: ir.Node,
-    terms: list[tuple[ir.Value, ir.Value, ir.Value]],
-    nodes: SiteNodes,
-    site: Site,
-    bits: int,
+    chain: Chain, node: ir.Node, terms: list[Term], plan: ActivationPlan, kind: str, bits: int
 ) -> None:
     """Replace a linear layer by an int8 product a term; its bias makes up for the rounding's mean."""
-    if node.inputs[1] is None or node.inputs[2] is None:
-        raise GraphError(f"{node.name}: expected a weight and a bias")
-    weight, bias = ops.array_of(node.inputs[1]), ops.array_of(node.inputs[2])
-    integers, scale = round_columns(weight, bits, site.split_channels)
-    mean_k = mean_of(site, nodes.kind).astype(np.float64)
-    mean = np.concatenate([mean_k, mean_k[copies_of(site.split_channels)]])
-    # A sum of rows, not a product: the same bits on every machine.
-    lost = (mean_k[:, None] * weight).sum(axis=0) - (mean[:, None] * (integers * scale)).sum(axis=0)
-    packed = ops.constant(chain.graph, f"{node.name}_weight_s8", integers)
-    scales = ops.constant(chain.graph, f"{node.name}_weight_scale", scale)
-    offset = ops.constant(chain.graph, f"{node.name}_bias_corrected", (bias + lost).astype(np.float32))
+    weight, bias = ops.array(node, 1), ops.array(node, 2)
+    integers, scale = round_columns(weight, bits, plan.split_channels)
+    own = Chain(chain.graph, node, str(node.name))
+    packed, scales = own.constant("weight_s8", integers), own.constant("weight_scale", scale)
+    corrected = own.floats("bias_corrected", bias + _lost(weight, integers * scale, plan, kind))
     products = []
-    for number, (quantized, step, zero) in enumerate(terms):
-        made = ops.node(
-            "MatMulIntegerToFloat",
-            [quantized, packed, step, scales, zero, None, *([offset] if number == 0 else [])],
-            f"{node.name}_int8" + ("_second" if number else ""),
-            domain=ops.MICROSOFT,
-        )
-        chain.graph.insert_before(node, made)
-        products.append(made.outputs[0])
+    for number, (quantized, factor, zero) in enumerate(terms):
+        inputs = [quantized, packed, factor, scales, zero, None, *([] if number else [corrected])]
+        name = "int8_second" if number else "int8"
+        products.append(own.add("MatMulIntegerToFloat", inputs, name, ops.MICROSOFT))
     result = products[0] if len(products) == 1 else chain.add("Add", products, f"{node.name}_terms")
     node.outputs[0].replace_all_uses_with(result)
     chain.graph.remove(node, safe=True)
 
 
+def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan, bits: int) -> int:
+    """Quantize an activation, and the linear layers that read it; return how many products that makes."""
+    zero, scale = zero_point(plan, activation.kind), shared_scale(plan, activation.kind)
+    count = 0
+    for number, value in enumerate(dict.fromkeys(ops.read(node) for node in activation.linears)):
+        readers = [node for node in activation.linears if node.inputs[0] is value]
+        prefix = f"{activation.name}{'_rows' if number else ''}"
+        terms = _terms(Chain(graph, readers[0], prefix), value, plan, zero, scale)
+        for reader in readers:
+            _product(Chain(graph, reader, prefix), reader, terms, plan, activation.kind, bits)
+            count += len(terms)
+    if plan.normalized:
+        instance.instance(graph, activation.value)
+    return count
+
+
 def _words(graph: ir.Graph) -> None:
     """`Gather` from the float32 word table → from int8 rows, and from their scales."""
-    gather = next((node for node in graph if node.name == _WORDS), None)
-    if gather is None or gather.inputs[0] is None:
-        raise GraphError(f"found no node {_WORDS}")
-    integers, scale = round_columns(np.ascontiguousarray(ops.array_of(gather.inputs[0]).T), 8)
+    gather = names.node(graph, names.WORDS)
+    integers, scale = round_columns(np.ascontiguousarray(ops.array(gather, 0).T), 8)
     table = ops.constant(graph, "word_embeddings_s8", np.ascontiguousarray(integers.T))
     scales = ops.constant(graph, "word_embeddings_scale", scale[:, None])
-    chain = Chain(graph, gather, _WORDS)
+    chain = Chain(graph, gather, names.WORDS)
     rows = chain.add("Gather", [table, gather.inputs[1]], "s8", axis=0)
     factors = chain.add("Gather", [scales, gather.inputs[1]], "scale", axis=0)
-    floats = chain.add("Cast", [rows], "float", to=ir.DataType.FLOAT)
+    floats = chain.cast(rows, ir.DataType.FLOAT, "float")
     gather.outputs[0].replace_all_uses_with(chain.add("Mul", [floats, factors], "row"))
 
 
-def quantize(model: ir.Model, plan: Plan) -> int:
+def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
     """Quantize a packed graph as a plan says, in place.
 
-    In: a packed graph, float32. Out: per site `QuantizeLinear` with a constant scale and zero point
+    In: a packed graph, float32. Out: per activation `QuantizeLinear` with a constant scale and zero point
     (u8), and `MatMulIntegerToFloat` with s8 weights, a scale a column; the word table as s8 rows with
-    a scale a row. Sites in mode `float`, the head and the positions stay as they are. No scale
-    depends on the input, so a text's answer does not depend on its batch.
+    a scale a row. Activations in mode `float`, the head and the positions stay as they are. No scale
+    depends on the input, so a text's answer does not depend on its batch. Each rounding errs by half a scale
+    at most, where it does not cut off.
 
     Returns:
         How many int8 products the graph has.
 
     Raises:
-        GraphError: the graph's sites are not the plan's.
+        GraphError: the graph's activations are not the plan's.
     """
     graph = model.graph
-    smoothed = overflow.widen(model, smooth(model, plan))
-    count = 0
-    for nodes in activations.find(model):
-        site = smoothed[nodes.name]
-        if site.mode == "float":
-            continue
-        zero = zero_point(site, nodes.kind)
-        inputs = dict.fromkeys(node.inputs[0] for node in nodes.linears if node.inputs[0] is not None)
-        for number, value in enumerate(inputs):
-            readers = [node for node in nodes.linears if node.inputs[0] is value]
-            chain = Chain(graph, readers[0], f"{nodes.name}{'_rows' if number else ''}")
-            terms = _terms(chain, value, site, zero, shared_step(site, nodes.kind))
-            for reader in readers:
-                _product(Chain(graph, reader, chain.prefix), reader, terms, nodes, site, plan.weight_bits)
-                count += len(terms)
-        if site.normalized:
-            instance.instance(graph, nodes.value)
+    plans = overflow.widen(model, smooth(model, plan))
+    count = sum(
+        _quantize(graph, activation, plans[activation.name], plan.weight_bits)
+        for activation in activations.find(model)
+        if plans[activation.name].mode != "float"
+    )
     _words(graph)
     graph.sort()
     ops.remove_unused(model)

@@ -1,4 +1,4 @@
-"""Rounding weights to integers, and splitting the rows that would make every column's scale coarse."""
+"""Round weights to integers, and split the rows that would make every column's scale coarse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoothing: each activation in units of its own quantization step, at no or little cost. Exact."""
+"""Smooth each activation: bring it to units of its own quantization scale, at no or little cost."""
 
 from __future__ import annotations
 
@@ -6,62 +6,62 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from core.build.plan import Mode, Plan, Range, Site
+from core.build.plan import ActivationPlan, QuantizationPlan, Range
 from core.errors import GraphError
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
-from graphs.edit.names import LAYER
 from graphs.int8 import activations
-from graphs.int8.activations import SiteNodes
-from graphs.int8.readers import JOINED, array, feature, replace, residual, take_up
-from graphs.int8.scales import steps_of
+from graphs.int8.activations import Activation
+from graphs.int8.readers import feature, residual, take_up
+from graphs.int8.scales import scales_of
+
+Channels = NDArray[np.float32]
 
 
-def _normalization(site: SiteNodes) -> ir.Node:
-    producer = site.value.producer()
-    if producer is None or producer.op_type != "LayerNormalization":
-        raise GraphError(f"{site.name}: expected a normalization before it")
-    return producer
+def _norm(graph: ir.Graph, activation: Activation, offset_k: Channels, scale_k: Channels) -> None:
+    """Let a normalization's gamma and beta carry its output's scale and offset."""
+    producer = ops.producer(activation.value, "LayerNormalization", activation.name)
+    rows = activation.rows
+    for value in (activation.value, *(rows.outputs[:1] if rows is not None else ())):
+        for use in list(value.uses()):
+            if use.node is not rows and use.node not in activation.linears:
+                (feature if names.of_feature(use.node) else residual)(graph, use, offset_k, scale_k)
+    ops.set_array(graph, producer, 1, ops.array(producer, 1) / scale_k)
+    ops.set_array(graph, producer, 2, (ops.array(producer, 2) - offset_k) / scale_k)
 
 
-def _norm(graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]) -> None:
-    producer = _normalization(site)
-    values = [site.value, *([site.rows.outputs[0]] if site.rows is not None else [])]
-    for use in [use for value in values for use in value.uses()]:
-        if use.node is not site.rows and use.node not in site.linears:
-            undo = feature if str(use.node.name).startswith("feature_") else residual
-            undo(graph, use.node, use.idx, offset, step)
-    replace(graph, producer, 1, array(producer, 1) / step)
-    replace(graph, producer, 2, (array(producer, 2) - offset) / step)
-
-
-def _beta_and_gamma(site: SiteNodes, mode: Mode) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _beta_and_gamma(activation: Activation, plan: ActivationPlan) -> tuple[Channels, Channels]:
     """Return beta and gamma: offset and unit of a normalization's output, as it is before them."""
-    if site.kind != activations.NORM:
-        raise GraphError(f"{site.name}: found normalized, expected it of a normalization's output only")
-    if mode != "int8":
-        raise GraphError(f"{site.name}: found normalized in mode {mode}, expected mode int8")
-    producer = _normalization(site)
-    gamma, beta = array(producer, 1), array(producer, 2)
+    name = activation.name
+    if activation.kind != activations.NORM:
+        raise GraphError(f"{name}: found normalized, expected it of a normalization's output only")
+    if plan.mode != "int8":
+        raise GraphError(f"{name}: found normalized in mode {plan.mode}, expected mode int8")
+    producer = ops.producer(activation.value, "LayerNormalization", name)
+    gamma, beta = ops.array(producer, 1), ops.array(producer, 2)
     if not (gamma > 0).all():
-        raise GraphError(f"{site.name}: normalized: found a gamma of {gamma.min():g}, expected all above 0")
+        raise GraphError(f"{name}: normalized: found a gamma of {gamma.min():g}, expected all above 0")
     return beta, gamma
 
 
-def _context(
-    graph: ir.Graph, site: SiteNodes, offset: NDArray[np.float32], step: NDArray[np.float32]
-) -> None:
-    layer = LAYER.format(site.layer)
-    named = {node.name: node for node in graph}
-    projection = named.get(f"{layer}_qkv") or named.get(f"{layer}_key_value")
-    if projection is None:
-        raise GraphError(f"{site.name}: found no projection of its values")
+def _context(graph: ir.Graph, activation: Activation, offset_k: Channels, scale_k: Channels) -> None:
+    """Let the value projection's columns carry the context's scale and offset."""
+    layer, width = names.LAYER.format(activation.layer), activation.width
+    projection = names.find(graph, f"{layer}_qkv") or names.node(graph, f"{layer}_key_value")
     # Weights of an attention sum to 1, so an offset of the values is one of the context.
-    weight, bias = array(projection, 1).copy(), array(projection, 2).copy()
-    weight[:, -site.width :] /= step
-    bias[-site.width :] = (bias[-site.width :] - offset) / step
-    replace(graph, projection, 1, weight)
-    replace(graph, projection, 2, bias)
+    weight, bias = ops.array(projection, 1).copy(), ops.array(projection, 2).copy()
+    weight[:, -width:] /= scale_k
+    bias[-width:] = (bias[-width:] - offset_k) / scale_k
+    ops.set_array(graph, projection, 1, weight)
+    ops.set_array(graph, projection, 2, bias)
+
+
+def _gelu(graph: ir.Graph, activation: Activation, scale_k: Channels) -> None:
+    """Multiply what comes out of GELU, which has no weights that could."""
+    down = activation.linears[0]
+    chain = Chain(graph, down, activation.name)
+    scaled = chain.add("Mul", [activation.value, chain.constant("per_step", 1 / scale_k)], "steps")
+    down.replace_input_with(0, scaled)
 
 
 def _order(width: int, channels: tuple[int, ...]) -> NDArray[np.int64]:
@@ -69,86 +69,88 @@ def _order(width: int, channels: tuple[int, ...]) -> NDArray[np.int64]:
     return np.concatenate([np.setdiff1d(np.arange(width), channels), np.array(channels, np.int64)])
 
 
-def _aside(graph: ir.Graph, site: SiteNodes, channels: tuple[int, ...]) -> None:
+def _aside(graph: ir.Graph, activation: Activation, channels: tuple[int, ...]) -> None:
     """Multiply some channels after GELU in float32; they come last, and the int8 product passes over them."""
-    gelu, down = site.value.producer(), site.linears[0]
-    up = gelu.inputs[0].producer() if gelu is not None and gelu.inputs[0] is not None else None
-    if gelu is None or up is None or up.op_type != "Gemm":
-        raise GraphError(f"{site.name}: expected a linear layer and GELU before it")
-    order, kept = _order(site.width, channels), site.width - len(channels)
-    replace(graph, up, 1, array(up, 1)[:, order])
-    replace(graph, up, 2, array(up, 2)[order])
-    out = array(down, 1)[order]
+    down, width = activation.linears[0], activation.width
+    gelu = ops.producer(activation.value, "Gelu", activation.name)
+    up = ops.producer(ops.read(gelu), "Gemm", activation.name)
+    order, kept = _order(width, channels), width - len(channels)
+    ops.set_array(graph, up, 1, ops.array(up, 1)[:, order])
+    ops.set_array(graph, up, 2, ops.array(up, 2)[order])
+    out = ops.array(down, 1)[order]
     chain = Chain(graph, down, f"{down.name}_float")
-    ends = [chain.integers(name, [at]) for name, at in (("start", kept), ("end", site.width), ("axis", 1))]
-    side = chain.add("Slice", [site.value, *ends], "channels")
-    weight = ops.constant(graph, f"{down.name}_float_weight", out[kept:].copy())
-    joined = ops.node("Gemm", [side, weight, down.outputs[0]], f"{down.name}{JOINED}")
+    ends = [chain.integers(name, [at]) for name, at in (("start", kept), ("end", width), ("axis", 1))]
+    side = chain.add("Slice", [activation.value, *ends], "channels")
+    weight = chain.constant("weight", out[kept:].copy())
+    joined = ops.node("Gemm", [side, weight, down.outputs[0]], f"{down.name}{names.JOINED}")
     graph.insert_after(down, joined)
     for use in [use for use in down.outputs[0].uses() if use.node is not joined]:
         use.node.replace_input_with(use.idx, joined.outputs[0])
     out[kept:] = 0
-    replace(graph, down, 1, out)
+    ops.set_array(graph, down, 1, out)
 
 
-def _ordered(site: Site) -> Site:
-    """Return what is left of a site in one int8 product: its channels as `_aside` orders them."""
-    order = _order(len(site.range.low_k), site.float_channels)
-    # Weights of 0 read the last ones: any range will do, and that of another keeps a shared step shared.
-    order[len(order) - len(site.float_channels) :] = order[0]
-    limits = site.range
-    split = tuple(
-        np.searchsorted(order[: len(order) - len(site.float_channels)], site.split_channels).tolist()
-    )
-    return Site(site.mode, (), split, Range(limits.low_k[order], limits.high_k[order], limits.mean_k[order]))
+def _ordered(plan: ActivationPlan) -> ActivationPlan:
+    """Return what is left of an activation in one int8 product: its channels as `_aside` orders them."""
+    order = _order(len(plan.range.low_k), plan.float_channels)
+    kept = len(order) - len(plan.float_channels)
+    # Weights of 0 read the last ones: any range will do, and that of another keeps a shared scale shared.
+    order[kept:] = order[0]
+    split = tuple(np.searchsorted(order[:kept], plan.split_channels).tolist())
+    limits = Range(*(ends[order] for ends in vars(plan.range).values()))
+    return ActivationPlan(plan.mode, (), split, limits)
 
 
-def smooth(model: ir.Model, plan: Plan) -> dict[str, Site]:
-    """Bring each activation that the plan quantizes to units of its step, in place.
+def _reduced(model: ir.Model, plan: QuantizationPlan) -> dict[str, ActivationPlan]:
+    """Slice float channels off, in place; return the plans of what is left."""
+    activations_found = activations.find(model)
+    expected, found = list(plan.activations), [activation.name for activation in activations_found]
+    if found != expected:
+        raise GraphError(f"the plan has activations {expected}, the graph {found}")
+    reduced = dict(plan.activations)
+    for activation in activations_found:
+        own = reduced[activation.name]
+        if len(own.range.low_k) != activation.width:
+            raise GraphError(
+                f"{activation.name}: found {len(own.range.low_k)} channels, expected {activation.width}"
+            )
+        if own.float_channels and own.mode != "float":
+            _aside(model.graph, activation, own.float_channels)
+            reduced[activation.name] = _ordered(own)
+    return reduced
+
+
+def smooth(model: ir.Model, plan: QuantizationPlan) -> dict[str, ActivationPlan]:
+    """Bring each activation that the plan quantizes to units of its scale, in place.
 
     In: a packed graph. Out: the same function. A normalization's gamma and beta carry its output's
-    step and offset, and the residual that reads it too has a `Mul`; of a normalized site it is gamma and
-    beta themselves that go to the readers (arXiv 2209.13325). The value projection's columns
-    carry the context's; after GELU there is a `Mul`. Float channels are sliced off for a small product
-    of their own. Weights' rows take the steps up, biases the offsets. Exact up to rounding.
+    scale and offset, and the residual that reads it too has a `Mul`; of a normalized activation it is gamma
+    and beta themselves that go to the readers (arXiv 2209.13325). The value projection's columns carry the
+    context's; after GELU there is a `Mul`. Float channels are sliced off for a small product of their own.
+    Weights' rows take the scales up, biases the offsets. Exact up to rounding.
 
     Returns:
-        The sites as the graph now has them: float channels last, and of no weight.
+        The plans as the graph now has them: float channels last, and of no weight.
 
     Raises:
-        GraphError: the graph's sites are not the plan's, or one is to be what it cannot.
+        GraphError: the graph's activations are not the plan's, or one is to be what it cannot.
     """
-    graph = model.graph
-    expected, found = list(plan.sites), [site.name for site in activations.find(model)]
-    if found != expected:
-        raise GraphError(f"the plan has sites {expected}, the graph {found}")
-    reduced = {}
-    for nodes in activations.find(model):
-        site = plan.sites[nodes.name]
-        if len(site.range.low_k) != nodes.width:
-            raise GraphError(f"{nodes.name}: found {len(site.range.low_k)} channels, expected {nodes.width}")
-        if site.float_channels and site.mode != "float":
-            _aside(graph, nodes, site.float_channels)
-            site = _ordered(site)
-        reduced[nodes.name] = site
+    graph, reduced = model.graph, _reduced(model, plan)
     # Found again: their weights are others.
-    for nodes in activations.find(model):
-        site = reduced[nodes.name]
-        if site.mode == "float":
+    for activation in activations.find(model):
+        own = reduced[activation.name]
+        if own.mode == "float":
             continue
-        offset, step = steps_of(site, nodes.kind)
-        if site.normalized:
-            offset, step = _beta_and_gamma(nodes, site.mode)
-        if nodes.kind == activations.NORM:
-            _norm(graph, nodes, offset, step)
-        elif nodes.kind == activations.CONTEXT:
-            _context(graph, nodes, offset, step)
+        offset_k, scale_k = scales_of(own, activation.kind)
+        if own.normalized:
+            offset_k, scale_k = _beta_and_gamma(activation, own)
+        if activation.kind == activations.NORM:
+            _norm(graph, activation, offset_k, scale_k)
+        elif activation.kind == activations.CONTEXT:
+            _context(graph, activation, offset_k, scale_k)
         else:
-            factor = ops.constant(graph, f"{nodes.name}_per_step", 1 / step)
-            scaled = ops.node("Mul", [nodes.value, factor], f"{nodes.name}_steps")
-            graph.insert_before(nodes.linears[0], scaled)
-            nodes.linears[0].replace_input_with(0, scaled.outputs[0])
-        for linear in nodes.linears:
-            take_up(graph, linear, offset, step)
+            _gelu(graph, activation, scale_k)
+        for linear in activation.linears:
+            take_up(graph, linear, offset_k, scale_k)
     ops.remove_unused(model)
     return reduced

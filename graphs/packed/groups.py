@@ -1,4 +1,4 @@
-"""Two groups of a batch's rows, by length: attention pads each to its own longest row."""
+"""Divide a batch's rows in two groups by length: attention pads each to its own longest row."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from graphs.edit import ops
 from graphs.edit.chain import Chain
+from graphs.edit.names import LONG, SHORT
 
-LONG, SHORT = "long", "short"
 # Added to the score of a padding key: its weight is exactly 0 in float32, whatever the scores.
-_MASKED = np.float32(-1e9)
+_MASKED = -1e9
 # Laying a row of p places out costs as much as attention to 12 more keys: p (p + 12) in all; the nodes of a
 # second group cost as much as 3,000 such products. Measured on 12 heads of 32, two threads.
 _LAYING_OUT, _SECOND_GROUP = 12, 3000
@@ -44,21 +43,51 @@ def lay_out(chain: Chain, counts: ir.Value, starts: ir.Value, longest: ir.Value)
     valid = chain.add("Less", [places, counts], "valid")
     within = chain.add("Min", [places, chain.add("Sub", [counts, one], "last_place")], "places_of_row")
     tokens = chain.add("Add", [starts, within], "tokens_of_places")
-    floats = [ops.constant(chain.graph, f"{chain.prefix}_keep", np.array(0, np.float32))]
-    floats.append(ops.constant(chain.graph, f"{chain.prefix}_masked", np.array(_MASKED)))
-    bias = chain.add("Where", [valid, *floats], "score_bias_rows")
-    return Rows(
-        tokens, valid, chain.add("Unsqueeze", [bias, chain.integers("axes_1_2", [1, 2])], "score_bias")
-    )
+    keep, masked = chain.floats("keep", 0), chain.floats("masked", _MASKED)
+    bias = chain.add("Where", [valid, keep, masked], "score_bias_rows")
+    bias = chain.add("Unsqueeze", [bias, chain.integers("axes_1_2", [1, 2])], "score_bias")
+    return Rows(tokens, valid, bias)
 
 
 def _for_queries(chain: Chain, rows: Rows) -> ir.Value:
     """Append the bias of each query: added in runs of p p numbers, it costs less than in runs of p."""
     keys = chain.add("Shape", [rows.valid_rp], "keys", start=1, end=2)
     ends = chain.integers("each_row", [1, 1]), keys, chain.integers("each_key", [1])
-    return chain.add(
-        "Expand", [rows.score_bias, chain.add("Concat", ends, "query_shape", axis=0)], "query_bias"
-    )
+    shape = chain.add("Concat", ends, "query_shape", axis=0)
+    return chain.add("Expand", [rows.score_bias, shape], "query_bias")
+
+
+def _long_rows(chain: Chain, counts: ir.Value) -> tuple[ir.Value, ir.Value, list[ir.Value]]:
+    """Append how many rows are long, int64 `[1]`; both groups' sizes, `[2]`; and their longest rows, `[]`."""
+    add, integers = chain.add, chain.integers
+    zero, axis_1 = integers("zero", 0), integers("axis_1", [1])
+    batch = add("Shape", [counts], "batch", start=0, end=1)
+    # Behind the last row is one of one token: what an empty group, or no row at all, has as its longest.
+    row_lengths = add("Squeeze", [counts, axis_1], "row_lengths")
+    lengths = add("Concat", [row_lengths, integers("end", [1])], "lengths", axis=0)
+    cost = add("Mul", [lengths, add("Add", [lengths, integers("laying_out", _LAYING_OUT)], "keys")], "costs")
+    less = add("Sub", [add("Gather", [cost, zero], "highest_cost", axis=0), cost], "saved_of_row")
+    minus = integers("minus", -1)
+    rest = add("Range", [add("Squeeze", [batch], "rows"), minus, minus], "rows_from_here")
+    saved = add("Sub", [add("Mul", [rest, less], "saved"), integers("second_group", _SECOND_GROUP)], "gained")
+    first = add("ArgMax", [add("Max", [saved, zero], "gained_or_0")], "long_rows", axis=0, keepdims=1)
+    sizes = add("Concat", [first, add("Sub", [batch, first], "short_rows")], "sizes", axis=0)
+    longest = add("Gather", [lengths, zero], "longest", axis=0)
+    longest_short = add("Gather", [lengths, first], "longest_short_axis", axis=0)
+    return first, sizes, [longest, add("Squeeze", [longest_short], "longest_short")]
+
+
+def _rows_of_tokens(
+    chain: Chain, first: ir.Value, longest: list[ir.Value], row: ir.Value, place: ir.Value, heads: int
+) -> ir.Value:
+    """Append where each token's rows of `[r, n, p, d]` are in its group, int64 `[t, n]`."""
+    add, integers = chain.add, chain.integers
+    later = add("GreaterOrEqual", [row, first], "in_short")
+    places = add("Where", [later, longest[1], longest[0]], "places_of_token")
+    row = add("Where", [later, add("Sub", [row, first], "row_of_short"), row], "row_of_group")
+    block = add("Mul", [row, integers("heads", heads)], "row_block")
+    block = add("Add", [block, integers("head_row", np.arange(heads)[None])], "head_block")
+    return add("Add", [add("Mul", [block, places], "block_start"), place], "rows_of_token")
 
 
 def divide(
@@ -78,42 +107,17 @@ def divide(
         place: int64 `[t, 1]`, and its place there.
         heads: n.
     """
-    add, integers = chain.add, chain.integers
-    zero, axis_1 = integers("zero", 0), integers("axis_1", [1])
-    batch = add("Shape", [counts], "batch", start=0, end=1)
-    # Behind the last row is one of one token: what an empty group, or no row at all, has as its longest.
-    lengths = add(
-        "Concat", [add("Squeeze", [counts, axis_1], "row_lengths"), integers("end", [1])], "lengths", axis=0
-    )
-    cost = add("Mul", [lengths, add("Add", [lengths, integers("laying_out", _LAYING_OUT)], "keys")], "costs")
-    less = add("Sub", [add("Gather", [cost, zero], "highest_cost", axis=0), cost], "saved_of_row")
-    minus = integers("minus", -1)
-    rest = add("Range", [add("Squeeze", [batch], "rows"), minus, minus], "rows_from_here")
-    saved = add("Sub", [add("Mul", [rest, less], "saved"), integers("second_group", _SECOND_GROUP)], "gained")
-    first = add("ArgMax", [add("Max", [saved, zero], "gained_or_0")], "long_rows", axis=0, keepdims=1)
-    sizes = add("Concat", [first, add("Sub", [batch, first], "short_rows")], "sizes", axis=0)
-    longest = [add("Gather", [lengths, zero], "longest", axis=0)]
-    longest.append(
-        add("Squeeze", [add("Gather", [lengths, first], "longest_short_axis", axis=0)], "longest_short")
-    )
-
-    later = add("GreaterOrEqual", [row, first], "in_short")
-    places = add("Where", [later, longest[1], longest[0]], "places_of_token")
-    row = add("Where", [later, add("Sub", [row, first], "row_of_short"), row], "row_of_group")
-    block = add("Mul", [row, integers("heads", heads)], "row_block")
-    block = add("Add", [block, integers("head_row", np.arange(heads)[None])], "head_block")
-    rows_tn = add("Add", [add("Mul", [block, places], "block_start"), place], "rows_of_token")
-
+    first, sizes, longest = _long_rows(chain, counts)
+    rows_tn = _rows_of_tokens(chain, first, longest, row, place, heads)
     # Either piece may be empty.
     own_counts = chain.several("Split", [counts, sizes], "counts_of", 2, axis=0)
     own_starts = chain.several("Split", [starts, sizes], "starts_of", 2, axis=0)
-    found: list[tuple[Rows, ir.Value]] = []
-    tokens = []
+    laid_out, tokens = [], []
     for name, count, start, most in zip((LONG, SHORT), own_counts, own_starts, longest, strict=True):
         own = Chain(chain.graph, chain.before, f"{chain.prefix}_{name}")
         rows = lay_out(own, count, start, most)
-        found.append((rows, _for_queries(own, rows)))
-        tokens.append(own.add("ReduceSum", [count, integers("axis_0", [0])], "tokens", keepdims=0))
-    token_sizes = add("Concat", tokens, "token_sizes", axis=0)
+        laid_out.append((name, rows, _for_queries(own, rows)))
+        tokens.append(own.add("ReduceSum", [count, chain.integers("axis_0", [0])], "tokens", keepdims=0))
+    token_sizes = chain.add("Concat", tokens, "token_sizes", axis=0)
     split = chain.several("Split", [rows_tn, token_sizes], "rows_of", 2, axis=0)
-    return [Group(name, *one, own) for name, one, own in zip((LONG, SHORT), found, split, strict=True)]
+    return [Group(*group, places) for group, places in zip(laid_out, split, strict=True)]

@@ -1,4 +1,4 @@
-"""The layout of a batch without padding: where the real tokens are, computed once from the mask."""
+"""Compute a batch's layout without padding, once from the mask: where the real tokens are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from core.contract import ATTENTION_MASK, INPUT_IDS
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 from graphs.packed import groups
 
@@ -36,45 +36,56 @@ def whole(chain: Chain, counts: ir.Value, starts: ir.Value) -> groups.Rows:
     return groups.lay_out(chain, counts, starts, longest)
 
 
-def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
-    """Insert the nodes that compute a batch's layout from `attention_mask`, before a node.
-
-    Standard operators only: `NonZero` finds the tokens, `TopK` sorts the rows, `CumSum` of their counts has
-    their starts, and of the mask each token's place.
-    """
-    chain = Chain(graph, before, "layout")
-    mask, ids = ops.input_named(graph, ATTENTION_MASK), ops.input_named(graph, INPUT_IDS)
-    add, integers = chain.add, chain.integers
-    zero, one, axis_1 = integers("zero", 0), integers("one", 1), integers("axis_1", [1])
-    ones = add("Cast", [add("Cast", [mask], "mask", to=ir.DataType.BOOL)], "ones", to=ir.DataType.INT64)
+def _present(chain: Chain, mask: ir.Value, one: ir.Value, axis_1: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Append which columns count, int64 `[b, s]` of 0 and 1, and each row's number of them, `[b, 1]`."""
+    add = chain.add
+    ones = chain.cast(chain.cast(mask, ir.DataType.BOOL, "mask"), ir.DataType.INT64, "ones")
     # The first token of each row, or the first column of a row without one, counts in any case.
     first = add("ArgMax", [ones], "first_column", axis=1, keepdims=0)
     # At least 1: `OneHot` takes no depth of 0, which an empty batch may have; of no axis, for ONNX's own
     # evaluator.
     length = add("Squeeze", [add("Shape", [mask], "length_axis", start=1, end=2)], "length")
     length = add("Max", [length, one], "depth")
-    present = add(
-        "Max", [ones, add("OneHot", [first, length, integers("no_yes", [0, 1])], "first")], "present"
-    )
-    counts = add("ReduceSum", [present, axis_1], "counts", keepdims=1)
+    first = add("OneHot", [first, length, chain.integers("no_yes", [0, 1])], "first")
+    present = add("Max", [ones, first], "present")
+    return present, add("ReduceSum", [present, axis_1], "counts", keepdims=1)
 
+
+def _token_ids(
+    chain: Chain, mask: ir.Value, order: ir.Value, pairs: ir.Value, zero: ir.Value, axis_0: ir.Value
+) -> ir.Value:
+    """Append the real tokens' ids, int64 `[t]`, in the order of rows; negative ones beyond any vocabulary."""
+    add, ids = chain.add, ops.input_named(chain.graph, INPUT_IDS)
+    # Joined to the mask, so that ids of another shape are an error, even of as many elements.
+    both = [add("Unsqueeze", [value, axis_0], f"{value.name}_alone") for value in (ids, mask)]
+    same_ids = add("Gather", [add("Concat", both, "ids_and_mask", axis=0), zero], "ids", axis=0)
+    given = add("Gather", [same_ids, order], "ids_by_length", axis=0)
+    given = add("GatherND", [given, pairs], "given_ids")
+    # A look-up counts negative ids from its end: a wrong answer, where there must be an error.
+    negative = add("Less", [given, zero], "negative_ids")
+    return add("Where", [negative, chain.integers("no_id", _NO_ID), given], "token_ids")
+
+
+def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
+    """Insert the nodes that compute a batch's layout from `attention_mask`, before a node.
+
+    Standard operators only: `NonZero` finds the tokens, `TopK` sorts the rows, `CumSum` of their counts has
+    their starts, and of the mask each token's place.
+    """
+    chain = Chain(graph, before, names.LAYOUT)
+    mask = ops.input_named(graph, ATTENTION_MASK)
+    add, integers = chain.add, chain.integers
+    zero, one, axis_1 = integers("zero", 0), integers("one", 1), integers("axis_1", [1])
+    present, counts = _present(chain, mask, one, axis_1)
     batch = add("Shape", [mask], "rows_axis", start=0, end=1)
     descending, order = chain.several("TopK", [counts, batch], "by_length", 2, axis=0, largest=1)
     order = add("Squeeze", [order, axis_1], "order")
     present = add("Gather", [present, order], "present_by_length", axis=0)
-    found = add("NonZero", [present], "coordinates")
-    pairs = add("Transpose", [found], "coordinate_pairs")
-    positions = add("Gather", [found, one], "position", axis=0)
-    # Joined to the mask, so that ids of another shape are an error, even of as many elements.
+    coordinates = add("NonZero", [present], "coordinates")
+    pairs = add("Transpose", [coordinates], "coordinate_pairs")
+    positions = add("Gather", [coordinates, one], "position", axis=0)
     axis_0 = integers("axis_0", [0])
-    both = [add("Unsqueeze", [value, axis_0], f"{value.name}_alone") for value in (ids, mask)]
-    same_ids = add("Gather", [add("Concat", both, "ids_and_mask", axis=0), zero], "ids", axis=0)
-    given_ids = add(
-        "GatherND", [add("Gather", [same_ids, order], "ids_by_length", axis=0), pairs], "given_ids"
-    )
-    # A look-up counts negative ids from its end: a wrong answer, where there must be an error.
-    negative = add("Less", [given_ids, zero], "negative_ids")
-    token_ids = add("Where", [negative, integers("no_id", _NO_ID), given_ids], "token_ids")
+    token_ids = _token_ids(chain, mask, order, pairs, zero, axis_0)
 
     sorted_starts = add("CumSum", [descending, zero], "starts_by_length", exclusive=1)
     _, rank = chain.several("TopK", [order, batch], "rank_of_row", 2, axis=0, largest=0)

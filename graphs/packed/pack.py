@@ -1,4 +1,4 @@
-"""Packing: everything token-wise on the real tokens alone, `[t, h]` in place of `[b, s, h]`."""
+"""Pack a batch: everything token-wise on the real tokens alone, `[t, h]` in place of `[b, s, h]`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import numpy as np
 import onnx_ir as ir
 
 from core.errors import GraphError
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
-from graphs.edit.names import LAYER
 from graphs.packed import pooling
 from graphs.packed.layout import Layout, layout
 
-QKV = "qkv"
 
+def head_rows(chain: Chain, tokens_rp: ir.Value, heads: int, count: int) -> list[ir.Value]:
+    """Return where the rows of query, key and value are, per head: `count` times int64 `[r, n, p]`.
 
-def head_rows(chain: Chain, tokens_rp: ir.Value, heads: int, parts: int) -> list[ir.Value]:
-    """Return where the rows of each part of a projection are, per head: `parts` times int64 `[r, n, p]`.
-
-    The projection `[t, parts * n * d]` is read as `[t * parts * n, d]`.
+    The projection `[t, count * n * d]` is read as `[t * count * n, d]`.
     """
     tokens = chain.add("Unsqueeze", [tokens_rp, chain.integers("axis_head", [1])], "tokens")
-    block = chain.add("Mul", [tokens, chain.integers("rows_of_token", parts * heads)], "token_block")
-    numbers = np.arange(parts * heads).reshape(parts, heads, 1)
+    block = chain.add("Mul", [tokens, chain.integers("rows_of_token", count * heads)], "token_block")
+    numbers = np.arange(count * heads).reshape(count, heads, 1)
     return [
-        chain.add("Add", [block, chain.integers(f"numbers_{part}", numbers[part])], f"rows_{part}")
-        for part in range(parts)
+        chain.add("Add", [block, chain.integers(f"numbers_{index}", numbers[index])], f"rows_{index}")
+        for index in range(count)
     ]
 
 
@@ -42,42 +39,33 @@ def _attention(
     graph: ir.Graph, node: ir.Node, number: int, rows: list[list[ir.Value]], where: Layout
 ) -> None:
     """Replace one `Attention(x, weight, bias, mask)`."""
-    source, weight, bias = node.inputs[0], node.inputs[1], node.inputs[2]
-    if source is None or weight is None or bias is None:
+    if None in node.inputs[:3]:
         raise GraphError(f"{node.name}: expected an attention with weight and bias")
     heads = node.attributes.get_int("num_heads", 0)
-    weights, biases = ops.array_of(weight).copy(), ops.array_of(bias).copy()
-    hidden = weights.shape[0]
+    weight, bias = ops.array(node, 1).copy(), ops.array(node, 2).copy()
+    hidden = weight.shape[0]
     # The scores' factor goes into the query's projection.
     scale = np.float32(1 / np.sqrt(hidden // heads))
-    weights[:, :hidden] *= scale
-    biases[:hidden] *= scale
-    chain = Chain(graph, node, LAYER.format(number))
-    projected = chain.add(
-        "Gemm",
-        [
-            source,
-            ops.constant(graph, f"{chain.prefix}_{QKV}_weight", weights),
-            ops.constant(graph, f"{chain.prefix}_{QKV}_bias", biases),
-        ],
-        QKV,
-    )
+    weight[:, :hidden] *= scale
+    bias[:hidden] *= scale
+    chain = Chain(graph, node, names.LAYER.format(number))
+    parameters = [chain.constant("qkv_weight", weight), chain.constant("qkv_bias", bias)]
+    projected = chain.add("Gemm", [node.inputs[0], *parameters], "qkv")
     width = chain.integers("head_width", [-1, hidden // heads])
     flat = chain.add("Reshape", [projected, width], "qkv_rows")
     contexts = []
-    for group, parts in zip(where.groups, rows, strict=True):
+    for group, places in zip(where.groups, rows, strict=True):
         own = Chain(graph, node, f"{chain.prefix}_{group.name}")
         query, key, value = (
-            own.add("Gather", [flat, part], name, axis=0)
-            for part, name in zip(parts, ("query", "key", "value"), strict=True)
+            own.add("Gather", [flat, place], name, axis=0)
+            for place, name in zip(places, ("query", "key", "value"), strict=True)
         )
         context = attend(own, query, key, value, group.score_bias)
         by_head = own.add("Reshape", [context, width], "context_rows")
         contexts.append(own.add("Gather", [by_head, group.places_tn], "context_heads", axis=0))
     by_head = chain.add("Concat", contexts, "context_heads", axis=0)
     hidden_width = chain.integers("hidden_width", [-1, hidden])
-    joined = chain.add("Reshape", [by_head, hidden_width], "context_joined")
-    node.outputs[0].replace_all_uses_with(joined)
+    ops.replace(node.outputs[0], chain.add("Reshape", [by_head, hidden_width], "context_joined"))
     graph.remove(node, safe=True)
 
 
@@ -98,28 +86,20 @@ def pack(model: ir.Model) -> int:
         GraphError: the graph is not of that form.
     """
     graph = model.graph
-    named = {node.name: node for node in graph}
     attentions = ops.nodes_of(graph, "Attention")
-    try:
-        word, position = named["word_embedding"], named["position_embedding"]
-    except KeyError as error:
-        raise GraphError(
-            f"found no node {error}, expected the embeddings' rewrite before this one"
-        ) from error
+    word, position = names.node(graph, names.WORDS), names.node(graph, names.POSITIONS)
     if not attentions:
         raise GraphError("found no Attention")
     poolings = pooling.find(graph)
     if not poolings:
-        raise GraphError("found no pooling, expected the pooling's rewrite before this one")
+        raise GraphError("found no pooling; `pool` must come before")
     heads = attentions[0].attributes.get_int("num_heads", 0)
-    first = next(iter(graph))
+    first = graph[0]
     where = layout(graph, first, heads)
     word.replace_input_with(1, where.token_ids)
-    table = ops.node(
-        "Gather", [position.inputs[0], where.positions], "position_embedding_rows", attributes={"axis": 0}
-    )
-    graph.insert_before(position, table)
-    position.outputs[0].replace_all_uses_with(table.outputs[0])
+    rows_of_table = [position.inputs[0], where.positions]
+    table = Chain(graph, position).add("Gather", rows_of_table, names.POSITION_ROWS, axis=0)
+    position.outputs[0].replace_all_uses_with(table)
     rows = [
         head_rows(Chain(graph, first, f"heads_{group.name}"), group.rows.tokens_rp, heads, 3)
         for group in where.groups
@@ -128,9 +108,6 @@ def pack(model: ir.Model) -> int:
         _attention(graph, node, number, rows, where)
     pooling.pack(graph, poolings, where)
     ops.remove_unused(model)
-    outputs = set(graph.outputs)
-    for node in graph:
-        for value in node.outputs:
-            if value not in outputs:
-                value.shape = None  # said of the padded graph
+    for value in {value for node in graph for value in node.outputs} - set(graph.outputs):
+        value.shape = None  # said of the padded graph
     return len(attentions)

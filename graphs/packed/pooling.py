@@ -1,4 +1,4 @@
-"""Packing the poolings: each reads the real tokens `[t, h]`, padded only where rows must line up."""
+"""Pack the poolings: each reads the real tokens `[t, h]`, padded only where rows must line up."""
 
 from __future__ import annotations
 
@@ -6,31 +6,29 @@ import re
 
 import onnx_ir as ir
 
-from core.errors import GraphError
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 from graphs.packed.layout import Layout
 
-# What `pool` and `features` call the nodes that read a hidden state, or the mask.
-_PADDED = re.compile(r"token_sum_row|feature_\d+_(mean_sum_row|max_kept)")
-_FIRST = re.compile(r"pooled|feature_\d+_cls")
 _SUFFIX = re.compile(r"_(mean_sum_row|max_kept|row)$")
-_MASKS = re.compile(r"token_weights|token_present")
 
 
 def _reads_mask(node: ir.Node) -> bool:
-    return node.op_type == "Cast" and _MASKS.fullmatch(str(node.name)) is not None
+    return node.op_type == "Cast" and names.POOLING_MASK.fullmatch(str(node.name)) is not None
 
 
 def _reads_rows(node: ir.Node) -> bool:
-    return node.op_type == "Gather" and _FIRST.fullmatch(str(node.name)) is not None
+    return node.op_type == "Gather" and names.POOLING_OF_FIRST.fullmatch(str(node.name)) is not None
 
 
 def find(graph: ir.Graph) -> list[ir.Node]:
     """Return the nodes that pool hidden states, and those that cast the mask for them."""
-    found = [
-        node for node in graph if _reads_rows(node) or _reads_mask(node) or _PADDED.fullmatch(str(node.name))
+    nodes = [
+        node
+        for node in graph
+        if _reads_rows(node) or _reads_mask(node) or names.POOLING_OF_ALL.fullmatch(str(node.name))
     ]
-    return [] if all(_reads_mask(node) for node in found) else found
+    return [] if all(map(_reads_mask, nodes)) else nodes
 
 
 def pack(graph: ir.Graph, poolings: list[ir.Node], where: Layout) -> None:
@@ -49,9 +47,7 @@ def pack(graph: ir.Graph, poolings: list[ir.Node], where: Layout) -> None:
             node.replace_input_with(1, where.starts)
             node.attributes["axis"] = ir.AttrInt64("axis", 0)
         else:
-            hidden = node.inputs[1]
-            if hidden is None:
-                raise GraphError(f"{node.name}: found no hidden state")
+            hidden = ops.read(node, 1)
             if hidden not in padded:
                 chain = Chain(graph, node, _SUFFIX.sub("", str(node.name)))
                 padded[hidden] = chain.add("Gather", [hidden, where.rows.tokens_rp], "tokens", axis=0)

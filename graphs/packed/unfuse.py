@@ -1,58 +1,44 @@
-"""Unfusing: the fused operators that the runtime computes slower than their parts."""
+"""Take apart the fused operators that the runtime computes slower than their parts."""
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from core.errors import GraphError
-from graphs.edit import ops
-from graphs.edit.names import LAYER
+from graphs.edit import names, ops
+from graphs.edit.chain import Chain
 
 LINEARS = ("attention_output", "up", "down")
 
 
-def _gemm(graph: ir.Graph, product: ir.Node, bias: ir.Value, name: str) -> ir.Value:
-    if product.op_type != "MatMul" or product.inputs[1] is None:
-        raise GraphError(f"{product.name}: found {product.op_type}, expected the MatMul of a linear layer")
-    weight = ops.constant(graph, f"{name}_weight", ops.array_of(product.inputs[1]))
-    made = ops.node("Gemm", [product.inputs[0], weight, bias], name)
-    graph.insert_before(product, made)
-    return made.outputs[0]
+def _gemm(chain: Chain, node: ir.Node, bias: ir.Value | None, name: str) -> ir.Value:
+    """Insert the linear layer whose `MatMul` a node reads, before that product."""
+    product = ops.read(node).producer()
+    if product is None or product.op_type != "MatMul":
+        before = (product.name, product.op_type) if product is not None else (node.name, "no product")
+        raise GraphError(f"{before[0]}: found {before[1]}, expected the MatMul of a linear layer")
+    weight = chain.constant(f"{name}_weight", ops.array(product, 1))
+    return Chain(chain.graph, product, chain.prefix).add("Gemm", [product.inputs[0], weight, bias], name)
 
 
-def _product_of(node: ir.Node) -> ir.Node:
-    found = node.inputs[0].producer() if node.inputs[0] is not None else None
-    if found is None:
-        raise GraphError(f"{node.name}: found no product before it")
-    return found
-
-
-def _normalization(graph: ir.Graph, node: ir.Node, linear: str, name: str) -> None:
+def _normalization(chain: Chain, node: ir.Node, linear: str, name: str) -> None:
     """`SkipLayerNormalization(MatMul(x, w), skip, gamma, beta, bias)` → Gemm, Add, LayerNormalization."""
     if len(node.inputs) != 5 or node.inputs[4] is None:
         raise GraphError(f"{node.name}: found {len(node.inputs)} inputs, expected 5")
-    projected = _gemm(graph, _product_of(node), node.inputs[4], linear)
-    added = ops.node("Add", [projected, node.inputs[1]], f"{name}_sum")
-    normalized = ops.node(
-        "LayerNormalization",
-        [added.outputs[0], node.inputs[2], node.inputs[3]],
-        name,
-        attributes={"axis": -1, "epsilon": node.attributes.get_float("epsilon", 1e-12)},
-    )
-    graph.insert_before(node, [added, normalized])
-    node.outputs[0].replace_all_uses_with(normalized.outputs[0])
+    _, skip, gamma, beta, bias = node.inputs
+    added = chain.add("Add", [_gemm(chain, node, bias, linear), skip], f"{name}_sum")
+    epsilon = node.attributes.get_float("epsilon", 1e-12)
+    normalized = chain.add("LayerNormalization", [added, gamma, beta], name, axis=-1, epsilon=epsilon)
+    node.outputs[0].replace_all_uses_with(normalized)
 
 
-def _gelu(graph: ir.Graph, node: ir.Node, linear: str, name: str) -> None:
+def _gelu(chain: Chain, node: ir.Node) -> None:
     """`BiasGelu(MatMul(x, w), bias)` → Gemm, Gelu."""
     bias = node.inputs[1]
     if bias is None:
         raise GraphError(f"{node.name}: found no bias")
-    projected = _gemm(graph, _product_of(node), bias, linear)
-    gelu = ops.node("Gelu", [projected], name, domain=ops.MICROSOFT)
-    graph.insert_before(node, gelu)
-    node.outputs[0].replace_all_uses_with(gelu.outputs[0])
+    gelu = chain.add("Gelu", [_gemm(chain, node, bias, "up")], "gelu", ops.MICROSOFT)
+    node.outputs[0].replace_all_uses_with(gelu)
 
 
 def unfuse(model: ir.Model) -> int:
@@ -78,17 +64,10 @@ def unfuse(model: ir.Model) -> int:
             f"found {len(skips)} SkipLayerNormalization and {len(gelus)} BiasGelu, expected 2 : 1"
         )
     for number, gelu in enumerate(gelus):
-        layer = LAYER.format(number)
-        first, second = skips[2 * number], skips[2 * number + 1]
-        _normalization(graph, first, f"{layer}_attention_output", f"{layer}_attention_norm")
-        _gelu(graph, gelu, f"{layer}_up", f"{layer}_gelu")
-        _normalization(graph, second, f"{layer}_down", f"{layer}_norm")
+        layer = names.LAYER.format(number)
+        first, second = skips[2 * number : 2 * number + 2]
+        _normalization(Chain(graph, first, layer), first, "attention_output", "attention_norm")
+        _gelu(Chain(graph, gelu, layer), gelu)
+        _normalization(Chain(graph, second, layer), second, "down", "norm")
     ops.remove_unused(model)
     return len(LINEARS) * len(gelus)
-
-
-def weight_of(graph: ir.Graph, node: ir.Node) -> np.ndarray:
-    """Return the float32 weight `[k, n]` of a linear layer."""
-    if node.inputs[1] is None:
-        raise GraphError(f"{node.name}: found no weight")
-    return ops.array_of(node.inputs[1])

@@ -1,10 +1,10 @@
-"""Judging a candidate: its decisions against the float graph's, its size and its speed."""
+"""Evaluate a candidate: its decisions against the float graph's, and its speed."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,15 +25,21 @@ _SPEED_BATCH, _SPEED_TEXTS, _SPEED_ROUNDS = 32, 96, 5
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """Of one candidate: the share of texts with a flip, and the root mean square of logit errors."""
 
     flip_rate: float
     logit_error: float
 
 
-class Judge:
-    """Holds what the float graph says of the held-out texts."""
+def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    clipped = np.clip(probabilities.astype(np.float64), _LEAST, 1 - _LEAST)
+    logits: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    return logits
+
+
+class Evaluator:
+    """Holds what the float graph answers to the held-out texts."""
 
     def __init__(self, model: ir.Model, head: HeadInfo, ids: Ids) -> None:
         """Run the float graph once."""
@@ -43,39 +49,39 @@ class Judge:
 
     def _probabilities(self, session: Session, count: int) -> NDArray[np.float32]:
         stacked = PROBABILITIES in {output.name for output in session.get_outputs()}
-        found = np.zeros((count, len(self._head.labels)), np.float32)
+        probabilities = np.zeros((count, len(self._head.labels)), np.float32)
         for rows, inputs in calibration.batches(self.ids[:count]):
             if stacked:
-                found[rows] = session.run([PROBABILITIES], inputs)[0]
+                probabilities[rows] = session.run([PROBABILITIES], inputs)[0]
             else:
                 pairs = session.run(self._head.labels, inputs)
-                found[rows] = np.stack([pair[:, 1] for pair in pairs], axis=1)
-        return found
+                probabilities[rows] = np.stack([pair[:, 1] for pair in pairs], axis=1)
+        return probabilities
 
-    def judge(self, model: ir.Model, count: int | None = None) -> Judgement:
+    def evaluate(self, model: ir.Model, count: int | None = None) -> Evaluation:
         """Compare a candidate with the float graph on the first `count` held-out texts."""
-        found = self._probabilities(calibration.session(model), count or len(self.ids))
-        expected = self._float[: len(found)]
-        logits = [np.clip(p.astype(np.float64), _LEAST, 1 - _LEAST) for p in (found, expected)]
-        error = np.log(logits[0] / (1 - logits[0])) - np.log(logits[1] / (1 - logits[1]))
-        decided = decisions.decide(found, self._thresholds)
-        flips = decided != decisions.decide(expected, self._thresholds)
-        return Judgement(float(flips.any(axis=1).mean()), float(np.sqrt((error**2).mean())))
+        candidate = self._probabilities(calibration.session(model), count or len(self.ids))
+        expected = self._float[: len(candidate)]
+        error = _logits(candidate) - _logits(expected)
+        flips = decisions.decide(candidate, self._thresholds) != decisions.decide(
+            expected, self._thresholds
+        )
+        return Evaluation(float(flips.any(axis=1).mean()), float(np.sqrt((error**2).mean())))
 
-    def speeds(self, models: dict[str, Callable[[], ir.Model]]) -> dict[str, float]:
+    def speeds(self, models: Mapping[str, ir.Model]) -> dict[str, float]:
         """Return texts/s of some models in natural order, batches of 32: medians of interleaved rounds."""
         chosen = self.ids[:_SPEED_TEXTS]
-        parts = [chosen[start : start + _SPEED_BATCH] for start in range(0, len(chosen), _SPEED_BATCH)]
-        inputs = [next(iter(calibration.batches(part)))[1] for part in parts]
-        sessions = {name: calibration.session(make()) for name, make in models.items()}
+        slices = [chosen[start : start + _SPEED_BATCH] for start in range(0, len(chosen), _SPEED_BATCH)]
+        batches = [next(iter(calibration.batches(texts)))[1] for texts in slices]
+        sessions = {name: calibration.session(model) for name, model in models.items()}
         rates: dict[str, list[float]] = {name: [] for name in models}
         for number in range(_SPEED_ROUNDS + 1):
             for name, session in sessions.items():
                 time.sleep(_IDLE_SECONDS)
-                session.run(None, inputs[0])
+                session.run(None, batches[0])
                 start_time = time.perf_counter()
-                for part in inputs:
-                    session.run(None, part)
+                for inputs in batches:
+                    session.run(None, inputs)
                 if number:
                     rates[name].append(len(chosen) / (time.perf_counter() - start_time))
-        return {name: statistics.median(found) for name, found in rates.items()}
+        return {name: statistics.median(rounds) for name, rounds in rates.items()}

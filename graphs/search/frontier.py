@@ -1,4 +1,4 @@
-"""The frontier that a search saw: speed, size and flip rate, as JSON, a table and a plot."""
+"""Write the frontier that a search saw: speed, size and flip rate, as JSON, a table and a plot."""
 
 from __future__ import annotations
 

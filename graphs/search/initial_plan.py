@@ -1,4 +1,4 @@
-"""The plan that a search starts from: every activation in one int8 term, its ranges balanced."""
+"""Make the plan that a search starts from: every activation in one int8 term, its ranges balanced."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from core.build.plan import Parts, Plan, Range, Site
+from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range
 from graphs.edit import ops
 from graphs.int8 import activations, overflow
-from graphs.int8.activations import SiteNodes
+from graphs.int8.activations import Activation
 from graphs.int8.calibration import Observed
-from graphs.int8.readers import array
 from graphs.int8.rounding import COPIES
-from graphs.search.schemes import FULL, Form
+from graphs.search.schemes import FULL, Scheme
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
 _FLOAT_SHARE = 96
-# One part for 32 channels after GELU: 48 for 1536.
-_PARTS_SHARE = 32
+# One overflow channel for 32 channels after GELU: 48 for 1536.
+_OVERFLOW_SHARE = 32
 # So many channels are split where each step takes a quarter off the error; at most one in 24. A copy
 # is multiplied and stored like any channel: more of them cost more than they give.
 _SPLITS = (2, 4)
@@ -28,17 +27,15 @@ _EXPONENTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 _ACTIVATION_LEVELS = 254
 
 
-def _weight(site: SiteNodes) -> NDArray[np.float64]:
-    """Return the weights `[k, n]` of all that reads a site, side by side."""
-    arrays = [ops.array_of(node.inputs[1]) for node in site.linears if node.inputs[1] is not None]
-    return np.concatenate(arrays, axis=1).astype(np.float64)
+def _weight(activation: Activation) -> NDArray[np.float64]:
+    """Return the weights `[k, n]` of all that reads an activation, side by side."""
+    return np.concatenate([ops.array(node, 1) for node in activation.linears], axis=1).astype(np.float64)
 
 
-def _float_channels(site: SiteNodes, observed: Observed, weight_kn: NDArray[np.float64]) -> tuple[int, ...]:
-    """Return the channels after GELU whose steps would disturb the output most."""
-    count = site.width // _FLOAT_SHARE if site.kind == activations.GELU else 0
-    span = observed.range.high_k - observed.range.low_k
-    score = span * np.sqrt((weight_kn**2).sum(axis=1))
+def _float_channels(activation: Activation, limits: Range, weight_kn: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the channels after GELU whose scales would disturb the output most."""
+    count = activation.width // _FLOAT_SHARE if activation.kind == activations.GELU else 0
+    score = (limits.high_k - limits.low_k) * np.sqrt((weight_kn**2).sum(axis=1))
     return tuple(sorted(np.argsort(-score, kind="stable")[:count].tolist()))
 
 
@@ -49,21 +46,21 @@ def _balanced(
 
     SmoothQuant (arXiv 2211.10438) moves a channel's range into its row of the weight; all of it
     makes the activation's error least and the weight's largest. The exponent between is chosen for
-    the error of what leaves the layer: of the rounding of activations, step² / 12 · w², and of weights.
+    the error of what leaves the layer: of the rounding of activations, scale² / 12 · w², and of weights.
 
     Returns:
         Twelve times that error, and the range.
     """
     limits = observed.range
-    step = (limits.high_k - limits.low_k).astype(np.float64) / _ACTIVATION_LEVELS
+    scale = (limits.high_k - limits.low_k).astype(np.float64) / _ACTIVATION_LEVELS
     centre = (limits.high_k.astype(np.float64) + limits.low_k) / 2
     spread = observed.square_k - 2 * centre * limits.mean_k + centre**2
-    limit_k = np.full(len(step), levels)
+    limit_k = np.full(len(scale), levels)
     limit_k[list(split)] *= COPIES
     weight = weight_kn[keep]
-    best: tuple[float, NDArray[np.float64]] = (np.inf, step)
+    best: tuple[float, NDArray[np.float64]] = (np.inf, scale)
     for exponent in _EXPONENTS:
-        widened = step.max() * (step / step.max()) ** exponent
+        widened = scale.max() * (scale / scale.max()) ** exponent
         kept = widened[keep]
         scale_n = np.abs(weight * (kept / limit_k[keep])[:, None]).max(axis=0)
         of_weights = (spread[keep] / kept**2).sum() * (scale_n**2).sum()
@@ -75,67 +72,75 @@ def _balanced(
     return best[0], Range(low.astype(np.float32), high.astype(np.float32), limits.mean_k)
 
 
-def _shared(limits: Range, keep: list[int], form: Form) -> tuple[Range, Parts]:
-    """Return one range for all channels after GELU, in a share of the largest one's, and its parts."""
-    share = np.float32(form.gelu_share or 1)
-    if form.parts:
-        high, made = overflow.choose(share * limits.high_k, len(limits.high_k) // _PARTS_SHARE)
-    else:
-        high, made = share * limits.high_k[keep].max(), Parts()
-    return Range(np.minimum(limits.low_k, 0), np.full_like(limits.high_k, high), limits.mean_k), made
-
-
-def _normalized(site: SiteNodes, observed: Observed) -> Site | None:
-    """Return a normalization's output as it is before gamma and beta, in one range; None: it cannot be."""
-    producer = site.value.producer()
-    if site.kind != activations.NORM or producer is None:
-        return None
-    gamma, beta = array(producer, 1), array(producer, 2)
-    if not (gamma > 0).all():
-        return None
-    limits = observed.range
-    low_k, high_k, mean_k = ((ends - beta) / gamma for ends in (limits.low_k, limits.high_k, limits.mean_k))
-    one_range = (np.full_like(low_k, low_k.min()), np.full_like(high_k, high_k.max()))
-    return Site("int8", (), (), Range(*one_range, mean_k), normalized=True)
-
-
-def _planned(site: SiteNodes, observed: Observed, levels: int, form: Form) -> Site:
-    if form.normalized and (found := _normalized(site, observed)) is not None:
-        return found
-    weight_kn = _weight(site)
-    channels = _float_channels(site, observed, weight_kn) if form.float_channels else ()
-    keep = [index for index in range(site.width) if index not in set(channels)]
+def _split(
+    observed: Observed, weight_kn: NDArray[np.float64], levels: int, keep: list[int], scheme: Scheme
+) -> tuple[tuple[int, ...], Range]:
+    """Return the channels to split where that pays, and the balanced range."""
     span = (observed.range.high_k - observed.range.low_k).astype(np.float64)
     rows = span**2 * (weight_kn**2).mean(axis=1)
-    order = [index for index in np.argsort(-rows, kind="stable").tolist() if index not in set(channels)]
+    kept = set(keep)
+    order = [index for index in np.argsort(-rows, kind="stable").tolist() if index in kept]
     error, limits = _balanced(observed, weight_kn, levels, keep, ())
     chosen: tuple[int, ...] = ()
-    for count in _SPLITS if form.splits else ():
-        split = tuple(sorted(order[: min(count, site.width // _SPLIT_SHARE)]))
+    for count in _SPLITS if scheme.form == "full" else ():
+        split = tuple(sorted(order[: min(count, len(rows) // _SPLIT_SHARE)]))
         less, narrowed = _balanced(observed, weight_kn, levels, keep, split)
         if less < _SPLIT_GAIN * error:
             error, limits, chosen = less, narrowed, split
-    if form.gelu_share is not None and site.kind == activations.GELU:
-        limits, made = _shared(observed.range, keep, form)
-        return Site("int8", channels, chosen, limits, made)
-    return Site("int8", channels, chosen, limits)
+    return chosen, limits
 
 
-def start(
+def _shared(limits: Range, keep: list[int], scheme: Scheme, share: float) -> tuple[Range, OverflowChannels]:
+    """Return one range for all channels after GELU, in a share of the largest one's, and what exceeds it."""
+    reached, made = np.float32(share) * limits.high_k, OverflowChannels()
+    high = reached[keep].max()
+    if scheme.form == "parts":
+        high, made = overflow.choose(reached, len(reached) // _OVERFLOW_SHARE)
+    return Range(np.minimum(limits.low_k, 0), np.full_like(limits.high_k, high), limits.mean_k), made
+
+
+def _normalized(activation: Activation, limits: Range) -> ActivationPlan | None:
+    """Return a normalization's output as it is before gamma and beta, in one range; None: it cannot be."""
+    producer = activation.value.producer()
+    if activation.kind != activations.NORM or producer is None:
+        return None
+    gamma, beta = ops.array(producer, 1), ops.array(producer, 2)
+    if not (gamma > 0).all():
+        return None
+    low_k, high_k, mean_k = ((ends - beta) / gamma for ends in (limits.low_k, limits.high_k, limits.mean_k))
+    one_range = Range(np.full_like(low_k, low_k.min()), np.full_like(high_k, high_k.max()), mean_k)
+    return ActivationPlan("int8", (), (), one_range, normalized=True)
+
+
+def _planned(activation: Activation, observed: Observed, levels: int, scheme: Scheme) -> ActivationPlan:
+    if scheme.form == "bare" and (plan := _normalized(activation, observed.range)) is not None:
+        return plan
+    weight_kn = _weight(activation)
+    channels = _float_channels(activation, observed.range, weight_kn) if scheme.float_channels else ()
+    keep = [index for index in range(activation.width) if index not in channels]
+    split, limits = _split(observed, weight_kn, levels, keep, scheme)
+    made = OverflowChannels()
+    if scheme.gelu_share is not None and activation.kind == activations.GELU:
+        limits, made = _shared(observed.range, keep, scheme, scheme.gelu_share)
+    return ActivationPlan("int8", channels, split, limits, made)
+
+
+def initial_plan(
     model: ir.Model,
     observed: dict[str, Observed],
     weight_bits: int,
     encoder_sha256: str,
     head_sha256: str,
-    form: Form = FULL,
-) -> Plan:
-    """Return the plan with every site in one int8 term, in some form.
+    scheme: Scheme = FULL,
+) -> QuantizationPlan:
+    """Return the plan with every activation in one int8 term, in some scheme.
 
     Raises:
         GraphError: the graph is not packed.
     """
     levels = 2 ** (weight_bits - 1) - 1
     planned = {
-        site.name: _planned(site, observed[site.name], levels, form) for site in activations.find(model)
+        activation.name: _planned(activation, observed[activation.name], levels, scheme)
+        for activation in activations.find(model)
     }
-    return Plan(encoder_sha256, head_sha256, weight_bits, planned, {})
+    return QuantizationPlan(encoder_sha256, head_sha256, weight_bits, planned, {})

@@ -12,17 +12,18 @@ import numpy as np
 import onnx_ir as ir
 from rich.console import Console
 
-from core.build import plan_file
-from core.build.plan import Plan
+from core.build import plan as plan_file
+from core.build.plan import QuantizationPlan
 from core.disk.files import write_text
 from core.errors import GraphError
 from graphs.int8 import calibration
 from graphs.job import Job
-from graphs.search import frontier, initial_plan, schemes
-from graphs.search.evaluator import Judge
+from graphs.search import frontier, schemes
+from graphs.search.evaluator import Evaluator
 from graphs.search.frontier import Point
-from graphs.search.schemes import FULL, Form
-from graphs.search.upgrades import COST, SENSITIVITY_TEXTS, Load, quantized, upgrades
+from graphs.search.initial_plan import initial_plan
+from graphs.search.schemes import FULL, Scheme
+from graphs.search.upgrades import COST, SENSITIVITY_TEXTS, quantized, upgrades
 
 
 def within(rate: float, texts: int, budget: float) -> bool:
@@ -31,65 +32,69 @@ def within(rate: float, texts: int, budget: float) -> bool:
 
 
 class Trail:
-    """The candidates that a search has judged: their points, and their plans by name."""
+    """The candidates that a search has evaluated: their points, and their plans by name."""
 
-    def __init__(self, load: Load, judge: Judge, gate: Judge, budget: float, console: Console) -> None:
-        """Judge by `judge` and `gate`; a candidate is inside where both are within `budget`."""
-        self._load, self._judge, self._gate = load, judge, gate
+    def __init__(
+        self, simplified: ir.Model, evaluator: Evaluator, gate: Evaluator, budget: float, console: Console
+    ) -> None:
+        """Evaluate on the texts of `evaluator` and `gate`; inside is what is within `budget` on both."""
+        self._simplified, self._evaluator, self._gate = simplified, evaluator, gate
         self._budget, self._console = budget, console
         self.points: list[Point] = []
-        self.plans: dict[str, Plan] = {}
+        self.plans: dict[str, QuantizationPlan] = {}
+        self._models: dict[str, ir.Model] = {}
 
-    def see(self, name: str, candidate: Plan, cost: float) -> bool:
-        """Judge a candidate, print and keep what it came to; return whether it is inside."""
-        model = quantized(self._load, candidate)
-        judged = self._judge.judge(model)
+    def see(self, name: str, candidate: QuantizationPlan, cost: float) -> bool:
+        """Evaluate a candidate, print and keep what it came to; return whether it is inside."""
+        model = quantized(self._simplified, candidate)
+        held_out = self._evaluator.evaluate(model)
+        rate, error = held_out.flip_rate, held_out.logit_error
         size = len(ir.to_proto(model).SerializeToString())
-        gated = self._gate.judge(model).flip_rate
-        inside = within(judged.flip_rate, len(self._judge.ids), self._budget) and gated <= self._budget
-        self.points.append(Point(name, judged.flip_rate, gated, judged.logit_error, size, cost, 0.0, inside))
-        self.plans[name] = candidate
+        gated = self._gate.evaluate(model).flip_rate
+        inside = within(rate, len(self._evaluator.ids), self._budget) and gated <= self._budget
+        self.points.append(Point(name, rate, gated, error, size, cost, 0.0, inside))
+        self.plans[name], self._models[name] = candidate, model
         self._console.print(
-            f"  search   {name:<34} flip rate {judged.flip_rate:.4f}, reference {gated:.4f}, "
-            f"{size / 1e6:.1f} MB"
+            f"  search   {name:<34} flip rate {rate:.4f}, reference {gated:.4f}, {size / 1e6:.1f} MB"
         )
         return inside
 
     def timed(self) -> list[Point]:
         """Return the points with their speeds, measured in turn."""
-        rates = self._judge.speeds(
-            {name: lambda one=one: quantized(self._load, one) for name, one in self.plans.items()}  # type: ignore[misc]
-        )
+        rates = self._evaluator.speeds(self._models)
         return [replace(point, texts_per_second=rates[point.name]) for point in self.points]
 
 
-def _upgrade(trail: Trail, load: Load, base: Plan, judge: Judge, console: Console) -> None:
+def _upgrade(
+    trail: Trail, simplified: ir.Model, base: QuantizationPlan, evaluator: Evaluator, console: Console
+) -> None:
     """Take up better modes, the cheapest gain first, until the plan is inside."""
-    count = min(SENSITIVITY_TEXTS, len(judge.ids))
-    error = judge.judge(quantized(load, base), count).logit_error
+    count = min(SENSITIVITY_TEXTS, len(evaluator.ids))
+    error = evaluator.evaluate(quantized(simplified, base), count).logit_error
     chosen, cost = base, FULL.cost
-    taken: set[str] = set()
-    for step in upgrades(load, base, judge, error, console):
-        if step.site not in taken:
-            taken.add(step.site)
-            chosen, cost = chosen.with_mode(step.site, step.mode), cost + step.cost
-            if trail.see(f"+ {step.site} {step.mode}", chosen, cost):
+    upgraded: set[str] = set()
+    for upgrade in upgrades(simplified, base, evaluator, error, console):
+        name, mode = upgrade.activation, upgrade.mode
+        if name not in upgraded:
+            upgraded.add(name)
+            chosen, cost = chosen.with_mode(name, mode), cost + upgrade.cost
+            if trail.see(f"+ {name} {mode}", chosen, cost):
                 return
 
 
 def search(
-    load: Load,
-    base: Plan,
-    judge: Judge,
-    gate: Judge,
+    simplified: ir.Model,
+    base: QuantizationPlan,
+    evaluator: Evaluator,
+    gate: Evaluator,
     budget: float,
     console: Console,
-    cheaper: Mapping[Form, Plan] | None = None,
-) -> tuple[Plan, list[Point]]:
+    cheaper: Mapping[Scheme, QuantizationPlan] | None = None,
+) -> tuple[QuantizationPlan, list[Point]]:
     """Find the cheapest plan whose flip rate on the held-out texts, and on the gate's, is in a budget.
 
-    Starts with one int8 term everywhere: in the `cheaper` forms, in the order of cost and all of one
-    cost together, then in full (`base`). Where none is within the budget, each site's better modes are
+    Starts with one int8 term everywhere: in the `cheaper` schemes, in the order of cost and all of one
+    cost together, then in full (`base`). Where none is within the budget, each activation's better modes are
     measured alone, and taken up in the order of gain in squared logit error per multiplication, until
     the plan is within it. Deterministic for a machine class: costs are counted, not timed.
 
@@ -99,24 +104,26 @@ def search(
     Raises:
         GraphError: no plan is within the budget.
     """
-    trail = Trail(load, judge, gate, budget, console)
+    trail = Trail(simplified, evaluator, gate, budget, console)
     candidates = {**(cheaper or {}), FULL: base}
     for cost, equals in groupby(candidates.items(), key=lambda item: item[0].cost):
-        inside = [trail.see(form.name, candidate, cost) for form, candidate in equals]
+        inside = [trail.see(scheme.name, candidate, cost) for scheme, candidate in equals]
         if any(inside):
             break
     else:
-        _upgrade(trail, load, base, judge, console)
+        _upgrade(trail, simplified, base, evaluator, console)
     if not any(point.inside for point in trail.points):
         raise GraphError(f"no quantization found within a flip rate of {budget:g} on held-out texts")
     chosen = trail.plans[frontier.chosen(trail.points).name]
-    if any(site.mode != "int8x2" for site in chosen.sites.values()):
-        twice = replace(base, sites={name: replace(site, mode="int8x2") for name, site in base.sites.items()})
-        trail.see("two int8 terms everywhere", twice, COST["int8x2"])
+    if any(activation.mode != "int8x2" for activation in chosen.activations.values()):
+        twice = {name: replace(activation, mode="int8x2") for name, activation in base.activations.items()}
+        trail.see("two int8 terms everywhere", replace(base, activations=twice), COST["int8x2"])
     return chosen, trail.timed()
 
 
-def _record(texts: calibration.Texts, points: list[Point], chosen: Plan, budget: float) -> dict[str, Any]:
+def _record(
+    texts: calibration.Texts, points: list[Point], chosen: QuantizationPlan, budget: float
+) -> dict[str, Any]:
     last = frontier.chosen(points)
     return {
         "calibration": texts.source,
@@ -127,7 +134,7 @@ def _record(texts: calibration.Texts, points: list[Point], chosen: Plan, budget:
         "reference_flip_rate": last.reference_flip_rate,
         "held_out_logit_error": last.logit_error,
         "modelled_cost": last.cost,
-        "modes": {name: site.mode for name, site in chosen.sites.items() if site.mode != "int8"},
+        "modes": {name: plan.mode for name, plan in chosen.activations.items() if plan.mode != "int8"},
     }
 
 
@@ -143,18 +150,17 @@ def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
     budget = job.recipe.variants["int8"].max_flip_rate
     if budget is None:
         raise GraphError("variants.int8: a search needs max_flip_rate")
-    load = simplified.clone
     console.print(f"  search   calibrating on {texts.source}; held out: {texts.held_out_source}")
-    observed = calibration.calibrate(load(), texts.calibration)
+    observed = calibration.calibrate(simplified, texts.calibration)
     head_info = job.head.info
     sources = (job.weight_bits, job.encoder.weights_sha256, head_info.model_sha256)
-    base = initial_plan.start(load(), observed, *sources)
+    base = initial_plan(simplified, observed, *sources)
     cheaper = {
-        form: initial_plan.start(load(), observed, *sources, form)
-        for form in schemes.cheaper(job.cheapest_form)
+        scheme: initial_plan(simplified, observed, *sources, scheme)
+        for scheme in schemes.cheaper(job.cheapest_form)
     }
-    judge, gate = (Judge(load(), head_info, ids) for ids in (texts.held_out, texts.reference))
-    chosen, points = search(load, base, judge, gate, budget, console, cheaper)
+    evaluator, gate = (Evaluator(simplified, head_info, ids) for ids in (texts.held_out, texts.reference))
+    chosen, points = search(simplified, base, evaluator, gate, budget, console, cheaper)
     found = replace(chosen, record=_record(texts, points, chosen, budget))
     frontier.write(build_folder, points, budget)
     console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)

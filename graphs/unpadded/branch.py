@@ -1,26 +1,29 @@
-"""A branch for batches without padding, a text alone among them: these need no layout."""
+"""Add a branch for batches without padding, a text alone among them: these need no layout."""
 
 from __future__ import annotations
 
-import re
-
-import numpy as np
 import onnx_ir as ir
 
 from core.contract import ATTENTION_MASK, INPUT_IDS
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
-from graphs.packed import groups
 from graphs.unpadded import qattention, rows, transposed
-from graphs.unpadded.transposed import node_named
 
-_PREFIX = "unpadded"
-_PADDED = "padded"
-_LONG = f"{groups.LONG}_"
+_PREFIX, _PADDED = "unpadded", "padded"
 _INT64 = ir.DataType.INT64
-# The attention of the long rows stands for all; that of the short ones goes.
-_MASKED = re.compile(r"(layer_\d+_)(long_|cls_)masked_scores")
-_TOKENS = re.compile(r"(token_sum|feature_\d+|projected)_tokens")
+
+
+def _context(
+    graph: ir.Graph, layer: str, group: str, fused: list[str], shape: ir.Value, context_shape: ir.Value
+) -> ir.Value:
+    """Append a layer's attention without padding in place of a group's; return the contexts."""
+    if layer in fused:
+        context = qattention.attend(graph, layer, _PREFIX)
+    else:
+        context = transposed.attend(graph, f"{layer}_{group}", _PREFIX, shape, context_shape)
+    joined = f"{layer}_context_joined" if group == names.LONG else f"{layer}_{group}_context_joined"
+    names.node(graph, joined).outputs[0].replace_all_uses_with(context)
+    return context
 
 
 def _without_layout(model: ir.Model, fused: list[str]) -> None:
@@ -29,48 +32,43 @@ def _without_layout(model: ir.Model, fused: list[str]) -> None:
     Token-wise nodes then run on `[b, s, k]`.
     """
     graph = model.graph
-    named = {str(node.name): node for node in graph}
     ids, mask = (ops.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
-    chain = Chain(graph, next(iter(graph)), _PREFIX)
+    nodes, chain = list(graph), Chain(graph, graph[0], _PREFIX)
     first = chain.integers("first", [0])
     shape = chain.add("Shape", [mask], "shape")
     length = chain.add("Shape", [mask], "length", start=1, end=2)
     row_shape = chain.add("Concat", [shape, chain.integers("rest", [-1])], "row_shape", axis=0)
     # Ends with the table: a longer text meets too few positions in the sum, and is an error.
-    table = ops.read(node_named(named, "position_embedding_rows"))
+    table = ops.read(names.node(graph, names.POSITION_ROWS))
     known = {
-        "layout_given_ids": ids,
-        "layout_valid": chain.add("Equal", [mask, mask], "valid"),
-        "position_embedding_rows": chain.add("Slice", [table, first, length, first], "positions"),
+        names.GIVEN_IDS: ids,
+        names.VALID: chain.add("Equal", [mask, mask], "valid"),
+        names.POSITION_ROWS: chain.add("Slice", [table, first, length, first], "positions"),
     }
-    numbers = [ops.constant(graph, f"{_PREFIX}_{number}", np.array(number, np.float32)) for number in (1, 0)]
+    numbers = [chain.floats(str(number), number) for number in (1, 0)]
     scales = [chain.add("Expand", [number, length], f"{number.name}_of_columns") for number in numbers]
     # Only poolings of a first token read it.
-    starts, start = named.get("layout_starts"), chain.integers("start", 0)
-    contexts = Chain(graph, None, _PREFIX).integers("context_shape", [-1, ops.array_of(table).shape[1]])
-    given = set(node_named(named, "embedding_sum").outputs)
-    for name, node in named.items():
+    starts, start = names.find(graph, names.STARTS), chain.integers("start", 0)
+    context_shape = chain.integers("context_shape", [-1, ops.array_of(table).shape[1]])
+    given = set(names.node(graph, names.EMBEDDINGS).outputs)
+    for node in nodes:
+        name = str(node.name)
         if name in known:
             node.outputs[0].replace_all_uses_with(known[name])
-        if match := _MASKED.fullmatch(name):
+        if match := names.MASKED_SCORES.fullmatch(name):
+            # The attention of the long rows stands for all; that of the short ones goes.
             layer, group = match.groups()
-            if layer in fused:
-                context = qattention.attend(graph, named, layer, _PREFIX)
-            elif group == _LONG:
-                context = transposed.attend(graph, named, layer + group, _PREFIX, shape, row_shape)
+            is_long = group == names.LONG
+            context = _context(graph, layer, group, fused, shape, row_shape if is_long else context_shape)
+            if is_long and layer not in fused:
                 given.add(context)
-            else:
-                context = transposed.attend(graph, named, layer + group, _PREFIX, shape, contexts)
-            joined = f"{layer}context_joined" if group == _LONG else f"{layer}{group}context_joined"
-            node_named(named, joined).outputs[0].replace_all_uses_with(context)
-        elif _TOKENS.fullmatch(name):
+        elif names.POOLED_TOKENS.fullmatch(name):
             row = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
             node.outputs[0].replace_all_uses_with(row)
         elif starts is not None and starts.outputs[0] in node.inputs:
             row = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
-            pooled = ops.node("Gather", [row, start], name, attributes={"axis": 1})
-            graph.insert_before(node, pooled)
-            node.outputs[0].replace_all_uses_with(pooled.outputs[0], replace_graph_outputs=True)
+            pooled = Chain(graph, node).add("Gather", [row, start], name, axis=1)
+            node.outputs[0].replace_all_uses_with(pooled, replace_graph_outputs=True)
     graph.sort()
     rows.keep(graph, given, row_shape, *scales)
     graph.sort()
@@ -81,15 +79,14 @@ def _condition(graph: ir.Graph) -> ir.Value:
     """Append the test for rows without padding; bool, of no dimension."""
     chain = Chain(graph, None, _PREFIX)
     ids, mask = (ops.input_named(graph, name) for name in (INPUT_IDS, ATTENTION_MASK))
-    ones = chain.add("Cast", [chain.add("Cast", [mask], "present", to=ir.DataType.BOOL)], "ones", to=_INT64)
+    ones = chain.cast(chain.cast(mask, ir.DataType.BOOL, "present"), _INT64, "ones")
     shapes = [chain.add("Shape", [value], f"{value.name}_shape") for value in (ids, mask)]
-    same = chain.add("Cast", [chain.add("Equal", shapes, "same_shape")], "same_shape_bits", to=_INT64)
-    least = [
-        chain.add("ReduceMin", [value], f"least_{at}", keepdims=0) for at, value in enumerate((ones, same))
-    ]
+    same = chain.cast(chain.add("Equal", shapes, "same_shape"), _INT64, "same_shape_bits")
+    both = enumerate((ones, same))
+    least = [chain.add("ReduceMin", [value], f"least_{at}", keepdims=0) for at, value in both]
     # No rows have no padding, and no layout that could be left out.
     all_of = chain.add("Min", [*least, chain.add("Size", [mask], "size")], "all")
-    return chain.add("Cast", [all_of], "condition", to=ir.DataType.BOOL)
+    return chain.cast(all_of, ir.DataType.BOOL, "condition")
 
 
 def _bring(graph: ir.Graph, other: ir.Graph) -> None:
@@ -141,9 +138,8 @@ def unpadded(model: ir.Model) -> int:
     _bring(graph, other.graph)
     promised = [(str(value.name), value.type, value.shape) for value in graph.outputs]
     branches = {"then_branch": _take(other.graph, _PREFIX), "else_branch": _take(graph, _PADDED)}
-    chosen = ops.node("If", [_condition(graph)], _PREFIX, attributes=branches, outputs=len(promised))
-    graph.append(chosen)
-    for value, (name, type_, shape) in zip(chosen.outputs, promised, strict=True):
+    answers = Chain(graph).several("If", [_condition(graph)], _PREFIX, len(promised), **branches)
+    for value, (name, type_, shape) in zip(answers, promised, strict=True):
         value.name, value.type, value.shape = name, type_, shape
         graph.outputs.append(value)
     return 1

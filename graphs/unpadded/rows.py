@@ -1,10 +1,11 @@
-"""Rows as they come: token-wise operators on `[b, s, k]`, without a `Reshape` around attention."""
+"""Keep rows as they come: token-wise operators on `[b, s, k]`, without a `Reshape` around attention."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
 from graphs.edit import ops
+from graphs.edit.chain import Chain
 from graphs.int8 import instance
 
 # Of these, each row of the result follows from the same row of what is read.
@@ -14,29 +15,26 @@ TOKEN_WISE = frozenset(
 
 
 class _Rows:
-    """What is `[b, s, k]`, and the other form of what some operator needs otherwise."""
+    """Holds what is `[b, s, k]`, and the other form of what some operator needs otherwise."""
 
     def __init__(self, graph: ir.Graph, kept: set[ir.Value], shape: ir.Value) -> None:
         self._graph, self.kept, self._shape = graph, kept, shape
         self._other: dict[tuple[ir.Value, str], ir.Value] = {}
 
-    def _as(self, reader: ir.Node, value: ir.Value, form: str, made: ir.Node) -> ir.Value:
-        if (value, form) not in self._other:
-            self._graph.insert_before(reader, made)
-            self._other[value, form] = made.outputs[0]
-        return self._other[value, form]
-
     def flat(self, reader: ir.Node, value: ir.Value) -> ir.Value:
         """Return it as `[b s, k]`."""
-        made = ops.node("Flatten", [value], f"{value.name}_flat", attributes={"axis": 2})
-        return self._as(reader, value, "flat", made)
+        if (value, "flat") not in self._other:
+            chain = Chain(self._graph, reader)
+            self._other[value, "flat"] = chain.add("Flatten", [value], f"{value.name}_flat", axis=2)
+        return self._other[value, "flat"]
 
     def apart(self, reader: ir.Node, value: ir.Value) -> ir.Value:
         """Return it as `[b, s, k]`."""
-        made = ops.node("Reshape", [value, self._shape], f"{value.name}_rows")
-        found = self._as(reader, value, "apart", made)
-        self.kept.add(found)
-        return found
+        if (value, "rows") not in self._other:
+            chain = Chain(self._graph, reader)
+            self._other[value, "rows"] = chain.add("Reshape", [value, self._shape], f"{value.name}_rows")
+            self.kept.add(self._other[value, "rows"])
+        return self._other[value, "rows"]
 
 
 def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value, ones: ir.Value, zeros: ir.Value) -> None:
@@ -56,20 +54,20 @@ def keep(graph: ir.Graph, given: set[ir.Value], row_shape: ir.Value, ones: ir.Va
     rows = _Rows(graph, given, row_shape)
     laid_out: set[ir.Node] = set()
     for node in list(graph):
-        read = [value for value in node.inputs if value in rows.kept]
+        inputs = [value for value in node.inputs if value in rows.kept]
         if node.op_type == "Reshape":
-            if read and node.inputs[1] is row_shape:
+            if inputs and node.inputs[1] is row_shape:
                 laid_out |= {use.node for use in node.outputs[0].uses()}
-                node.outputs[0].replace_all_uses_with(read[0])
-        elif node.op_type == "Unsqueeze" and read:
-            normalized = instance.of_rows(node, read[0], ones, zeros)
+                node.outputs[0].replace_all_uses_with(inputs[0])
+        elif node.op_type == "Unsqueeze" and inputs:
+            normalized = instance.of_rows(node, inputs[0], ones, zeros)
             laid_out.add(normalized)
             rows.kept.add(normalized.outputs[0])
         elif node.op_type == "QAttention":
-            if not read:
+            if not inputs:
                 node.replace_input_with(0, rows.apart(node, ops.read(node)))
             rows.kept.add(node.outputs[0])
-        elif node.op_type in TOKEN_WISE and read:
+        elif node.op_type in TOKEN_WISE and inputs:
             for index, value in enumerate(node.inputs):
                 if value is not None and value.producer() is not None and value not in rows.kept:
                     node.replace_input_with(index, rows.apart(node, value))

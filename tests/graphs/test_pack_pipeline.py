@@ -151,5 +151,5 @@ def test_packing_twice_names_the_stage_and_the_step(mean, tmp_path):
     model = mean.model()
     for stage in ("merge", "pack"):
         *_, (_, _, model) = pipeline.run(model, job, stage)
-    with pytest.raises(GraphError, match="pack: pack: found no node"):
+    with pytest.raises(GraphError, match="pack: pack: no node position_embedding; `embeddings` must"):
         list(pipeline.run(model, job, "pack"))

@@ -33,7 +33,7 @@ def planned(job, model, bits=8):
     ids = [random.integers(0, job.encoder.vocabulary, length).astype(np.int32) for length in range(2, 40)]
     observed = calibration.calibrate(model, ids)
     head_sha256 = job.head.info.model_sha256
-    return initial_plan.start(model, observed, bits, job.encoder.weights_sha256, head_sha256)
+    return initial_plan.initial_plan(model, observed, bits, job.encoder.weights_sha256, head_sha256)
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from core.build.plan import Plan
+from core.build.plan import QuantizationPlan
 from graphs.head import merge
 from graphs.int8 import calibration, quantize
 from graphs.packed import pack, prune, unfuse
 from graphs.search import initial_plan, schemes
-from graphs.search.schemes import FULL, Form
+from graphs.search.schemes import FULL, Scheme
 from tests.support.graphs import Exported, linear_head, pooled, run
 
 LABELS = ["joy", "anger", "fear", "love", "pride", "neutral"]
@@ -29,7 +29,9 @@ def packed_with_head(made: Exported) -> ir.Model:
     return model
 
 
-def int8(made: Exported, change: Callable[[Plan], Plan] = lambda plan: plan) -> ir.Model:
+def int8(
+    made: Exported, change: Callable[[QuantizationPlan], QuantizationPlan] = lambda plan: plan
+) -> ir.Model:
     """A packed graph with a head, in int8 by its own plan after `change`."""
     model = packed_with_head(made)
     quantize.quantize(model, change(plan_of(made)))
@@ -42,40 +44,47 @@ def random_ids(made: Exported, count: int = 60, seed: int = 0) -> list[np.ndarra
     return [random.integers(0, made.info.vocabulary, length).astype(np.int32) for length in lengths]
 
 
-def plan_of(made: Exported, bits: int = 8, ids: list[np.ndarray] | None = None, form: Form = FULL) -> Plan:
+def plan_of(
+    made: Exported, bits: int = 8, ids: list[np.ndarray] | None = None, scheme: Scheme = FULL
+) -> QuantizationPlan:
     model = packed_with_head(made)
     observed = calibration.calibrate(model, random_ids(made) if ids is None else ids)
-    return initial_plan.start(model, observed, bits, "e" * 64, "h" * 64, form)
+    return initial_plan.initial_plan(model, observed, bits, "e" * 64, "h" * 64, scheme)
 
 
-def bare(made: Exported) -> Plan:
-    """The plan of the cheapest form, in which normalizations' outputs have one step for all channels."""
-    return plan_of(made, form=schemes.cheaper("bare")[0])
+def bare(made: Exported) -> QuantizationPlan:
+    """The plan of the cheapest scheme, in which normalizations' outputs have one scale for all channels."""
+    return plan_of(made, scheme=schemes.cheaper("bare")[0])
 
 
-def busy(plan: Plan) -> Plan:
+def busy(plan: QuantizationPlan) -> QuantizationPlan:
     """The same plan with float channels after each GELU, and split ones everywhere."""
-    sites = {
+    activations = {
         name: replace(
-            site, float_channels=(1, 4, 7) if name.endswith("down") else (), split_channels=(0, 2, 5)
+            activation, float_channels=(1, 4, 7) if name.endswith("down") else (), split_channels=(0, 2, 5)
         )
-        for name, site in plan.sites.items()
+        for name, activation in plan.activations.items()
     }
-    return replace(plan, sites=sites)
+    return replace(plan, activations=activations)
 
 
-def wide(plan: Plan) -> Plan:
+def wide(plan: QuantizationPlan) -> QuantizationPlan:
     """The same plan with ranges so wide that nothing is cut off."""
-    sites = {}
-    for name, site in plan.sites.items():
-        span = site.range.high_k - site.range.low_k
-        limits = replace(site.range, low_k=site.range.low_k - span, high_k=site.range.high_k + span)
-        sites[name] = replace(site, range=limits)
-    return replace(plan, sites=sites)
+    activations = {}
+    for name, activation in plan.activations.items():
+        span = activation.range.high_k - activation.range.low_k
+        limits = replace(
+            activation.range, low_k=activation.range.low_k - span, high_k=activation.range.high_k + span
+        )
+        activations[name] = replace(activation, range=limits)
+    return replace(plan, activations=activations)
 
 
-def all_in(plan: Plan, mode: str) -> Plan:
-    return replace(plan, sites={name: replace(site, mode=mode) for name, site in plan.sites.items()})
+def all_in(plan: QuantizationPlan, mode: str) -> QuantizationPlan:
+    return replace(
+        plan,
+        activations={name: replace(activation, mode=mode) for name, activation in plan.activations.items()},
+    )
 
 
 def probabilities(model: ir.Model, ids, mask) -> np.ndarray:

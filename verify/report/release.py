@@ -11,7 +11,7 @@ from typing import Any
 from core.artifact import manifest as artifact
 from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE, Tolerance
 from core.build.facts import EncoderInfo, HeadInfo
-from core.build.plan_file import USED_FILE
+from core.build.plan import USED_FILE
 from core.contract import TOOLCHAIN_VERSION, VARIANT_FILES
 from core.disk import folders, lock
 from core.disk.files import sha256_file

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from core.errors import GraphError
 from core.recipe import FeaturesTable
-from graphs.edit import legal, ops
+from graphs.edit import legal, names, ops
 from graphs.encoder import features
 from graphs.head import merge, project
 from graphs.int8 import calibration, quantize, smooth
@@ -63,7 +63,7 @@ def original(made, ids, attention_mask):
 def pruned(made, model):
     unfuse.unfuse(model)
     if made.info.last_is_cls:
-        prune.prune(model, made.info.used_layers, features.PART.format(made.info.used_layers, "cls"))
+        prune.prune(model, made.info.used_layers, names.FEATURE.format(made.info.used_layers, "cls"))
     return model
 
 
@@ -135,7 +135,7 @@ def plan_of(made, model):
     random = np.random.default_rng(0)
     lengths = random.integers(2, 30, 40)
     ids = [random.integers(0, made.info.vocabulary, length).astype(np.int32) for length in lengths]
-    return initial_plan.start(model, calibration.calibrate(model, ids), 8, "0" * 64, "0" * 64)
+    return initial_plan.initial_plan(model, calibration.calibrate(model, ids), 8, "0" * 64, "0" * 64)
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["pooled first", "projected"])
@@ -170,7 +170,7 @@ def test_refusals(made):
     with pytest.raises(GraphError, match="found outputs"):
         features.features(pooled(made), made.info)
     if "mean" in dict(map(reversed, made.info.feature_parts)):
-        with pytest.raises(GraphError, match="expected packed features"):
+        with pytest.raises(GraphError, match="no node logits; `merge` must come before"):
             project.project(pooled(made), made.info.feature_parts, "logits")
     assert project.project(pooled(made), [], "logits") == 0
     assert replace(made.info, feature_parts=[]).features == made.info.hidden

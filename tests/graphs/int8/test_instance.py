@@ -87,7 +87,7 @@ def test_gamma_and_beta_go_to_the_readers_without_a_change(any_encoder):
     np.testing.assert_allclose(probabilities(model, ids, mask), expected, atol=1e-5)
 
 
-def test_every_site_of_a_normalization_has_one_step(any_encoder):
+def test_every_activation_of_a_normalization_has_one_step(any_encoder):
     model = packed_with_head(any_encoder)
     ids, mask = random_tokens(40, 30, any_encoder.info.vocabulary, seed=8)
     before = probabilities(model, ids, mask)
@@ -132,9 +132,9 @@ def _changed_gamma(model: ir.Model, number: float) -> ir.Model:
 def test_a_gamma_that_is_not_above_zero_keeps_its_steps(mean, number):
     model = _changed_gamma(packed_with_head(mean), number)
     observed = calibration.calibrate(model, random_ids(mean))
-    plan = initial_plan.start(model, observed, 8, "e" * 64, "h" * 64, schemes.cheaper("bare")[0])
-    assert not plan.sites["layer_0_up"].normalized
-    assert plan.sites["layer_1_up"].normalized
+    plan = initial_plan.initial_plan(model, observed, 8, "e" * 64, "h" * 64, schemes.cheaper("bare")[0])
+    assert not plan.activations["layer_0_up"].normalized
+    assert plan.activations["layer_1_up"].normalized
     with pytest.raises(GraphError, match=f"layer_0_up: normalized: found a gamma of {number:g}"):
         quantize.quantize(_changed_gamma(packed_with_head(mean), number), bare(mean))
 
@@ -147,8 +147,10 @@ def test_a_gamma_that_is_not_above_zero_keeps_its_steps(mean, number):
         ("layer_0_up", "int8x2", "layer_0_up: found normalized in mode int8x2, expected mode int8"),
     ],
 )
-def test_a_plan_that_says_it_of_another_site_is_refused(mean, name, mode, message):
+def test_a_plan_that_says_it_of_another_activation_is_refused(mean, name, mode, message):
     plan = bare(mean)
-    site = replace(plan.sites[name], normalized=True, mode=mode)
+    activation = replace(plan.activations[name], normalized=True, mode=mode)
     with pytest.raises(GraphError, match=message):
-        quantize.quantize(packed_with_head(mean), replace(plan, sites={**plan.sites, name: site}))
+        quantize.quantize(
+            packed_with_head(mean), replace(plan, activations={**plan.activations, name: activation})
+        )

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from core.build import plan_file
-from core.build.plan import Parts
+from core.build import plan as plan_file
+from core.build.plan import OverflowChannels
 from core.errors import ArtifactError, GraphError
 from graphs.edit import ops
 from graphs.int8 import calibration, overflow, quantize
-from graphs.int8.scales import GELU_LEAST, gelu_zero_point, shared_step
-from graphs.search import initial_plan as start
+from graphs.int8.scales import GELU_LEAST, gelu_zero_point, shared_scale
+from graphs.search import initial_plan as initial
 from graphs.search import schemes
 from tests.support.factories import random_tokens
 from tests.support.graphs import run
@@ -44,14 +44,14 @@ def test_a_channel_and_its_parts_add_up_to_gelu(seed, count, outlier):
     for channel, high in enumerate(high_k):
         mine = [index for index, one in enumerate(made.channels) if one == channel]
         # What all of them hold reaches the channel's largest value.
-        assert held * (1 + sum(1 / made.gain_p[index] for index in mine)) >= high * (1 - 1e-4)
+        assert held * (1 + sum(1 / made.gain_o[index] for index in mine)) >= high * (1 - 1e-4)
         x = np.linspace(-6, high, 400)
         whole = np.minimum(gelu(x), held)
         for index in mine:
-            gain = made.gain_p[index]
-            whole += np.minimum(gelu(gain * (x - made.start_p[index])), held) / gain
+            gain = made.gain_o[index]
+            whole += np.minimum(gelu(gain * (x - made.start_o[index])), held) / gain
         assert abs(whole - gelu(x)).max() < 0.17 * (1 + 1 / min(1.0, held)) + 1e-3
-        far = np.all([abs(x - start) > 6 for start in made.start_p[mine]] or [x < np.inf], axis=0)
+        far = np.all([abs(x - start) > 6 for start in made.start_o[mine]] or [x < np.inf], axis=0)
         np.testing.assert_allclose(whole[far & (x > 3)], gelu(x)[far & (x > 3)], atol=0.01)
 
 
@@ -80,10 +80,10 @@ def with_outliers(made) -> ir.Model:
 def planned(mean):
     """A plan with parts after GELU, with one part for four channels: the encoders here are narrow."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(start, "_PARTS_SHARE", 4)
+        patch.setattr(initial, "_OVERFLOW_SHARE", 4)
         model = with_outliers(mean)
         observed = calibration.calibrate(model, random_ids(mean, 200))
-        return start.start(model, observed, 8, "e" * 64, "h" * 64, ONE_STEP)
+        return initial.initial_plan(model, observed, 8, "e" * 64, "h" * 64, ONE_STEP)
 
 
 def quantized(made, chosen):
@@ -95,20 +95,20 @@ def quantized(made, chosen):
 def without_parts(chosen, high=None):
     """The plan with nothing to hold what is cut off, or with a step that holds all."""
     found = {}
-    for name, site in chosen.sites.items():
-        limits = site.range
-        if high is not None and site.parts.channels:
+    for name, activation in chosen.activations.items():
+        limits = activation.range
+        if high is not None and activation.overflow.channels:
             limits = replace(limits, high_k=np.full_like(limits.high_k, high[name]))
-        found[name] = replace(site, parts=Parts(), range=limits)
-    return replace(chosen, sites=found)
+        found[name] = replace(activation, overflow=OverflowChannels(), range=limits)
+    return replace(chosen, activations=found)
 
 
 def test_parts_keep_large_channels_and_small_steps(mean, planned):
     ids, mask = random_tokens(32, 30, mean.info.vocabulary, seed=6)
     expected = probabilities(with_outliers(mean), ids, mask)
     highest = {
-        name: float(site.range.high_k[0] * (1 + len(site.parts.channels)))
-        for name, site in planned.sites.items()
+        name: float(activation.range.high_k[0] * (1 + len(activation.overflow.channels)))
+        for name, activation in planned.activations.items()
     }
     plans = {
         "parts": planned,
@@ -127,7 +127,7 @@ def test_the_graph_has_no_node_more_and_wider_products(mean, planned):
     plain, model = quantized(mean, without_parts(planned)), quantized(mean, planned)
     assert [node.op_type for node in model.graph] == [node.op_type for node in plain.graph]
     for number in range(mean.info.layers):
-        count = len(planned.sites[f"layer_{number}_down"].parts.channels)
+        count = len(planned.activations[f"layer_{number}_down"].overflow.channels)
         assert count > 0
         shapes = [
             [list(value.shape) for name, value in one.graph.initializers.items() if name == wanted]
@@ -145,20 +145,22 @@ def test_rounding_cuts_each_part_off(mean, planned):
     model.graph.outputs.append(ops.typed(rounded, ir.DataType.UINT8, ["t", "k"]))
     ids, mask = random_tokens(32, 30, mean.info.vocabulary, seed=7)
     steps = run(model, ids, mask, [rounded.name])[0]
-    site = planned.sites["layer_1_down"]
-    zero, width = gelu_zero_point(site), len(site.range.high_k)
-    for index, channel in enumerate(site.parts.channels):
+    activation = planned.activations["layer_1_down"]
+    zero, width = gelu_zero_point(activation), len(activation.range.high_k)
+    for index, channel in enumerate(activation.overflow.channels):
         held = steps[:, width + index] > zero + 1
         # A part holds something only where its channel is close to the end of what it holds itself.
         assert (steps[held, channel] > 150).all()
-    assert (steps[:, list(site.parts.channels)] == 255).any()
+    assert (steps[:, list(activation.overflow.channels)] == 255).any()
 
 
 @pytest.mark.parametrize("high", [0.3, 1.0, 4.4, 30.0])
 def test_the_zero_point_leaves_room_for_the_least_value_alone(planned, high):
-    site = planned.sites["layer_0_down"]
-    site = replace(site, range=replace(site.range, high_k=np.full_like(site.range.high_k, high)))
-    zero, step = gelu_zero_point(site), shared_step(site, "gelu")
+    activation = planned.activations["layer_0_down"]
+    activation = replace(
+        activation, range=replace(activation.range, high_k=np.full_like(activation.range.high_k, high))
+    )
+    zero, step = gelu_zero_point(activation), shared_scale(activation, "gelu")
     assert -zero * step <= -GELU_LEAST
     assert (255 - zero) * step >= high * (1 - 1e-6)
     assert -(zero - 2) * step > -GELU_LEAST
@@ -169,9 +171,9 @@ def test_a_plan_with_parts_is_read_back(planned, tmp_path):
     path.write_text(plan_file.dump(planned), "utf-8")
     found = plan_file.read(path)
     assert plan_file.dump(found) == plan_file.dump(planned)
-    for name, site in planned.sites.items():
-        assert found.sites[name].parts.channels == site.parts.channels
-        np.testing.assert_array_equal(found.sites[name].parts.gain_p, site.parts.gain_p)
+    for name, activation in planned.activations.items():
+        assert found.activations[name].overflow.channels == activation.overflow.channels
+        np.testing.assert_array_equal(found.activations[name].overflow.gain_o, activation.overflow.gain_o)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_a_plan_with_parts_is_read_back(planned, tmp_path):
         (lambda p: p.update(channels=[*p["channels"], 0]), "as many start and gain as channels"),
         (lambda p: p["channels"].__setitem__(0, 40), "as channels, of 40"),
         (
-            lambda p: p.update(gain=p["start"], start=plan_file._packed(np.zeros(len(p["channels"])))),
+            lambda p: p.update(gain=p["start"], start=plan_file._encoded(np.zeros(len(p["channels"])))),
             "starts above 0",
         ),
         (lambda p: p.pop("gain"), "cannot be read as a quantization plan"),
@@ -196,7 +198,7 @@ def test_damaged_parts_are_refused(planned, tmp_path, change, message):
 
 
 def test_parts_in_two_terms_are_refused(mean, planned):
-    with pytest.raises(GraphError, match="layer_0_down: found clipped parts, expected them after GELU"):
+    with pytest.raises(GraphError, match="layer_0_down: found overflow channels, expected them after GELU"):
         quantized(mean, planned.with_mode("layer_0_down", "int8x2"))
     with_float = quantized(mean, planned.with_mode("layer_0_down", "float"))
     assert "layer_0_down_weight_s8" not in with_float.graph.initializers

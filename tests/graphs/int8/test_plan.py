@@ -12,11 +12,11 @@ import pytest
 import torch
 from rich.console import Console
 
-from core.build import plan_file
+from core.build import plan as plan_file
 from core.errors import ArtifactError, GraphError
 from graphs.int8 import calibration
 from graphs.search import frontier, search
-from graphs.search.evaluator import Judge, Judgement
+from graphs.search.evaluator import Evaluation, Evaluator
 from tests.support.graphs import linear_head
 from tests.support.quantization import LABELS, bare, busy, packed_with_head, plan_of, random_ids
 
@@ -31,9 +31,9 @@ def test_a_plan_is_read_back_exactly(base, tmp_path):
     (tmp_path / "quantization.json").write_text(plan_file.dump(written), "utf-8")
     found = plan_file.read(tmp_path / "quantization.json")
     assert plan_file.dump(found) == plan_file.dump(written)
-    for name, site in written.sites.items():
+    for name, activation in written.activations.items():
         for mine, theirs in zip(
-            vars(site.range).values(), vars(found.sites[name].range).values(), strict=True
+            vars(activation.range).values(), vars(found.activations[name].range).values(), strict=True
         ):
             assert mine.dtype == theirs.dtype == np.float32
             np.testing.assert_array_equal(mine, theirs)
@@ -63,9 +63,9 @@ def test_a_damaged_plan_is_refused_with_its_file(base, tmp_path, change, message
     assert str(path) in str(caught.value)
 
 
-def test_a_plan_of_normalized_sites_is_read_back_exactly(mean, tmp_path):
+def test_a_plan_of_normalized_activations_is_read_back_exactly(mean, tmp_path):
     written = bare(mean)
-    assert [name for name, site in written.sites.items() if site.normalized] == [
+    assert [name for name, activation in written.activations.items() if activation.normalized] == [
         f"layer_{layer}_{name}" for layer in range(2) for name in ("qkv", "up")
     ]
     path = tmp_path / "quantization.json"
@@ -119,23 +119,23 @@ def small(cls):
 
 
 @pytest.fixture(scope="module")
-def judge(cls):
+def evaluator(cls):
     head = linear_head(LABELS, cls.info.hidden).info
-    return Judge(packed_with_head(cls), head, random_ids(cls, 600, seed=7))
+    return Evaluator(packed_with_head(cls), head, random_ids(cls, 600, seed=7))
 
 
-def found(cls, small, judge, budget):
-    return search.search(lambda: packed_with_head(cls), small, judge, judge, budget, quiet())
+def found(cls, small, evaluator, budget):
+    return search.search(packed_with_head(cls), small, evaluator, evaluator, budget, quiet())
 
 
-def test_the_float_graph_judged_by_itself_has_no_flip(cls, judge):
-    judged = judge.judge(packed_with_head(cls))
-    assert (judged.flip_rate, judged.logit_error) == (0, 0)
+def test_the_float_graph_judged_by_itself_has_no_flip(cls, evaluator):
+    evaluation = evaluator.evaluate(packed_with_head(cls))
+    assert (evaluation.flip_rate, evaluation.logit_error) == (0, 0)
 
 
-def test_a_generous_budget_takes_one_term_everywhere(cls, small, judge):
-    chosen, points = found(cls, small, judge, 0.9)
-    assert chosen.sites == small.sites
+def test_a_generous_budget_takes_one_term_everywhere(cls, small, evaluator):
+    chosen, points = found(cls, small, evaluator, 0.9)
+    assert chosen.activations == small.activations
     assert points[0].inside
     assert [point.name for point in points] == ["one int8 term everywhere", "two int8 terms everywhere"]
     assert points[1].cost > points[0].cost
@@ -143,35 +143,40 @@ def test_a_generous_budget_takes_one_term_everywhere(cls, small, judge):
 
 
 class Counting:
-    """Judges a graph by how many of its sites are still in one term: two flips in a hundred each."""
+    """Judges a graph by how many of its activations are still in one term: two flips in a hundred each."""
 
     ids = (np.zeros(3, np.int32),) * 10**6
 
-    def judge(self, model, count=None):
+    def evaluate(self, model, count=None):
         products = {node.name for node in model.graph if node.op_type == "MatMulIntegerToFloat"}
         single = {
             name for name in products if f"{name}_second" not in products and not name.endswith("_second")
         }
-        return Judgement(0.02 * len(single), 0.1 * len(single))
+        return Evaluation(0.02 * len(single), 0.1 * len(single))
 
     def speeds(self, models):
         return dict.fromkeys(models, 100.0)
 
 
 def test_a_budget_between_takes_up_the_cheapest_modes_until_it_is_within(cls, small):
-    judge = Counting()
-    chosen, points = search.search(lambda: packed_with_head(cls), small, judge, judge, 0.061, quiet())
-    # Five products in one term at first, two of them of one site. The smallest layer is the cheapest.
+    evaluator = Counting()
+    chosen, points = search.search(packed_with_head(cls), small, evaluator, evaluator, 0.061, quiet())
+    # Five products in one term at first, two of them of one activation. The smallest layer is the cheapest.
     assert [round(point.flip_rate, 2) for point in points] == [0.1, 0.08, 0.04, 0.0]
-    assert [site.mode for site in chosen.sites.values()] == ["int8x2", "int8x2", "int8", "int8"]
+    assert [activation.mode for activation in chosen.activations.values()] == [
+        "int8x2",
+        "int8x2",
+        "int8",
+        "int8",
+    ]
     assert frontier.chosen(points).name == "+ layer_0_qkv int8x2"
-    again, _ = search.search(lambda: packed_with_head(cls), small, judge, judge, 0.061, quiet())
+    again, _ = search.search(packed_with_head(cls), small, evaluator, evaluator, 0.061, quiet())
     assert plan_file.dump(again) == plan_file.dump(chosen)
 
 
-def test_a_budget_that_nothing_meets_is_an_error(cls, small, judge):
+def test_a_budget_that_nothing_meets_is_an_error(cls, small, evaluator):
     with pytest.raises(GraphError, match="no quantization found within a flip rate of 0 on held-out texts"):
-        found(cls, small, judge, 0.0)
+        found(cls, small, evaluator, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +211,6 @@ def test_calibration_files_that_are_damaged(tmp_path):
         calibration.read(path)
 
 
-def test_sites_refuse_an_unpacked_graph(mean):
-    with pytest.raises(GraphError, match="the pack stage comes before"):
+def test_activations_refuse_an_unpacked_graph(mean):
+    with pytest.raises(GraphError, match="`pack` and `unfuse` must come before"):
         calibration.calibrate(ir.from_proto(ir.to_proto(mean.model())), random_ids(mean, 3))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.errors import GraphError
 from graphs.edit import legal, ops
 from graphs.int8 import activations, quantize, rounding, smooth
-from graphs.int8.scales import HALF_STEPS, mean_of
+from graphs.int8.scales import HALF_LEVELS, mean_of
 from tests.support.factories import random_tokens
 from tests.support.graphs import linear_head, run
 from tests.support.quantization import LABELS, all_in, busy, packed_with_head, plan_of, probabilities, wide
@@ -54,8 +54,8 @@ def test_a_smoothed_activation_lies_in_the_steps_of_eight_bits(mean, plans):
         model.graph.outputs.append(ops.typed(node.outputs[0], ir.DataType.FLOAT, ["t", mean.info.hidden]))
     ids, mask = random_tokens(8, 60, mean.info.vocabulary, seed=9)
     for array in run(model, ids, mask, [node.outputs[0].name for node in norms]):
-        assert 60 < abs(array).max() < 2 * HALF_STEPS
-        assert (abs(array) > HALF_STEPS + 1).mean() < 0.01
+        assert 60 < abs(array).max() < 2 * HALF_LEVELS
+        assert (abs(array) > HALF_LEVELS + 1).mean() < 0.01
 
 
 def rounded_weights_alone(made, plan):
@@ -63,14 +63,14 @@ def rounded_weights_alone(made, plan):
     model = packed_with_head(made)
     reduced = smooth.smooth(model, plan)
     for nodes in activations.find(model):
-        site = reduced[nodes.name]
+        activation = reduced[nodes.name]
         for node in nodes.linears:
             weight, bias = (ops.array_of(value) for value in node.inputs[1:3])
-            integers, scale = rounding.round_columns(weight, 8, site.split_channels)
+            integers, scale = rounding.round_columns(weight, 8, activation.split_channels)
             rebuilt = np.zeros_like(weight)
-            channels = [*range(len(weight)), *rounding.copies_of(site.split_channels)]
+            channels = [*range(len(weight)), *rounding.copies_of(activation.split_channels)]
             np.add.at(rebuilt, channels, integers * scale)
-            lost = mean_of(site, nodes.kind) @ (weight - rebuilt)
+            lost = mean_of(activation, nodes.kind) @ (weight - rebuilt)
             for index, array in ((1, rebuilt), (2, bias + lost)):
                 node.replace_input_with(index, ops.constant(model.graph, f"{node.name}_rounded", array))
     quantize._words(model.graph)
@@ -170,7 +170,7 @@ def test_seven_bits_cannot_saturate_sixteen(mean):
 
 
 def test_a_plan_for_another_graph_is_refused(mean, cls, plans):
-    with pytest.raises(GraphError, match=r"the plan has sites \['layer_0_qkv', .*, the graph \["):
+    with pytest.raises(GraphError, match=r"the plan has activations \['layer_0_qkv', .*, the graph \["):
         quantize.quantize(packed_with_head(cls), plans[mean.folder])
 
 

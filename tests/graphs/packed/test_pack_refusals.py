@@ -15,9 +15,9 @@ from tests.support.graphs import packed, pooled
 @pytest.mark.parametrize(
     ("rewrites", "message"),
     [
-        ((), "found no node 'word_embedding', expected the embeddings' rewrite"),
-        ((fuse.fuse, mask.mask), "found no node 'word_embedding', expected the embeddings' rewrite"),
-        ((fuse.fuse, mask.mask, embeddings.embeddings), "found no pooling, expected the pooling's rewrite"),
+        ((), "no node word_embedding; `embeddings` must come before"),
+        ((fuse.fuse, mask.mask), "no node word_embedding; `embeddings` must come before"),
+        ((fuse.fuse, mask.mask, embeddings.embeddings), "found no pooling; `pool` must come before"),
         ((embeddings.embeddings,), "found no Attention"),
     ],
 )
@@ -32,7 +32,7 @@ def test_pack_refuses_a_graph_before_its_rewrites_and_leaves_it(any_encoder, rew
 
 
 def test_pack_refuses_a_packed_graph(any_encoder):
-    with pytest.raises(GraphError, match="found no node 'position_embedding'"):
+    with pytest.raises(GraphError, match="no node position_embedding; `embeddings` must come before"):
         pack.pack(packed(any_encoder))
 
 

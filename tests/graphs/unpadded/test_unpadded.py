@@ -224,7 +224,7 @@ def test_both_branches_say_the_same_to_the_bit(deep, form):
 
 
 def test_a_graph_that_is_not_packed_is_refused(mean):
-    with pytest.raises(GraphError, match="found no node position_embedding_rows, expected a packed graph"):
+    with pytest.raises(GraphError, match="no node position_embedding_rows; `pack` must come before"):
         unpadded.unpadded(pooled(mean))
 
 
