@@ -51,9 +51,21 @@ class Chain:
         self.insert(made)
         return list(made.outputs)
 
+    def int32s(self, name: str, value: object) -> ir.Value:
+        """Register an int32 constant, of the rank that `value` has."""
+        return self.constant(name, np.array(value, np.int32))
+
     def cast(self, value: ir.Value, dtype: ir.DataType, name: str) -> ir.Value:
         """Insert a `Cast` and return its output."""
         return self.add("Cast", [value], name, to=dtype)
+
+    def take(self, table: ir.Value, index: ir.Value, name: str) -> ir.Value:
+        """Insert a look-up of a vector's elements: many times as fast as a `Gather` of numbers."""
+        return self.add("GatherElements", [table, index], name, axis=0)
+
+    def indices(self, chosen: ir.Value, axis_0: ir.Value, name: str, row_name: str) -> ir.Value:
+        """Insert what finds the true elements of a vector; int64 `[n]`. `axis_0` is the constant `[0]`."""
+        return self.add("Squeeze", [self.add("NonZero", [chosen], row_name), axis_0], name)
 
     def insert(self, made: ir.Node) -> ir.Value:
         """Insert a node that is made already, and return its first output."""

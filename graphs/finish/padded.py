@@ -1,4 +1,4 @@
-"""One branch of two: for engines that do not know what `unpadded` takes for rows without padding."""
+"""Leave one branch of two, for engines that do not know the operators of the other."""
 
 from __future__ import annotations
 
@@ -30,10 +30,7 @@ def padded(model: ir.Model) -> int:
         return 0
     if len(choices) > 1 or list(choices[0].outputs) != list(graph.outputs):
         raise GraphError(f"found {len(choices)} If, expected one, which makes all outputs")
-    branch = choices[0].attributes["else_branch"].as_graph()
-    nodes, answers = list(branch), list(branch.outputs)
-    branch.outputs.clear()
-    branch.remove(nodes)
+    nodes, answers, _ = ops.take_apart(choices[0].attributes["else_branch"].as_graph())
     promised = list(graph.outputs)
     graph.outputs.clear()
     graph.remove(choices[0], safe=True)

@@ -1,4 +1,4 @@
-"""Standard operators: GELU as its formula, for engines that know no operators of onnxruntime's."""
+"""Replace GELU by its formula in standard operators, for engines that know none of onnxruntime's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import onnx_ir as ir
 
 from core.errors import GraphError
 from graphs.edit import ops
-
-
-def _float(graph: ir.Graph, name: str, value: float) -> ir.Value:
-    return ops.constant(graph, name, np.array(value, np.float32))
+from graphs.edit.chain import Chain
 
 
 def standard(model: ir.Model) -> int:
@@ -26,18 +23,15 @@ def standard(model: ir.Model) -> int:
         GraphError: another operator of onnxruntime's own is left.
     """
     graph = model.graph
-    gelus = ops.nodes_of(graph, "Gelu")
+    gelus, constants = ops.nodes_of(graph, "Gelu"), Chain(graph, None, "standard")
     for gelu in gelus:
-        given = gelu.inputs[0]
-        scaled = ops.node(
-            "Div", [given, _float(graph, "standard_root_of_2", np.sqrt(2))], f"{gelu.name}_scaled"
-        )
-        error = ops.node("Erf", [scaled.outputs[0]], f"{gelu.name}_erf")
-        risen = ops.node("Add", [error.outputs[0], _float(graph, "standard_one", 1)], f"{gelu.name}_risen")
-        product = ops.node("Mul", [given, risen.outputs[0]], f"{gelu.name}_product")
-        half = ops.node("Mul", [product.outputs[0], _float(graph, "standard_half", 0.5)], f"{gelu.name}_half")
-        graph.insert_before(gelu, [scaled, error, risen, product, half])
-        gelu.outputs[0].replace_all_uses_with(half.outputs[0])
+        chain, x = Chain(graph, gelu, str(gelu.name)), gelu.inputs[0]
+        scaled = chain.add("Div", [x, constants.floats("root_of_2", np.sqrt(2))], "scaled")
+        error = chain.add("Erf", [scaled], "erf")
+        risen = chain.add("Add", [error, constants.floats("one", 1)], "risen")
+        product = chain.add("Mul", [x, risen], "product")
+        half = chain.add("Mul", [product, constants.floats("half", 0.5)], "half")
+        gelu.outputs[0].replace_all_uses_with(half)
         graph.remove(gelu, safe=True)
     left = sorted({node.op_type for node in graph.all_nodes() if node.domain == ops.MICROSOFT})
     if left:

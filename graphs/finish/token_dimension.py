@@ -1,17 +1,13 @@
-"""The name of the tokens' dimension: what lets onnxruntime write a result over what it read."""
+"""Name the tokens' dimension: this lets onnxruntime write a result over what it read."""
 
 from __future__ import annotations
 
-import re
-
 import onnx_ir as ir
 
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.unpadded.rows import TOKEN_WISE
 
 TOKENS = "tokens"
-_FIRST = "embedding_sum"
-_CONTEXT = re.compile(r"layer_\d+_context_joined")
 # Of these, the columns are those of the second input.
 _PRODUCTS = {"Gemm", "MatMul", "MatMulIntegerToFloat"}
 
@@ -47,8 +43,8 @@ def name(model: ir.Model, hidden: int) -> int:
     named: dict[ir.Value, int] = {}
     contexts = 0
     for node in model.graph:
-        joined = _CONTEXT.fullmatch(str(node.name)) is not None
-        columns = hidden if joined or node.name == _FIRST else _columns(node, named)
+        joined = names.CONTEXT.fullmatch(str(node.name)) is not None
+        columns = hidden if joined or node.name == names.EMBEDDINGS else _columns(node, named)
         if columns is not None:
             value = node.outputs[0]
             dtype = ir.DataType.UINT8 if node.op_type == "QuantizeLinear" else ir.DataType.FLOAT

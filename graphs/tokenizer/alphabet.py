@@ -1,4 +1,4 @@
-"""What a BERT tokenizer makes of each character, read off the tokenizer itself."""
+"""Read off a BERT tokenizer what it makes of each character."""
 
 from __future__ import annotations
 

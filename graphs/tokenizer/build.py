@@ -1,4 +1,4 @@
-"""Text in: the tokenizer as nodes in front of a finished graph."""
+"""Put the tokenizer as nodes in front of a finished graph: text in."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def tokenizing(tokenizer: Tokenizer) -> ir.Model:
     """Return a BERT tokenizer as a graph: `text`, strings `[b]` → `input_ids`, `attention_mask`.
 
     Exact for every text of Unicode characters: what each character becomes is read off the tokenizer
-    (`text_alphabet`), and WordPiece is the same longest match (`text_words`). Besides standard operators
+    (`alphabet`), and WordPiece is the same longest match (`wordpiece`). Besides standard operators
     it has onnxruntime's own `Tokenizer` (com.microsoft), which cuts a text into characters.
 
     Returns:
@@ -67,11 +67,11 @@ def tokenizing(tokenizer: Tokenizer) -> ir.Model:
     max_length = _most_tokens(described)
     alphabet = text_alphabet.alphabet(tokenizer)
     trie = _vocabulary(described["model"], alphabet)
-    given = ir.val(TEXT, ir.DataType.STRING, [BATCH_AXIS])
+    texts = ir.val(TEXT, ir.DataType.STRING, [BATCH_AXIS])
     imports = {"": OPSET, ops.MACHINE_LEARNING: 2, ops.MICROSOFT: 1}
-    graph = ir.Graph([given], [], nodes=[], opset_imports=imports, name="tokenizer")
+    graph = ir.Graph([texts], [], nodes=[], opset_imports=imports, name="tokenizer")
     chain = Chain(graph, None, "text")
-    symbol, batch = symbols.symbols(chain, given, alphabet)
+    symbol, batch = symbols.symbols(chain, texts, alphabet)
     most_letters = int(described["model"]["max_input_chars_per_word"])
     tokens = wordpiece.tokens(chain, symbol, alphabet, trie, most_letters)
     rows = text_rows.rows(chain, tokens, batch, max_length)
@@ -93,19 +93,15 @@ def text(model: ir.Model, front: ir.Model) -> int:
     Raises:
         GraphError: the graph has other inputs, or is of another opset.
     """
-    graph, found = model.graph, {value.name: value for value in front.graph.outputs}
-    (given,), nodes = front.graph.inputs, list(front.graph)
-    constants = list(front.graph.initializers.values())
+    graph, texts = model.graph, list(front.graph.inputs)
     front.graph.inputs.clear()
-    front.graph.outputs.clear()
-    front.graph.initializers.clear()
-    front.graph.remove(nodes)
-    for name in (INPUT_IDS, ATTENTION_MASK):
-        ops.input_named(graph, name).replace_all_uses_with(found[name])
-    graph.inputs[:] = [given]
+    nodes, tokens, constants = ops.take_apart(front.graph)
+    for value in tokens:
+        ops.input_named(graph, str(value.name)).replace_all_uses_with(value)
+    graph.inputs[:] = texts
     for value in constants:
         graph.register_initializer(value)
-    graph.insert_before(next(iter(graph)), nodes)
+    graph.insert_before(graph[0], nodes)
     if model.opset_imports[""] != front.opset_imports[""]:
         raise GraphError(f"opset: found {model.opset_imports['']}, expected {front.opset_imports['']}")
     for domain, version in front.opset_imports.items():

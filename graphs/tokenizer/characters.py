@@ -1,4 +1,4 @@
-"""What a tokenizer makes of a single character: asked for each, between two letters."""
+"""Ask a tokenizer what it makes of each single character, between two letters."""
 
 from __future__ import annotations
 

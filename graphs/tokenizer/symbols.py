@@ -1,4 +1,4 @@
-"""Texts to symbols, in the graph: characters, their classes, what each class stands for."""
+"""Turn texts into symbols, in the graph: characters, their classes, what each class stands for."""
 
 from __future__ import annotations
 
@@ -21,37 +21,41 @@ def _cut(text: ir.Value, name: str, **how: ops.Attribute) -> ir.Node:
     return ops.node("Tokenizer", [text], name, attributes=attributes, domain=ops.MICROSOFT)
 
 
+def _encoded(chain: Chain, text: ir.Value, numbers: dict[str, int], other: int, name: str) -> ir.Value:
+    """Append the number of each string; `other` for those that have none."""
+    return chain.add(
+        "LabelEncoder",
+        [text],
+        name,
+        ops.MACHINE_LEARNING,
+        keys_strings=list(numbers),
+        values_int64s=list(numbers.values()),
+        default_int64=other,
+    )
+
+
 def _may_be_special(chain: Chain, characters: ir.Value, specials: tuple[str, ...]) -> ir.Value:
     """Return whether a special token's first two characters stand side by side anywhere, bool."""
     pairs = {(token + token)[:2] for token in specials}
     firsts, seconds = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
     kinds = {c: (c in firsts) + 2 * (c in seconds) for c in sorted(firsts | seconds)}
-    kind = chain.add(
-        "LabelEncoder",
-        [characters],
-        "special_kinds",
-        domain=ops.MACHINE_LEARNING,
-        keys_strings=list(kinds),
-        values_int64s=list(kinds.values()),
-        default_int64=0,
-    )
+    kind = _encoded(chain, characters, kinds, 0, "special_kinds")
     # Flat: what ends a text and what begins the next may look like a pair, which costs time alone.
     kind = chain.add("Reshape", [kind, chain.integers("flat", [-1])], "special_kinds_flat")
     first, second = (
-        chain.add(
-            "Slice",
-            [kind, chain.integers(f"{name}_from", [begin]), chain.integers(f"{name}_to", [end])],
-            name,
+        chain.add("Slice", [kind, *(chain.integers(f"{name}_{end}", [at]) for end, at in ends)], name)
+        for name, ends in (
+            ("kind", (("from", 0), ("to", -1))),
+            ("next_kind", (("from", 1), ("to", np.iinfo(np.int64).max))),
         )
-        for name, begin, end in (("kind", 0, -1), ("next_kind", 1, np.iinfo(np.int64).max))
     )
-    pair = chain.add(
-        "Add", [chain.add("Mul", [first, chain.integers("four", 4)], "kind_first"), second], "kind_pair"
-    )
+    first = chain.add("Mul", [first, chain.integers("four", 4)], "kind_first")
+    pair = chain.add("Add", [first, second], "kind_pair")
     is_pair = [int(bool(left & 1) and bool(right & 2)) for left in range(4) for right in range(4)]
-    found = chain.add("GatherElements", [chain.integers("is_pair", is_pair), pair], "pairs_found", axis=0)
-    count = chain.add("ReduceSum", [found], "pair_count", keepdims=0)
-    return chain.add("Cast", [count], "may_be_special", to=ir.DataType.BOOL)
+    special = chain.take(chain.integers("is_pair", is_pair), pair, "pairs_found")
+    return chain.cast(
+        chain.add("ReduceSum", [special], "pair_count", keepdims=0), ir.DataType.BOOL, "may_be_special"
+    )
 
 
 def _branch(node: ir.Node, name: str) -> ir.Graph:
@@ -93,15 +97,8 @@ def symbols(chain: Chain, text: ir.Value, alphabet: Alphabet) -> tuple[ir.Value,
         batch's size, int64 `[1]`.
     """
     add, integers = chain.add, chain.integers
-    classes = add(
-        "LabelEncoder",
-        [_characters(chain, text, alphabet.specials)],
-        "classes_found",
-        domain=ops.MACHINE_LEARNING,
-        keys_strings=list(alphabet.classes),
-        values_int64s=list(alphabet.classes.values()),
-        default_int64=alphabet.other,
-    )
+    characters = _characters(chain, text, alphabet.specials)
+    classes = _encoded(chain, characters, alphabet.classes, alphabet.other, "classes_found")
     classes = add("Slice", [classes, integers("at_0", [0]), integers("at_-1", [-1])], "classes")
     batch = add("Shape", [text], "batch")
     edge = add("Concat", [batch, integers("one_column", [1])], "edge_shape", axis=0)
@@ -116,7 +113,7 @@ def symbols(chain: Chain, text: ir.Value, alphabet: Alphabet) -> tuple[ir.Value,
     column = add("Unsqueeze", [begin, integers("axis_2", [2])], "cell_column")
     cells = add("Add", [column, integers("cell_places", np.arange(most))], "cells_of_class")
     cells = add("Reshape", [cells, integers("flat", [-1])], "cells_flat")
-    table = ops.constant(chain.graph, "text_symbols", alphabet.symbols_km.ravel())
-    cells = add("GatherElements", [table, cells], "cell_symbols", axis=0)
-    kept = add("Squeeze", [add("NonZero", [cells], "kept_row"), integers("axis_0", [0])], "kept")
-    return add("GatherElements", [cells, kept], "symbol", axis=0), batch
+    table = chain.constant("symbols", alphabet.symbols_km.ravel())
+    cells = chain.take(table, cells, "cell_symbols")
+    kept = chain.indices(cells, integers("axis_0", [0]), "kept", "kept_row")
+    return chain.take(cells, kept, "symbol"), batch

@@ -1,4 +1,4 @@
-"""A vocabulary as a double array: two lookups a character, for all characters of a batch at once."""
+"""Build a vocabulary as a double array: two look-ups a character, for all characters of a batch at once."""
 
 from __future__ import annotations
 
@@ -35,13 +35,6 @@ class _Node:
     length: int
     state: int = 0
     children: dict[int, _Node] = field(default_factory=dict)
-
-
-def _add(root: _Node, word: Word, token: int) -> None:
-    node = root
-    for symbol in word:
-        node = node.children.setdefault(symbol, _Node(-1, 0))
-    node.token, node.length = token, len(word)
 
 
 class _Slots:
@@ -87,7 +80,10 @@ def trie(beginning: Mapping[Word, int], continuing: Mapping[Word, int], symbols:
     roots = [_Node(-1, 0), _Node(-1, 0)]
     for root, words in zip(roots, (continuing, beginning), strict=True):
         for word, token in words.items():
-            _add(root, word, token)
+            node = root
+            for symbol in word:
+                node = node.children.setdefault(symbol, _Node(-1, 0))
+            node.token, node.length = token, len(word)
     first = np.zeros(2 * symbols, np.int32)
     level: list[_Node] = []
     for number, root in enumerate(roots):

@@ -1,4 +1,4 @@
-"""Symbols to token ids, in the graph: WordPiece for every word of a batch at once, without a loop."""
+"""Turn symbols into token ids, in the graph: WordPiece for all words of a batch at once, without a loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from graphs.edit import ops
 from graphs.edit.chain import Chain
 from graphs.tokenizer.alphabet import SPACE, Alphabet
 from graphs.tokenizer.trie import Trie
@@ -30,22 +29,15 @@ class _Symbols:
     start: ir.Value  # bool [t], where a word begins
 
 
-def _int32(chain: Chain, name: str, value: object) -> ir.Value:
-    return ops.constant(chain.graph, f"{chain.prefix}_{name}", np.array(value, np.int32))
-
-
 def _starts(chain: Chain, symbol: ir.Value, alphabet: Alphabet) -> _Symbols:
     """A word begins at what is no space and no letter after a letter."""
     add = chain.add
-    letter = add("Greater", [symbol, _int32(chain, "last_single", alphabet.first_letter - 1)], "letter")
+    letter = add("Greater", [symbol, chain.int32s("last_single", alphabet.first_letter - 1)], "letter")
     # Before the first symbol, START, stands no letter.
-    nothing = ops.constant(chain.graph, "text_false", np.array([False]))
-    moved = add("Concat", [nothing, letter], "letter_moved", axis=0)
-    before = add(
-        "Slice", [moved, chain.integers("at_0", [0]), chain.integers("at_-1", [-1])], "letter_before"
-    )
-    within = add("And", [letter, before], "within")
-    blank = add("Equal", [symbol, _int32(chain, "space", SPACE)], "blank")
+    moved = add("Concat", [chain.constant("false", np.array([False])), letter], "letter_moved", axis=0)
+    ends = [chain.integers("at_0", [0]), chain.integers("at_-1", [-1])]
+    within = add("And", [letter, add("Slice", [moved, *ends], "letter_before")], "within")
+    blank = add("Equal", [symbol, chain.int32s("space", SPACE)], "blank")
     return _Symbols(symbol, letter, add("Not", [add("Or", [within, blank], "no_start")], "start"))
 
 
@@ -54,27 +46,29 @@ def _longest(chain: Chain, at: _Symbols, trie: Trie, alphabet: Alphabet) -> ir.V
 
     All walks go on together, one symbol a step; one that has ended stays in state 0.
     """
-    add, graph = chain.add, chain.graph
-    base, check = (ops.constant(graph, f"text_trie_{n}", getattr(trie, n)) for n in ("base", "check"))
-    nowhere = _int32(chain, "nowhere", 0)
-    root = add("Where", [at.start, _int32(chain, "beginning", alphabet.size), nowhere], "root")
-    first = ops.constant(graph, "text_trie_first", trie.first)
-    state = add("GatherElements", [first, add("Add", [root, at.symbol], "first_step")], "state_0", axis=0)
+    add = chain.add
+    base, check = chain.constant("trie_base", trie.base), chain.constant("trie_check", trie.check)
+    nowhere = chain.int32s("nowhere", 0)
+    root = add("Where", [at.start, chain.int32s("beginning", alphabet.size), nowhere], "root")
+    first = chain.constant("trie_first", trie.first)
+    state = chain.take(first, add("Add", [root, at.symbol], "first_step"), "state_0")
     states, last = [state], trie.depth - 1
-    padded = add("Concat", [at.symbol, _int32(chain, "behind", np.zeros(last))], "symbol_padded", axis=0)
+    padded = add("Concat", [at.symbol, chain.int32s("behind", np.zeros(last))], "symbol_padded", axis=0)
     for step in range(1, trie.depth):
         begin = chain.integers(f"from_{step}", [step])
         end = chain.integers(f"to_{step}", [step - last or _TO_THE_END])
         symbol = add("Slice", [padded, begin, end], f"symbol_{step}")
-        onward = add(
-            "Add", [add("GatherElements", [base, state], f"base_{step}", axis=0), symbol], f"onward_{step}"
-        )
-        parent = add("GatherElements", [check, onward], f"parent_{step}", axis=0)
-        state = add(
-            "Where", [add("Equal", [parent, state], f"leads_{step}"), onward, nowhere], f"state_{step}"
-        )
+        onward = add("Add", [chain.take(base, state, f"base_{step}"), symbol], f"onward_{step}")
+        parent = chain.take(check, onward, f"parent_{step}")
+        leads = add("Equal", [parent, state], f"leads_{step}")
+        state = add("Where", [leads, onward, nowhere], f"state_{step}")
         states.append(state)
     return add("Max", states, "state")
+
+
+def _largest(chain: Chain, least: ir.Value, places: ir.Value, values: ir.Value, name: str) -> ir.Value:
+    """Append the largest of the values that each place gets, and of what is there."""
+    return chain.add("ScatterElements", [least, places, values], name, axis=0, reduction="max")
 
 
 def _reached(chain: Chain, at: _Symbols, length: ir.Value, most: int) -> ir.Value:
@@ -86,38 +80,34 @@ def _reached(chain: Chain, at: _Symbols, length: ir.Value, most: int) -> ir.Valu
     total = add("Shape", [at.symbol], "total")
     count = add("Squeeze", [total, chain.integers("axis_0", [0])], "total_count")
     place = add("Range", [zero, count, chain.integers("one", 1)], "place")
-    end = add("Add", [place, add("Cast", [length], "jump", to=ir.DataType.INT64)], "token_end")
+    end = add("Add", [place, chain.cast(length, ir.DataType.INT64, "jump")], "token_end")
     jump = add("Min", [end, add("Sub", [total, chain.integers("one_less", [1])], "last")], "token_end_0")
-    reached = add("Cast", [at.start], "reached_0", to=ir.DataType.INT32)
+    reached = chain.cast(at.start, ir.DataType.INT32, "reached_0")
     for number in range(1, most.bit_length() + 1):
         if number > 1:
-            jump = add("GatherElements", [jump, jump], f"token_end_{number}", axis=0)
-        reached = add(
-            "ScatterElements", [reached, jump, reached], f"reached_{number}", axis=0, reduction="max"
-        )
+            jump = chain.take(jump, jump, f"token_end_{number}")
+        reached = _largest(chain, reached, jump, reached, f"reached_{number}")
     return reached
 
 
 def _unknown(chain: Chain, at: _Symbols, length: ir.Value, reached: ir.Value, most: int) -> ir.Value:
     """Return which symbols are of words that no tokens make up, or that are too long; bool `[t]`."""
     add, zero, axis = chain.add, chain.integers("zero", 0), chain.integers("axis_0", [0])
-    word = add("CumSum", [add("Cast", [at.start], "start_count", to=ir.DataType.INT64), zero], "word")
-    starts = add("Squeeze", [add("NonZero", [at.start], "starts_row"), axis], "starts_at")
+    word = add("CumSum", [chain.cast(at.start, ir.DataType.INT64, "start_count"), zero], "word")
+    starts = chain.indices(at.start, axis, "starts_at", "starts_row")
     # Words count from 1: place 0 is of what precedes the first, which is nothing.
     starts = add("Concat", [chain.integers("at_0", [0]), starts], "word_starts", axis=0)
     total = add("Shape", [at.symbol], "total_again")
     count = add("Squeeze", [total, axis], "total_again_count")
     place = add("Range", [zero, count, chain.integers("one", 1)], "place_again")
-    offset = add("Sub", [place, add("GatherElements", [starts, word], "start_of_word", axis=0)], "offset")
+    offset = add("Sub", [place, chain.take(starts, word, "start_of_word")], "offset")
     long = add("GreaterOrEqual", [offset, chain.integers("most_letters", most)], "too_long")
-    stuck = add("Less", [length, add("Cast", [reached], "needs", to=ir.DataType.INT32)], "stuck")
+    stuck = add("Less", [length, chain.cast(reached, ir.DataType.INT32, "needs")], "stuck")
     fails = add("And", [add("Or", [long, stuck], "long_or_stuck"), at.letter], "fails")
-    failed = add("Expand", [_int32(chain, "nowhere", 0), add("Shape", [starts], "words")], "no_word")
-    fails = add("Cast", [fails], "failure", to=ir.DataType.INT32)
-    failed = add("ScatterElements", [failed, word, fails], "failed", axis=0, reduction="max")
-    return add(
-        "Cast", [add("GatherElements", [failed, word], "failed_of", axis=0)], "unknown", to=ir.DataType.BOOL
-    )
+    failed = add("Expand", [chain.int32s("nowhere", 0), add("Shape", [starts], "words")], "no_word")
+    fails = chain.cast(fails, ir.DataType.INT32, "failure")
+    failed = _largest(chain, failed, word, fails, "failed")
+    return chain.cast(chain.take(failed, word, "failed_of"), ir.DataType.BOOL, "unknown")
 
 
 def tokens(chain: Chain, symbol: ir.Value, alphabet: Alphabet, trie: Trie, most: int) -> Tokens:
@@ -125,7 +115,7 @@ def tokens(chain: Chain, symbol: ir.Value, alphabet: Alphabet, trie: Trie, most:
 
     Args:
         chain: where the nodes go.
-        symbol: int32 `[t]`, as `text_read.symbols` returns them.
+        symbol: int32 `[t]`, as `symbols.symbols` returns them.
         alphabet: what the symbols are.
         trie: the vocabulary over them.
         most: letters of a word above which it is unknown.
@@ -136,20 +126,13 @@ def tokens(chain: Chain, symbol: ir.Value, alphabet: Alphabet, trie: Trie, most:
     lengths = trie.length.copy()
     # Nothing follows from where a single ends.
     lengths[trie.first[alphabet.size + np.array(list(alphabet.singles))]] = 0
-    table = ops.constant(chain.graph, "text_trie_length", lengths)
-    length = add("GatherElements", [table, state], "length", axis=0)
+    length = chain.take(chain.constant("trie_length", lengths), state, "length")
     reached = _reached(chain, at, length, most)
     unknown = _unknown(chain, at, length, reached, most)
-    table = ops.constant(chain.graph, "text_trie_token", trie.token)
-    ids = add("GatherElements", [table, state], "id_found", axis=0)
-    ids = add("Where", [unknown, _int32(chain, "unknown_id", alphabet.unknown_id), ids], "id")
-    inner = add("And", [add("Cast", [reached], "is_reached", to=ir.DataType.BOOL), at.letter], "inner")
+    ids = chain.take(chain.constant("trie_token", trie.token), state, "id_found")
+    ids = add("Where", [unknown, chain.int32s("unknown_id", alphabet.unknown_id), ids], "id")
+    inner = add("And", [chain.cast(reached, ir.DataType.BOOL, "is_reached"), at.letter], "inner")
     known = add("And", [inner, add("Not", [unknown], "known")], "inner_known")
     begins = add("Or", [at.start, known], "begins")
-    places = add("Squeeze", [add("NonZero", [begins], "places_row"), chain.integers("axis_0", [0])], "places")
-    return Tokens(
-        *(
-            add("GatherElements", [v, places], f"token_{n}", axis=0)
-            for v, n in ((ids, "id"), (symbol, "symbol"))
-        )
-    )
+    places = chain.indices(begins, chain.integers("axis_0", [0]), "places", "places_row")
+    return Tokens(chain.take(ids, places, "token_id"), chain.take(symbol, places, "token_symbol"))
