@@ -1,4 +1,4 @@
-"""Stamping, legality, and whole stages: the pipeline over a recipe's job."""
+"""Whole stages over a recipe's job: what they stamp, count and refuse."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from core import recipe
 from core.artifact.metadata import Metadata
 from core.errors import GraphError
 from graphs import pipeline
-from graphs.edit import legal, ops
-from graphs.edit.files import load as load_graph
-from graphs.finish import simplify
-from graphs.head import merge
+from graphs.edit import ops
 from graphs.int8 import calibration
 from graphs.job import Job
 from graphs.search import initial_plan
@@ -79,29 +76,6 @@ def test_stages_are_deterministic_and_leave_no_trace_of_tools(job, mean):
     assert not any(node.doc_string or node.metadata_props for node in models[0].graph)
 
 
-def test_simplify_keeps_the_axes_and_the_answers(job, mean):
-    model = staged(job, mean.model(), "merge")
-    ids, mask = random_tokens(3, 5, mean.info.vocabulary)
-    before = run(model, ids, mask)
-    simplified, removed = simplify.simplify(model)
-    assert removed == len(model.graph) - len(simplified.graph)
-    for a, b in zip(before, run(simplified, ids, mask), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert [str(dim) for dim in simplified.graph.outputs[0].shape] == ["batch", "3"]
-
-
-def test_simplify_refuses_a_lost_axis(job, mean, monkeypatch):
-    model = staged(job, mean.model(), "merge")
-    fixed = ir.to_proto(model)
-    fixed.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 4
-    monkeypatch.setattr("graphs.finish.simplify.onnxsim.simplify", lambda proto: (fixed, True))
-    with pytest.raises(GraphError, match=r"found axes .*'4'.*expected .*'batch'"):
-        simplify.simplify(model)
-    monkeypatch.setattr("graphs.finish.simplify.onnxsim.simplify", lambda proto: (proto, False))
-    with pytest.raises(GraphError, match="other answers"):
-        simplify.simplify(model)
-
-
 def test_a_step_that_applies_too_seldom_fails_with_both_numbers(job, mean):
     wrong = dataclasses.replace(job, encoder=dataclasses.replace(mean.info, layers=3))
     with pytest.raises(GraphError, match="Attention: found 2, expected 3"):
@@ -156,32 +130,3 @@ def test_the_sentence_embedding_on_request(job, mean, tmp_path):
     ids, mask = random_tokens(3, 5, mean.info.vocabulary)
     found = run(model, ids, mask, ["sentence_embedding"])[0]
     np.testing.assert_allclose(found, mean.original(ids, mask), atol=1e-5)
-
-
-def test_legal_names_the_node(mean):
-    model = pooled(mean)
-    node = ops.nodes_of(model.graph, "Cast")[0]
-    node.domain = "com.example"
-    with pytest.raises(GraphError, match=f"node {node.name}: operator com.example.Cast is not legal"):
-        legal.check(model)
-
-
-def test_legal_refuses_a_name_used_twice(mean):
-    model = pooled(mean)
-    merge.stacked(model, linear_head(LABELS, mean.info.hidden))
-    model.graph.node(-1).outputs[0].name = "logits"
-    with pytest.raises(GraphError, match="value names used twice: logits"):
-        legal.check(model)
-
-
-def test_legal_refuses_other_inputs(mean):
-    model = pooled(mean)
-    model.graph.inputs[0].name = "ids"
-    with pytest.raises(GraphError, match="found inputs"):
-        legal.check(model)
-
-
-def test_load_names_a_file_that_is_not_onnx(tmp_path):
-    (tmp_path / "x.onnx").write_bytes(b"not a graph")
-    with pytest.raises(GraphError, match=r"x\.onnx: not an ONNX file"):
-        load_graph(tmp_path / "x.onnx")

@@ -1,8 +1,7 @@
-"""Clipped parts: what they hold, what rounding makes of them, and the plans that have them."""
+"""Overflow channels: what they hold, what rounding makes of them, and the plans that have them."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from core.build import plan as plan_file
 from core.build.plan import OverflowChannels
-from core.errors import ArtifactError, GraphError
+from core.errors import GraphError
 from graphs.edit import ops
 from graphs.int8 import calibration, overflow, quantize
 from graphs.int8.scales import GELU_LEAST, gelu_zero_point, shared_scale
@@ -24,7 +22,7 @@ from tests.support.factories import random_tokens
 from tests.support.graphs import run
 from tests.support.quantization import packed_with_head, probabilities, random_ids
 
-ONE_STEP = next(form for form in schemes.cheaper("parts") if form.gelu_share == 1)
+ONE_SCALE = next(scheme for scheme in schemes.cheaper("parts") if scheme.gelu_share == 1)
 
 
 def gelu(x):
@@ -33,7 +31,7 @@ def gelu(x):
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 12), outlier=st.floats(1, 40))
-def test_a_channel_and_its_parts_add_up_to_gelu(seed, count, outlier):
+def test_a_channel_and_its_overflow_channels_add_up_to_gelu(seed, count, outlier):
     random = np.random.default_rng(seed)
     high_k = random.uniform(1, 5, 30).astype(np.float32)
     high_k[random.integers(0, 30)] = outlier
@@ -55,7 +53,7 @@ def test_a_channel_and_its_parts_add_up_to_gelu(seed, count, outlier):
         np.testing.assert_allclose(whole[far & (x > 3)], gelu(x)[far & (x > 3)], atol=0.01)
 
 
-def test_fewer_parts_hold_less():
+def test_fewer_overflow_channels_hold_less():
     high_k = np.random.default_rng(0).exponential(2, 200).astype(np.float32)
     held = [overflow.choose(high_k, count)[0] for count in (0, 1, 2, 5, 20, 100)]
     assert held[0] == high_k.max()
@@ -78,12 +76,12 @@ def with_outliers(made) -> ir.Model:
 
 @pytest.fixture(scope="module")
 def planned(mean):
-    """A plan with parts after GELU, with one part for four channels: the encoders here are narrow."""
+    """A plan with an overflow channel for four channels after GELU: the encoders here are narrow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(initial, "_OVERFLOW_SHARE", 4)
         model = with_outliers(mean)
         observed = calibration.calibrate(model, random_ids(mean, 200))
-        return initial.initial_plan(model, observed, 8, "e" * 64, "h" * 64, ONE_STEP)
+        return initial.initial_plan(model, observed, 8, "e" * 64, "h" * 64, ONE_SCALE)
 
 
 def quantized(made, chosen):
@@ -92,8 +90,8 @@ def quantized(made, chosen):
     return model
 
 
-def without_parts(chosen, high=None):
-    """The plan with nothing to hold what is cut off, or with a step that holds all."""
+def without_overflow(chosen, high=None):
+    """The plan with nothing to hold what is cut off, or with a scale that holds all."""
     found = {}
     for name, activation in chosen.activations.items():
         limits = activation.range
@@ -103,7 +101,7 @@ def without_parts(chosen, high=None):
     return replace(chosen, activations=found)
 
 
-def test_parts_keep_large_channels_and_small_steps(mean, planned):
+def test_overflow_channels_keep_large_channels_and_small_scales(mean, planned):
     ids, mask = random_tokens(32, 30, mean.info.vocabulary, seed=6)
     expected = probabilities(with_outliers(mean), ids, mask)
     highest = {
@@ -111,20 +109,20 @@ def test_parts_keep_large_channels_and_small_steps(mean, planned):
         for name, activation in planned.activations.items()
     }
     plans = {
-        "parts": planned,
-        "cut off": without_parts(planned),
-        "one wide step": without_parts(planned, highest),
+        "overflow channels": planned,
+        "cut off": without_overflow(planned),
+        "one wide scale": without_overflow(planned, highest),
     }
     errors = {
         name: float(np.sqrt(((probabilities(quantized(mean, one), ids, mask) - expected) ** 2).mean()))
         for name, one in plans.items()
     }
-    assert errors["parts"] < 0.5 * errors["cut off"]
-    assert errors["parts"] < errors["one wide step"]
+    assert errors["overflow channels"] < 0.5 * errors["cut off"]
+    assert errors["overflow channels"] < errors["one wide scale"]
 
 
 def test_the_graph_has_no_node_more_and_wider_products(mean, planned):
-    plain, model = quantized(mean, without_parts(planned)), quantized(mean, planned)
+    plain, model = quantized(mean, without_overflow(planned)), quantized(mean, planned)
     assert [node.op_type for node in model.graph] == [node.op_type for node in plain.graph]
     for number in range(mean.info.layers):
         count = len(planned.activations[f"layer_{number}_down"].overflow.channels)
@@ -139,7 +137,7 @@ def test_the_graph_has_no_node_more_and_wider_products(mean, planned):
         assert down_wide == [down[0] + count, down[1]]
 
 
-def test_rounding_cuts_each_part_off(mean, planned):
+def test_rounding_cuts_each_overflow_channel_off(mean, planned):
     model = quantized(mean, planned)
     rounded = next(node for node in model.graph if node.name == "layer_1_down_u8").outputs[0]
     model.graph.outputs.append(ops.typed(rounded, ir.DataType.UINT8, ["t", "k"]))
@@ -149,7 +147,7 @@ def test_rounding_cuts_each_part_off(mean, planned):
     zero, width = gelu_zero_point(activation), len(activation.range.high_k)
     for index, channel in enumerate(activation.overflow.channels):
         held = steps[:, width + index] > zero + 1
-        # A part holds something only where its channel is close to the end of what it holds itself.
+        # It holds something only where its channel is close to the end of what that holds itself.
         assert (steps[held, channel] > 150).all()
     assert (steps[:, list(activation.overflow.channels)] == 255).any()
 
@@ -166,38 +164,7 @@ def test_the_zero_point_leaves_room_for_the_least_value_alone(planned, high):
     assert -(zero - 2) * step > -GELU_LEAST
 
 
-def test_a_plan_with_parts_is_read_back(planned, tmp_path):
-    path = tmp_path / "quantization.json"
-    path.write_text(plan_file.dump(planned), "utf-8")
-    found = plan_file.read(path)
-    assert plan_file.dump(found) == plan_file.dump(planned)
-    for name, activation in planned.activations.items():
-        assert found.activations[name].overflow.channels == activation.overflow.channels
-        np.testing.assert_array_equal(found.activations[name].overflow.gain_o, activation.overflow.gain_o)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda p: p.update(channels=[*p["channels"], 0]), "as many start and gain as channels"),
-        (lambda p: p["channels"].__setitem__(0, 40), "as channels, of 40"),
-        (
-            lambda p: p.update(gain=p["start"], start=plan_file._encoded(np.zeros(len(p["channels"])))),
-            "starts above 0",
-        ),
-        (lambda p: p.pop("gain"), "cannot be read as a quantization plan"),
-    ],
-)
-def test_damaged_parts_are_refused(planned, tmp_path, change, message):
-    content = json.loads(plan_file.dump(planned))
-    change(content["sites"]["layer_0_down"]["parts"])
-    path = tmp_path / "quantization.json"
-    path.write_text(json.dumps(content), "utf-8")
-    with pytest.raises(ArtifactError, match=message):
-        plan_file.read(path)
-
-
-def test_parts_in_two_terms_are_refused(mean, planned):
+def test_overflow_channels_in_two_terms_are_refused(mean, planned):
     with pytest.raises(GraphError, match="layer_0_down: found overflow channels, expected them after GELU"):
         quantized(mean, planned.with_mode("layer_0_down", "int8x2"))
     with_float = quantized(mean, planned.with_mode("layer_0_down", "float"))

@@ -1,0 +1,126 @@
+"""A plan is read back as it was written, the committed ones too; a damaged one is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.build import plan as plan_file
+from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range
+from core.errors import ArtifactError
+
+WIDTH = 24
+RECIPES = Path(__file__).parents[3] / "recipes"
+
+
+def ranged(random, *, shared=False) -> Range:
+    low_k, high_k = random.uniform(-3, -1, WIDTH), random.uniform(1, 9, WIDTH)
+    if shared:
+        low_k, high_k = np.full(WIDTH, low_k.min()), np.full(WIDTH, high_k.max())
+    return Range(*(array.astype(np.float32) for array in (low_k, high_k, random.uniform(-1, 1, WIDTH))))
+
+
+@pytest.fixture
+def plan() -> QuantizationPlan:
+    """One activation of each kind: split, in two terms, with overflow channels, normalized."""
+    random = np.random.default_rng(0)
+    ends = [random.uniform(1, 2, 3).astype(np.float32) for _ in range(2)]
+    activations = {
+        "layer_0_qkv": ActivationPlan("int8x2", (1, 4), (0, 2), ranged(random)),
+        "layer_0_up": ActivationPlan("int8", (), (0,), ranged(random)),
+        "layer_0_down": ActivationPlan(
+            "int8", (), (), ranged(random, shared=True), OverflowChannels((3, 3, 7), *ends)
+        ),
+        "layer_1_qkv": ActivationPlan("int8", (), (), ranged(random, shared=True), normalized=True),
+    }
+    return QuantizationPlan("e" * 64, "h" * 64, 8, activations, {"calibration": "some – texts"})
+
+
+def written(content: QuantizationPlan | dict, folder: Path) -> Path:
+    text = plan_file.dump(content) if isinstance(content, QuantizationPlan) else json.dumps(content)
+    path = folder / "quantization.json"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def assert_same(mine, theirs):
+    for name, array in vars(mine).items():
+        if isinstance(array, np.ndarray):
+            assert array.dtype == getattr(theirs, name).dtype == np.float32
+            np.testing.assert_array_equal(array, getattr(theirs, name))
+        else:
+            assert array == getattr(theirs, name)
+
+
+def test_a_plan_is_read_back_exactly(plan, tmp_path):
+    found = plan_file.read(written(plan, tmp_path))
+    assert list(found.activations) == list(plan.activations)
+    assert (found.encoder_sha256, found.head_sha256, found.weight_bits) == ("e" * 64, "h" * 64, 8)
+    assert found.record == plan.record
+    for name, activation in plan.activations.items():
+        other = found.activations[name]
+        assert_same(activation.range, other.range)
+        assert_same(activation.overflow, other.overflow)
+        for field in ("mode", "float_channels", "split_channels", "normalized"):
+            assert getattr(activation, field) == getattr(other, field)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(RECIPES.glob("*/quantization.json")), ids=lambda path: path.parent.name
+)
+def test_a_committed_plan_is_written_as_it_stands(path):
+    assert plan_file.dump(plan_file.read(path)) == path.read_text("utf-8")
+
+
+def test_a_plan_describes_itself(plan):
+    described = "static int8, 8-bit weights per column; activations: {}"
+    assert plan.description == described.format("3 int8, 1 int8x2")
+    assert plan.with_mode("layer_0_up", "float").description == described.format("2 int8, 1 int8x2, 1 float")
+
+
+def up(**fields):
+    return lambda content: content["sites"]["layer_0_up"].update(fields)
+
+
+def overflow(change):
+    return lambda content: change(content["sites"]["layer_0_down"]["parts"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.pop("sites"), "cannot be read as a quantization plan"),
+        (lambda c: c.update(weight_bits=6), "weight_bits: found 6, expected 7 or 8"),
+        (up(mode="int4"), "layer_0_up: mode: found 'int4'"),
+        (up(low="AAAA"), "cannot be read|as many low, high and mean"),
+        (up(split_channels=[99]), "expected different ones of 24"),
+        (up(split_channels=[1], float_channels=[1]), "different ones"),
+        (up(normalized=1), "layer_0_up: normalized: expected true or"),
+        (up(normalized=True), "true in mode int8 with one range only"),
+        (
+            lambda c: c["sites"]["layer_1_qkv"].update(mode="int8x2"),
+            "layer_1_qkv: normalized: .* true in mode int8 with one range only",
+        ),
+        (overflow(lambda p: p.update(channels=[*p["channels"], 0])), "as many start and gain as channels"),
+        (overflow(lambda p: p["channels"].__setitem__(0, 24)), "as channels, of 24"),
+        (overflow(lambda p: p.update(start="A" * 16)), "starts above 0"),
+        (overflow(lambda p: p.pop("gain")), "cannot be read as a quantization plan"),
+    ],
+)
+def test_a_damaged_plan_is_refused_with_its_file(plan, tmp_path, change, message):
+    content = json.loads(plan_file.dump(plan))
+    change(content)
+    path = written(content, tmp_path)
+    with pytest.raises(ArtifactError, match=message) as caught:
+        plan_file.read(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("bits", [7, 8])
+def test_the_manifest_says_where_a_plan_came_from(plan, bits):
+    summary = json.loads(plan_file.summary(replace(plan, weight_bits=bits), "f" * 64))
+    assert summary == {"plan_sha256": "f" * 64, "weight_bits": bits, "calibration": "some – texts"}
