@@ -11,12 +11,8 @@ from core.errors import GraphError
 # Made by `embeddings`.
 WORDS, POSITIONS, EMBEDDINGS = "word_embedding", "position_embedding", "embedding_sum"
 # Made by `pool`: a sentence embedding; the mask as numbers, and a sum over the tokens it keeps.
-POOLED, TOKEN_WEIGHTS, TOKEN_WEIGHTS_ROW, TOKEN_SUM = (
-    "pooled",
-    "token_weights",
-    "token_weights_row",
-    "token_sum_row",
-)
+POOLED, TOKEN_SUM = "pooled", "token_sum_row"
+TOKEN_WEIGHTS, TOKEN_WEIGHTS_ROW = "token_weights", "token_weights_row"
 # By `features`, of a layer: a pooled hidden state, the sum that a mean divides, the tokens of a maximum.
 FEATURE = "feature_{}_{}"
 MEAN_SUM, MAX_KEPT, TOKEN_PRESENT = "feature_{}_mean_sum_row", "feature_{}_max_kept", "token_present"
@@ -53,7 +49,7 @@ _MADE_BY = {
     "pool": r"pooled|token_\w+|features|feature_\d+_\w+",
     "merge": r"logits|logit_pairs",
     "unfuse": r"layer_\d+_(attention_output|attention_norm\w*|up|gelu|down|norm\w*)",
-    "pack": r"\w+",
+    "pack": r".*",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def batches(ids: Ids, size: int = _BATCH_SIZE) -> Iterator[tuple[NDArray[np.intp
         yield chosen, runtime.feeds(*runtime.pad([ids[index] for index in chosen]))
 
 
-def _best_cut(histogram: NDArray[np.float64], two_sided: bool) -> tuple[NDArray[np.float64], ...]:
+def _best_cut(histogram: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Return the cuts `(a, b)` of each channel's `[0, 1]` with the least expected squared error.
 
     Rounding inside `[a, b]` costs a twelfth of the squared scale, a value outside its squared
@@ -80,13 +81,12 @@ def _best_cut(histogram: NDArray[np.float64], two_sided: bool) -> tuple[NDArray[
     centres = (np.arange(_BINS) + 0.5) / _BINS
     best = np.full(len(histogram), np.inf)
     low, high = np.zeros(len(histogram)), np.ones(len(histogram))
-    for cut_low in _CUTS if two_sided else (0.0,):
-        for cut_high in _CUTS:
-            a, b = cut_low, 1 - cut_high
-            outside = np.maximum(centres - b, 0) + np.maximum(a - centres, 0)
-            error = ((b - a) / _LEVELS) ** 2 / 12 + histogram @ outside**2
-            better = error < best
-            best[better], low[better], high[better] = error[better], a, b
+    for a, cut_high in product(_CUTS, _CUTS):
+        b = 1 - cut_high
+        outside = np.maximum(centres - b, 0) + np.maximum(a - centres, 0)
+        error = ((b - a) / _LEVELS) ** 2 / 12 + histogram @ outside**2
+        better = error < best
+        best[better], low[better], high[better] = error[better], a, b
     return low, high
 
 
@@ -123,7 +123,7 @@ class _Statistics:
         low, high = self.low, np.maximum(self.high, self.low + 1e-6)
         if kind != activations.GELU:
             # After GELU the rare large values are what decides: nothing is cut there.
-            cut_low, cut_high = _best_cut(self.counts / self.tokens, two_sided=True)
+            cut_low, cut_high = _best_cut(self.counts / self.tokens)
             low, high = low + cut_low * (high - low), low + cut_high * (high - low)
         arrays = (low, high, self.total / self.tokens)
         limits = Range(*(array.astype(np.float32) for array in arrays))

@@ -56,12 +56,14 @@ def prune(model: ir.Model, layers: int, pooling: str = names.POOLED) -> int:
     """
     graph = model.graph
     layer = names.LAYER.format(layers - 1)
-    pooled, qkv = names.node(graph, pooling), names.node(graph, f"{layer}_qkv")
+    pooled, qkv, output = (
+        names.node(graph, name) for name in (pooling, f"{layer}_qkv", f"{layer}_attention_output")
+    )
+    if pooled.op_type != "Gather" or ops.read(pooled, 1).producer() is not names.find(graph, names.STARTS):
+        raise GraphError(f"{pooled.name}: expected a gather of the rows' first tokens")
     starts, counts, first_tokens = (
         names.node(graph, name).outputs[0] for name in (names.STARTS, names.COUNTS, names.STARTS_COLUMN)
     )
-    if pooled.op_type != "Gather" or pooled.inputs[1] is not starts:
-        raise GraphError(f"{pooled.name}: expected a gather of the rows' first tokens")
     source, hidden = ops.read(qkv), len(ops.array(qkv, 1))
     width = int(ops.array(names.node(graph, f"{layer}_qkv_rows"), 1)[1])
     chain = Chain(graph, qkv, f"{layer}_{names.CLS}")
@@ -78,8 +80,7 @@ def prune(model: ir.Model, layers: int, pooling: str = names.POOLED) -> int:
     )
     context = attend(chain, query, key, value, where.score_bias)
     joined = chain.add("Reshape", [context, chain.integers("hidden_width", [-1, hidden])], "context_joined")
-    context = ops.read(names.node(graph, f"{layer}_attention_output"))
-    last = _rows_only(ops.read(pooled), {context: joined, source: rows})
+    last = _rows_only(ops.read(pooled), {ops.read(output): joined, source: rows})
     graph.sort()
     ops.replace(pooled.outputs[0], last)
     ops.remove_unused(model)

@@ -117,8 +117,7 @@ class _Numbering:
 
 def _letters(tokenizer: Tokenizer, vocabulary: Iterable[str]) -> list[str]:
     letters = sorted({letter for token in vocabulary for letter in token.removeprefix(CONTINUES)} - {" "})
-    moved = moved_marks(tokenizer, letters)
-    if moved:
+    if moved := moved_marks(tokenizer, letters):
         raise GraphError(f"tokenizer.json: tokens with marks whose order may change: {moved}")
     return letters
 
