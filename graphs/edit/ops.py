@@ -113,7 +113,7 @@ def input_named(graph: ir.Graph, name: str) -> ir.Value:
 
 def nodes_of(graph: ir.Graph, op_type: str) -> list[ir.Node]:
     """Return the nodes of one operator, in graph order."""
-    return [found for found in graph if found.op_type == op_type]
+    return [node for node in graph if node.op_type == op_type]
 
 
 def ancestors(value: ir.Value) -> set[ir.Value]:

@@ -140,18 +140,18 @@ def calibrate(model: ir.Model, ids: Ids) -> dict[str, Observed]:
         GraphError: the graph is not packed.
     """
     observed = model.clone()
-    found = activations.find(observed)
-    for activation in found:
+    present = activations.find(observed)
+    for activation in present:
         if activation.value not in observed.graph.outputs:
             activation.value.dtype = ir.DataType.FLOAT
             observed.graph.outputs.append(activation.value)
-    opened, outputs = session(observed), [str(activation.value.name) for activation in found]
-    statistics = {activation.name: _Statistics(activation.width) for activation in found}
+    opened, outputs = session(observed), [str(activation.value.name) for activation in present]
+    statistics = {activation.name: _Statistics(activation.width) for activation in present}
     # Nothing after GELU is cut off, so no histogram is needed.
-    counted = [activation.name for activation in found if activation.kind != activations.GELU]
+    counted = [activation.name for activation in present if activation.kind != activations.GELU]
     for collect, collected in ((_Statistics.widen, list(statistics)), (_Statistics.count, counted)):
         for _, inputs in batches(ids):
             arrays = dict(zip(statistics, opened.run(outputs, inputs), strict=True))
             for name in collected:
                 collect(statistics[name], arrays[name])
-    return {activation.name: statistics[activation.name].observed(activation.kind) for activation in found}
+    return {activation.name: statistics[activation.name].observed(activation.kind) for activation in present}

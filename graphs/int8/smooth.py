@@ -103,12 +103,12 @@ def _ordered(plan: ActivationPlan) -> ActivationPlan:
 
 def _reduced(model: ir.Model, plan: QuantizationPlan) -> dict[str, ActivationPlan]:
     """Slice float channels off, in place; return the plans of what is left."""
-    activations_found = activations.find(model)
-    expected, found = list(plan.activations), [activation.name for activation in activations_found]
-    if found != expected:
-        raise GraphError(f"the plan has activations {expected}, the graph {found}")
+    present = activations.find(model)
+    expected, names_present = list(plan.activations), [activation.name for activation in present]
+    if names_present != expected:
+        raise GraphError(f"the plan has activations {expected}, the graph {names_present}")
     reduced = dict(plan.activations)
-    for activation in activations_found:
+    for activation in present:
         own = reduced[activation.name]
         if len(own.range.low_k) != activation.width:
             raise GraphError(

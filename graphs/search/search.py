@@ -161,7 +161,7 @@ def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
     }
     evaluator, gate = (Evaluator(simplified, head_info, ids) for ids in (texts.held_out, texts.reference))
     chosen, points = search(simplified, base, evaluator, gate, budget, console, cheaper)
-    found = replace(chosen, record=_record(texts, points, chosen, budget))
+    chosen = replace(chosen, record=_record(texts, points, chosen, budget))
     frontier.write(build_folder, points, budget)
     console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)
-    write_text(build_folder / plan_file.PLAN_FILE, plan_file.dump(found))
+    write_text(build_folder / plan_file.PLAN_FILE, plan_file.dump(chosen))

@@ -100,13 +100,13 @@ class _Numbering:
     def classes(self, tokenizer: Tokenizer) -> tuple[dict[str, int], int]:
         """Return the class of every character but the unknown letters, and theirs."""
         # What fills up a row.
-        found, other = {"": 0}, self.number((self.unknown_letter,))
+        numbers, other = {"": 0}, self.number((self.unknown_letter,))
         for block in blocks():
             for character, meaning in zip(block, meanings(tokenizer, block), strict=True):
                 number = self.number(tuple(map(self._symbol, meaning)))
                 if number != other:
-                    found[character] = number
-        return found, other
+                    numbers[character] = number
+        return numbers, other
 
     def symbols(self) -> NDArray[np.int32]:
         table = np.zeros((len(self.numbers), max(map(len, self.numbers))), np.int32)

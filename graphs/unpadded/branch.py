@@ -49,6 +49,7 @@ def _without_layout(model: ir.Model, fused: list[str]) -> None:
     scales = [chain.add("Expand", [number, length], f"{number.name}_of_columns") for number in numbers]
     # Only poolings of a first token read it.
     starts, start = names.find(graph, names.STARTS), chain.integers("start", 0)
+    firsts = {use.node for use in starts.outputs[0].uses()} if starts is not None else set()
     context_shape = chain.integers("context_shape", [-1, ops.array_of(table).shape[1]])
     given = set(names.node(graph, names.EMBEDDINGS).outputs)
     for node in nodes:
@@ -62,12 +63,10 @@ def _without_layout(model: ir.Model, fused: list[str]) -> None:
             context = _context(graph, layer, group, fused, shape, row_shape if is_long else context_shape)
             if is_long and layer not in fused:
                 given.add(context)
-        elif names.POOLED_TOKENS.fullmatch(name):
-            row = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
-            node.outputs[0].replace_all_uses_with(row)
-        elif starts is not None and starts.outputs[0] in node.inputs:
-            row = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
-            pooled = Chain(graph, node).add("Gather", [row, start], name, axis=1)
+        elif names.POOLED_TOKENS.fullmatch(name) or node in firsts:
+            pooled = Chain(graph, node, _PREFIX).add("Reshape", [ops.read(node), row_shape], name)
+            if node in firsts:
+                pooled = Chain(graph, node).add("Gather", [pooled, start], name, axis=1)
             node.outputs[0].replace_all_uses_with(pooled, replace_graph_outputs=True)
     graph.sort()
     rows.keep(graph, given, row_shape, *scales)
