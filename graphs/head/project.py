@@ -68,6 +68,9 @@ def project(model: ir.Model, poolings: Sequence[tuple[int, str]], head: str) -> 
         for index, value in enumerate((chain.add("Concat", kept, "others", axis=1), rest, mean)):
             gemm.replace_input_with(index, value)
     else:
-        ops.replace(gemm.outputs[0], mean)
+        logits = gemm.outputs[0]
+        ops.replace(logits, mean)
+        if not mean.is_graph_output():
+            logits.name, mean.name = mean.name, logits.name
     ops.remove_unused(model)
     return len(means)
