@@ -63,9 +63,7 @@ class Evaluator:
         candidate = self._probabilities(calibration.session(model), count or len(self.ids))
         expected = self._float[: len(candidate)]
         error = _logits(candidate) - _logits(expected)
-        flips = decisions.decide(candidate, self._thresholds) != decisions.decide(
-            expected, self._thresholds
-        )
+        flips = decisions.decide(candidate, self._thresholds) != decisions.decide(expected, self._thresholds)
         return Evaluation(float(flips.any(axis=1).mean()), float(np.sqrt((error**2).mean())))
 
     def speeds(self, models: Mapping[str, ir.Model]) -> dict[str, float]:
