@@ -37,15 +37,13 @@ def _job(recipe_folder: Path, build: Path) -> Job:
     return Job(recipe.load(recipe_folder), EncoderInfo.read(build / "encoder.json"), files.read(build))
 
 
-def _run(model: ir.Model, job: Job, name: str) -> ir.Model:
-    for step, counts, rewritten in pipeline.run(model, job, name):
-        model = rewritten
+def _run(model: ir.Model, job: Job, name: str) -> None:
+    for step, counts in pipeline.run(model, job, name):
         done = ", ".join(f"{count} {what}" for what, count in counts.items())
         if not any(counts.values()):
             done += " (nothing to do)"
         nodes = sum(1 for _ in model.graph.all_nodes())
         print(f"  {name:<9}{step:<11}{done}; {nodes} nodes", flush=True)
-    return model
 
 
 def _save(model: ir.Model, target: Path) -> None:
@@ -53,10 +51,11 @@ def _save(model: ir.Model, target: Path) -> None:
         ir.save(model, temporary)
 
 
-def _simplified(job: Job, build: Path) -> ir.Model:
+def _after(job: Job, build: Path, stages: Sequence[str]) -> ir.Model:
+    """Return the encoder's graph after some stages."""
     model = load(build / "encoder.onnx")
-    for name in _ON_THE_WAY["simplify"]:
-        model = _run(model, job, name)
+    for name in stages:
+        _run(model, job, name)
     return model
 
 
@@ -77,19 +76,21 @@ def _build(arguments: argparse.Namespace) -> None:
 
     def work() -> None:
         job = _job(arguments.recipe, build)
-        simplified = _simplified(job, build)
+        simplified = _after(job, build, _ON_THE_WAY["simplify"])
         finished = {}
         for variant in job.recipe.variants:
             if variant == "int8":
                 job, used = _plan(job, simplified, arguments.recipe, build)
                 write_text(build / plan_file.USED_FILE, used)
-            finished[variant] = _run(simplified.clone(), job, variant)
+            finished[variant] = simplified.clone()
+            _run(finished[variant], job, variant)
             _save(finished[variant], build / Path(VARIANT_FILES[variant]).name)
         if job.recipe.text is not None:
             front = tokenizer.tokenizing(tokenizer.read(build / "assets" / "tokenizer.json"))
             print(f"  text     tokenizer  {len(front.graph)} nodes", flush=True)
             _save(front, build / TEXT_TOKENIZER_FILE)
-            model = _run(finished[job.recipe.text.variant], replace(job, front=front), "text")
+            model = finished[job.recipe.text.variant]
+            _run(model, replace(job, front=front), "text")
             _save(model, build / Path(TEXT_FILE).name)
 
     stage.run(build, stage.GRAPHS, work)
@@ -97,9 +98,7 @@ def _build(arguments: argparse.Namespace) -> None:
 
 def _write(name: str, arguments: argparse.Namespace) -> None:
     job = _job(arguments.recipe, arguments.build)
-    model = load(arguments.build / "encoder.onnx")
-    for stage_name in _ON_THE_WAY[name]:
-        model = _run(model, job, stage_name)
+    model = _after(job, arguments.build, _ON_THE_WAY[name])
     _save(model, arguments.build / _ON_THE_WAY_FILES[name])
 
 
@@ -107,7 +106,7 @@ def _search(arguments: argparse.Namespace) -> None:
     from graphs.search import search
 
     job = _job(arguments.recipe, arguments.build)
-    search.run(job, _simplified(job, arguments.build), arguments.build)
+    search.run(job, _after(job, arguments.build, _ON_THE_WAY["simplify"]), arguments.build)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

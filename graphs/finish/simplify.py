@@ -13,13 +13,13 @@ def _axes(model: ir.Model) -> dict[str, list[str]]:
     return {str(v.name): [str(dim) for dim in v.shape or ()] for v in values}
 
 
-def simplify(model: ir.Model) -> tuple[ir.Model, int]:
-    """Run onnxsim, which folds constants and drops nodes that change nothing.
+def simplify(model: ir.Model) -> int:
+    """Run onnxsim in place, which folds constants and drops nodes that change nothing.
 
     In: a packed graph. Out: the same function of the same inputs and outputs; exact by onnxsim's own check.
 
     Returns:
-        The simplified model, and how many nodes are gone.
+        How many nodes are gone.
 
     Raises:
         GraphError: onnxsim's own check fails, or an axis of an input or output is not what it was.
@@ -31,4 +31,6 @@ def simplify(model: ir.Model) -> tuple[ir.Model, int]:
     expected, found = _axes(model), _axes(result)
     if found != expected:
         raise GraphError(f"onnxsim: found axes {found}, expected {expected}")
-    return result, len(model.graph) - len(result.graph)
+    removed = len(model.graph) - len(result.graph)
+    model.graph, model.ir_version = result.graph, result.ir_version
+    return removed

@@ -41,7 +41,7 @@ def job(mean, tmp_path):
 
 def staged(job, model, *stages):
     for stage in stages:
-        model = list(pipeline.run(model, job, stage))[-1][2]
+        list(pipeline.run(model, job, stage))
     return model
 
 

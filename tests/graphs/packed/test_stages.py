@@ -76,8 +76,7 @@ def job_of(encoder, head, folder, contract, extra=""):
 def staged(job, encoder):
     model, counts = encoder.model(), {}
     for stage in STAGES:
-        for name, found, result in pipeline.run(model, job, stage):
-            model, counts[name] = result, found
+        counts.update(pipeline.run(model, job, stage))
     return model, counts
 
 
@@ -140,7 +139,8 @@ def test_the_finished_graph_refuses_ids_and_mask_of_different_shapes(encoder, tm
 
 def test_a_count_that_is_not_the_encoders_is_an_error(mean, tmp_path):
     job = job_of(mean, linear, tmp_path, "stacked")
-    *_, (_, _, model) = pipeline.run(mean.model(), job, "merge")
+    model = mean.model()
+    list(pipeline.run(model, job, "merge"))
     wrong = Job(job.recipe, type(mean.info)(**{**vars(mean.info), "layers": 3}), linear(mean.info.hidden))
     with pytest.raises(GraphError, match="pack: attentions: found 2, expected 3"):
         list(pipeline.run(model, wrong, "pack"))
@@ -150,6 +150,6 @@ def test_packing_twice_names_the_stage_and_the_step(mean, tmp_path):
     job = job_of(mean, linear, tmp_path, "stacked")
     model = mean.model()
     for stage in ("merge", "pack"):
-        *_, (_, _, model) = pipeline.run(model, job, stage)
+        list(pipeline.run(model, job, stage))
     with pytest.raises(GraphError, match="pack: pack: no node position_embedding; `embeddings` must"):
         list(pipeline.run(model, job, "pack"))
