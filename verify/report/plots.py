@@ -9,14 +9,14 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from core import decisions
 from verify.escape import visible
-from verify.quality.curves import PrecisionRecall, Reliability
+from verify.quality.curves import PrecisionRecall, Reliability, precision_recall, reliability
+from verify.report.inputs import Evaluation
 
 # A unit square in a box of these units, which the page shows at about a pixel each.
 _WIDTH, _HEIGHT = 180, 150
 _LEFT, _TOP, _SIDE_X, _SIDE_Y = 24, 6, 150, 122
-_BAR_LEFT, _BAR_WIDTH, _BAR_HEIGHT, _BAR_GAP = 58, 190, 14, 6
-_BARS_WIDTH = 320
 # A bin of fewer texts than this says little.
 _FEW = 10
 
@@ -52,7 +52,7 @@ def _frame(title: str, body: str) -> Markup:
     )
 
 
-def precision_recall(
+def _precision_recall(
     label: str, curves: Sequence[PrecisionRecall], chosen: Sequence[tuple[float, float]]
 ) -> Markup:
     """Draw a curve a variant, recall to the right; `chosen` has (recall, precision) at its threshold."""
@@ -65,7 +65,7 @@ def precision_recall(
     return _frame(f"Precision by recall of {label}", "".join(parts))
 
 
-def reliability(label: str, variants: Sequence[Reliability]) -> Markup:
+def _reliability(label: str, variants: Sequence[Reliability]) -> Markup:
     """Draw the share of true texts by mean probability, a line a variant; a small dot is a bin of few."""
     parts = [_line([(_x(0), _y(0)), (_x(1), _y(1))], "diagonal")]
     for index, bins in enumerate(variants):
@@ -78,27 +78,34 @@ def reliability(label: str, variants: Sequence[Reliability]) -> Markup:
     return _frame(f"Reliability of {label}", "".join(parts))
 
 
-def bars(title: str, rows: Sequence[dict[str, Any]]) -> Markup:
-    """Draw texts/s of contenders; the whisker is the lowest and the highest round.
+def per_label(
+    evaluation: Evaluation, labels: list[str], thresholds: dict[str, float]
+) -> list[dict[str, Any]]:
+    """Return the curves of each label.
 
-    `rows` are ``{contender, ours, median, low, high}``.
+    Returns:
+        Rows of ``{label, threshold, positives, curve, average_precision, reliability,
+        errors}``: plots as SVG, figures a variant in the order of `evaluation.variants`.
     """
-    most = max([row["high"] for row in rows], default=1.0)
-    scale, parts = _BAR_WIDTH / most, []
-    for index, row in enumerate(rows):
-        top = index * (_BAR_HEIGHT + _BAR_GAP) + 2
-        middle = top + _BAR_HEIGHT / 2
-        end = _BAR_LEFT + row["high"] * scale
-        name = escape(visible(row["contender"]))
-        parts.append(
-            f'<text class="end" x="{_BAR_LEFT - 5}" y="{middle + 3.5:g}">{name}</text>'
-            f'<rect class="bar {"ours" if row["ours"] else ""}" x="{_BAR_LEFT}" y="{top}" '
-            f'width="{row["median"] * scale:.1f}" height="{_BAR_HEIGHT}"/>'
-            f'<path class="whisker" d="M{_BAR_LEFT + row["low"] * scale:.1f} {middle:g}H{end:.1f}"/>'
-            f'<text x="{end + 5:.1f}" y="{middle + 3.5:g}">{row["median"]:,.0f}</text>'
+    rows = []
+    variants = [row["variant"] for row in evaluation.variants]
+    for column, label in enumerate(labels):
+        truth = evaluation.truth[:, column]
+        scores = [evaluation.probabilities[name][:, column] for name in variants]
+        curves = [precision_recall(truth, score) for score in scores]
+        decided = decisions.decide(np.stack(scores, axis=1), np.array(thresholds[label]))
+        counts = decisions.count(np.broadcast_to(truth[:, None], decided.shape), decided)
+        chosen = list(zip(counts.recall().tolist(), counts.precision().tolist(), strict=True))
+        bins = [reliability(truth, score) for score in scores]
+        rows.append(
+            {
+                "label": label,
+                "threshold": thresholds[label],
+                "positives": int(truth.sum()),
+                "curve": _precision_recall(label, curves, chosen),
+                "average_precision": [curve.average_precision for curve in curves],
+                "reliability": _reliability(label, bins),
+                "errors": [of_variant.error for of_variant in bins],
+            }
         )
-    height = len(rows) * (_BAR_HEIGHT + _BAR_GAP) + 2
-    return Markup(
-        f'<svg viewBox="0 0 {_BARS_WIDTH} {height}" role="img" aria-label="{escape(visible(title))}">'
-        f"{''.join(parts)}</svg>"
-    )
+    return rows

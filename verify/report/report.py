@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,9 @@ from core.artifact.manifest import Tolerance
 from core.errors import ArtifactError
 from verify.escape import shortened, visible
 from verify.parity.parity import Parity, violations
-from verify.report import inputs, metrics, plots
-from verify.report.inputs import Evaluation
+from verify.report import inputs, plots
 
 REPORT_FILE = "report.html"
-_BASELINES = ("torch", "optimum")
 _LONGEST_TEXT = 100
 
 
@@ -50,6 +49,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_printable,
     )
+    environment.globals |= {"runs": _runs, "zip": zip}
     environment.filters |= {"number": _number, "shortened": _shortened, "signed": _signed, "spread": _spread}
     return environment
 
@@ -63,40 +63,12 @@ def _flips(described: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _evaluation(found: Evaluation | None, head: dict[str, Any]) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {
-        "texts": len(found.truth),
-        "variants": [row["variant"] for row in found.variants],
-        "published": found.published,
-        "averages": metrics.averages(found),
-        "tables": metrics.tables(found),
-        "plots": metrics.plots(found, head["labels"], head["thresholds"]),
-    }
-
-
-def _benchmark(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the benchmark with a plot for each number of threads and batch size."""
-    if found is None:
-        return None
-    runs = []
-    for threads in found["plan"]["threads"]:
-        for batch in found["plan"]["sizes"]:
-            rows = [r for r in found["measurements"] if (r["threads"], r["batch"]) == (threads, batch)]
-            title = f"Batch {batch}, {threads} thread{'' if threads == 1 else 's'}"
-            drawn = [
-                {
-                    "contender": r["contender"],
-                    "ours": r["contender"] in ("fp32", "int8"),
-                    **r["texts_per_second"],
-                }
-                for r in rows
-            ]
-            plot = plots.bars(f"{title}: texts/s", drawn)
-            runs.append({"title": title, "rows": rows, "plot": plot})
-    baselines = [name for name in _BASELINES if name in found["contenders"]]
-    return {**found, "runs": runs, "baselines": baselines}
+def _runs(benchmark: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield title and rows of each number of threads and batch size."""
+    for threads in benchmark["plan"]["threads"]:
+        for batch in benchmark["plan"]["sizes"]:
+            rows = [r for r in benchmark["measurements"] if (r["threads"], r["batch"]) == (threads, batch)]
+            yield f"Batch {batch}, {threads} thread{'' if threads == 1 else 's'}", rows
 
 
 def _passed(variant: dict[str, Any]) -> bool:
@@ -105,18 +77,17 @@ def _passed(variant: dict[str, Any]) -> bool:
 
 
 def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> dict[str, Any]:
-    hashes = {row["name"]: files[row["file"]]["sha256"] for row in described["variants"]}
-    sizes = {row["name"]: row["size"] for row in described["variants"]}
-    head = described["head"]
+    variants, head = described["variants"], described["head"]
+    hashes = {row["name"]: files[row["file"]]["sha256"] for row in variants}
+    evaluation = inputs.evaluation(build, hashes, head["labels"])
     return {
         **described,
-        "verdicts": {row["name"]: _passed(row) for row in described["variants"]},
+        "verdicts": {row["name"]: _passed(row) for row in variants},
         "files": files,
-        "hashes": hashes,
         "flips": _flips(described),
-        "evaluation": _evaluation(inputs.evaluation(build, hashes, head["labels"]), head),
-        "benchmark": _benchmark(inputs.benchmark(build, sizes)),
-        "protocols": metrics.PROTOCOLS,
+        "evaluation": evaluation,
+        "plots": plots.per_label(evaluation, head["labels"], head["thresholds"]) if evaluation else [],
+        "benchmark": inputs.benchmark(build, {row["name"]: row["size"] for row in variants}),
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ArtifactError
 from tests.support import pages
 from tests.support.pages import HASHES, LABELS, THRESHOLDS
-from verify.report import metrics, report
+from verify.report import plots, report
 from verify.report.inputs import Evaluation
 
 VOID = {"meta", "path", "circle", "polyline", "rect", "br"}
@@ -174,7 +174,7 @@ def test_the_marks_are_where_the_decisions_are(tmp_path):
     arrays = pages.evaluate(tmp_path)
     truth, scores = arrays["truth/test"], arrays["int8/test/probabilities"]
     found = Evaluation(None, [{"variant": "int8", "protocols": {}}], {"int8": scores}, truth)
-    for column, row in enumerate(metrics.plots(found, LABELS, THRESHOLDS)):
+    for column, row in enumerate(plots.per_label(found, LABELS, THRESHOLDS)):
         said = scores[:, column] >= np.float32(THRESHOLDS[LABELS[column]])
         hits = (said & truth[:, column]).sum()
         (x, y) = re.findall(r'<circle class="dot v0" cx="([\d.]+)" cy="([\d.]+)"', str(row["curve"]))[0]
