@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from core.artifact import manifest
 from core.cli import CommandLine
 from verify.compare import compare
+from verify.load import soak, stress
 from verify.parity import check
 from verify.proof import command_artifact
 from verify.quality import evaluate, thresholds
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_artifact.add_sign_options(line.add("sign", command_artifact.sign, "sign an artifact", "artifact"))
     check.add_options(line.add("parity", check.run, "an artifact against a reference", "artifact"))
     compare.add_options(line.add("compare", compare.run, "two artifacts side by side", "a", "b"))
+    stress.add_options(line.add("stress", stress.run, "random batches and odd input", "artifact"))
+    soak.add_options(line.add("soak", soak.run, "many threads on one session", "artifact"))
     line.add("gate", _gate, "a build's graphs against its reference and tokenizer", "recipe", "build")
     line.add("evaluate", evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
     tune = line.add("thresholds", thresholds.run, "choose thresholds on dev", "recipe", "build")

@@ -1,4 +1,4 @@
-"""`python -m verify.load.soak ARTIFACT --minutes 10`: let eight threads share one session.
+"""`python -m verify soak ARTIFACT --minutes 10`: let eight threads share one session.
 
 Every answer must be the very one that the batch got alone, bit for bit, and the process's memory must not
 grow: the median of the last tenth of the time against that of the second fifth, after the warm-up.
@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
-from core.cli import exit_code
 from core.errors import ArtifactError, GateError
 from verify.load.inputs import random_batch
 from verify.load.stress import sizes
@@ -29,7 +25,6 @@ THREADS = 8
 MAX_DRIFT = 0.05
 _BATCHES = 64
 _SECONDS_BETWEEN_SAMPLES = 0.5
-_STATUS = Path("/proc/self/status")
 
 
 @dataclass
@@ -49,42 +44,11 @@ class Soaked:
         return statistics.median(last) / statistics.median(warm) - 1
 
 
-def _resident_bytes() -> int:
-    for line in _STATUS.read_text("utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise ArtifactError(f"{_STATUS}: says nothing of this process's memory")
-
-
-def _caller(
-    run: Callable[[int], list[np.ndarray]],
-    expected: list[list[np.ndarray]],
-    seed: int,
-    deadline: float,
-    soaked: Soaked,
-    lock: threading.Lock,
-) -> None:
-    random = Random(seed)
-    while time.monotonic() < deadline:
-        number = random.randrange(len(expected))
-        try:
-            answers = run(number)
-            same = all(map(np.array_equal, answers, expected[number]))
-            wrong = "" if same else f"batch {number}: not the answer it got alone"
-        except Exception as error:  # onnxruntime's exceptions share no other base
-            wrong = f"batch {number}: {error}"
-        with lock:
-            soaked.answers += 1
-            if wrong:
-                soaked.differences.append(wrong)
-
-
 def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads: int = THREADS) -> Soaked:
-    """Let threads share a graph's session.
+    """Let threads share a graph's session."""
+    # Of the extra `build`; other commands of this room's do without it.
+    import psutil
 
-    Raises:
-        ArtifactError: the system does not tell how much memory a process has.
-    """
     feeds = [random_batch(1, number, vocabulary, positions) for number in range(_BATCHES)]
 
     def run(number: int) -> list[np.ndarray]:
@@ -93,18 +57,36 @@ def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads:
 
     expected = [run(number) for number in range(_BATCHES)]
     soaked, lock, deadline = Soaked(), threading.Lock(), time.monotonic() + seconds
-    callers = [
-        threading.Thread(target=_caller, args=(run, expected, seed, deadline, soaked, lock), daemon=True)
-        for seed in range(threads)
-    ]
+
+    def call(seed: int) -> None:
+        random = Random(seed)
+        while time.monotonic() < deadline:
+            number = random.randrange(_BATCHES)
+            try:
+                same = all(map(np.array_equal, run(number), expected[number]))
+                wrong = "" if same else f"batch {number}: not the answer it got alone"
+            except Exception as error:  # onnxruntime's exceptions share no other base
+                wrong = f"batch {number}: {error}"
+            with lock:
+                soaked.answers += 1
+                if wrong:
+                    soaked.differences.append(wrong)
+
+    callers = [threading.Thread(target=call, args=(seed,), daemon=True) for seed in range(threads)]
     for caller in callers:
         caller.start()
     while time.monotonic() < deadline:
-        soaked.memory_bytes.append(_resident_bytes())
+        soaked.memory_bytes.append(psutil.Process().memory_info().rss)
         time.sleep(min(_SECONDS_BETWEEN_SAMPLES, max(deadline - time.monotonic(), 0)))
     for caller in callers:
         caller.join()
     return soaked
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` reads besides the artifact."""
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--variant", default="int8")
 
 
 def run(given: argparse.Namespace) -> None:
@@ -131,16 +113,3 @@ def run(given: argparse.Namespace) -> None:
         raise GateError(f"{given.variant}: {len(soaked.differences)} answers differ; {soaked.differences[0]}")
     if soaked.drift > MAX_DRIFT:
         raise GateError(f"{given.variant}: memory grew by {soaked.drift:.2%}, at most {MAX_DRIFT:.0%}")
-
-
-def main() -> int:
-    """Soak the artifact of the command line; 1 where it fails."""
-    parser = argparse.ArgumentParser(prog="python -m verify.load.soak", description=__doc__.split("\n")[0])
-    parser.add_argument("artifact", type=Path)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--variant", default="int8")
-    return exit_code(run, parser.parse_args())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

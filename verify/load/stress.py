@@ -1,4 +1,4 @@
-"""`python -m verify.load.stress ARTIFACT`: run every variant on random batches, and on what it must refuse.
+"""`python -m verify stress ARTIFACT`: run every variant on random batches, and on what it must refuse.
 
 Of every answer: finite, probabilities from 0 to 1, `predictions` exactly `probabilities >= thresholds`.
 Batches are named by seed and number, so that a run can be split, and a violation seen again.
@@ -7,7 +7,6 @@ Batches are named by seed and number, so that a run can be split, and a violatio
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
-from core.cli import exit_code
 from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES
 from core.decisions import decide, threshold_vector
 from core.errors import ArtifactError, GateError
@@ -123,6 +121,15 @@ def check_batches(graph: Graph, given: Sizes, seed: int, first: int, count: int,
     report.seconds = time.monotonic() - start
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` reads besides the artifact."""
+    parser.add_argument("--batches", type=int, default=10_000, help="of each variant")
+    parser.add_argument("--first", type=int, default=0, help="number of the first, to go on with a run")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--variant", action="append", help="such as int8; else all")
+
+
 def run(given: argparse.Namespace) -> None:
     """Stress an artifact's variants, and print a line of figures for each.
 
@@ -148,19 +155,3 @@ def run(given: argparse.Namespace) -> None:
         failed += [f"{variant.name}: {wrong}" for wrong in report.violations[:3]]
     if failed:
         raise GateError("; ".join(failed))
-
-
-def main() -> int:
-    """Stress the artifact of the command line; 1 where a variant fails."""
-    parser = argparse.ArgumentParser(prog="python -m verify.load.stress", description=__doc__.split("\n")[0])
-    parser.add_argument("artifact", type=Path)
-    parser.add_argument("--batches", type=int, default=10_000, help="of each variant")
-    parser.add_argument("--first", type=int, default=0, help="number of the first, to go on with a run")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--variant", action="append", help="such as int8; else all")
-    return exit_code(run, parser.parse_args())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
