@@ -20,8 +20,7 @@ from core.errors import ArtifactError, GateError
 from tests.support.building import LABELS, make, tiny
 from verify.build import Build
 from verify.parity import check as parity_check
-from verify.parity import text as command_text
-from verify.parity import text_ids
+from verify.parity import gate, text_ids
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +147,6 @@ def test_a_build_of_the_per_label_contract_and_one_whose_tokenizer_is_another(tm
         (tmp_path / "build" / name).unlink()
     build = Build(recipes.load(variables["RECIPE"]), variables["RECIPE"], tmp_path / "build")
     with pytest.raises(GateError, match="texts with other token ids than the tokenizer's: hostile: "):
-        command_text.run(build)
+        gate.run_text(build, "fp32")
     assert make("artifact", **variables).returncode != 0
     assert not (tmp_path / "build/text.json").exists()

@@ -32,13 +32,13 @@ def _build(arguments: argparse.Namespace) -> Build:
 
 def _gate(arguments: argparse.Namespace) -> None:
     from core.build import inputs, stage
-    from verify.parity import gate, text
+    from verify.parity import gate
 
     def work() -> None:
         build = _build(arguments)
         gate.run(build)
         if build.recipe.text is not None:
-            text.run(build)
+            gate.run_text(build, build.recipe.text.variant)
         inputs.record_data(arguments.build)
 
     stage.run(arguments.build, stage.VERIFIED, work)

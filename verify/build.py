@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from core.artifact.manifest import Tolerance
-from core.contract import VARIANT_FILES
+from core.contract import TEXT_FILE, VARIANT_FILES
 from core.errors import ArtifactError
 from core.recipe import Recipe
 from core.untrusted import json_file
 
 PARITY_FILE = "parity.json"
+TEXT_RECORD_FILE = "text.json"
 EVALUATION_FILE = "evaluation.json"
 
 
@@ -28,10 +29,15 @@ class Build:
         """Return the path of a variant's finished graph."""
         return self.folder / Path(VARIANT_FILES[variant]).name
 
+    @property
+    def text_graph(self) -> Path:
+        """The path of the finished graph that takes texts."""
+        return self.folder / Path(TEXT_FILE).name
+
     def tolerance(self, variant: str) -> Tolerance:
         """Return the recipe's tolerances of a variant."""
-        part = self.recipe.variants[variant]
-        return Tolerance(part.max_probability_error, part.max_flip_rate)
+        stated = self.recipe.variants[variant]
+        return Tolerance(stated.max_probability_error, stated.max_flip_rate)
 
     def json(self, name: str) -> Any:
         """Read a JSON file of the build.

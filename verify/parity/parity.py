@@ -54,6 +54,11 @@ class Parity:
 Row = tuple[str, Parity, Tolerance]
 
 
+def row_of(variant: dict[str, Any]) -> Row:
+    """Return the row of a variant as a manifest describes it."""
+    return variant["name"], Parity(**variant["parity"]), Tolerance(**variant["tolerance"])
+
+
 def _check_same_original(graph: Graph, reference: Reference) -> None:
     for name, found, expected in (
         ("labels", graph.labels, reference.labels),

@@ -9,33 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from core.artifact import manifest as artifact
-from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE, Tolerance
+from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE
 from core.build.facts import EncoderInfo, HeadInfo
 from core.build.plan import USED_FILE
-from core.contract import TOOLCHAIN_VERSION, VARIANT_FILES
+from core.contract import TEXT_FILE, TOOLCHAIN_VERSION, VARIANT_FILES
 from core.disk import folders, lock
 from core.disk.files import sha256_file
 from core.errors import ArtifactError, GateError
 from core.recipe import RECIPE_FILE
-from verify.build import EVALUATION_FILE, PARITY_FILE, Build
-from verify.parity import parity, text_record
+from verify.build import EVALUATION_FILE, PARITY_FILE, TEXT_RECORD_FILE, Build
+from verify.parity import parity
 from verify.report import card, report, sbom
 
 _DEPENDENCIES = (
-    "numpy",
-    "onnx",
-    "onnx-ir",
-    "onnxruntime",
-    "onnxscript",
-    "onnxsim",
-    "scikit-learn",
-    "skl2onnx",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
-
-
+    "numpy onnx onnx-ir onnxruntime onnxscript onnxsim scikit-learn skl2onnx tokenizers torch transformers"
+).split()
 _Files = dict[str, dict[str, Any]]
 
 
@@ -84,6 +72,23 @@ def _variant(build: Build, name: str, files: _Files) -> dict[str, Any]:
     }
 
 
+def _text(build: Build, files: _Files) -> dict[str, Any] | None:
+    """Return what was measured of the graph that takes texts; None where the recipe has no such graph.
+
+    Raises:
+        GateError: these very graphs were not measured.
+        ArtifactError: the record is missing or damaged.
+    """
+    if build.recipe.text is None:
+        return None
+    record: dict[str, Any] = build.json(TEXT_RECORD_FILE)
+    variant, graph = build.recipe.text.variant, files[TEXT_FILE]
+    measured = [record.pop("sha256"), record["variant"], record.pop("variant_sha256")]
+    if measured != [graph["sha256"], variant, files[VARIANT_FILES[variant]]["sha256"]]:
+        raise GateError(f"{build.text_graph}: it was not measured; run `make verify`")
+    return {"file": TEXT_FILE, "size": graph["size"], **record}
+
+
 def _describe(build: Build, files: _Files) -> dict[str, Any]:
     encoder = EncoderInfo.read(build.folder / "encoder.json")
     head = HeadInfo.read(build.folder / "head.json")
@@ -95,17 +100,11 @@ def _describe(build: Build, files: _Files) -> dict[str, Any]:
         "encoder": asdict(encoder),
         "head": asdict(head),
         "variants": [_variant(build, name, files) for name in build.recipe.variants],
-        "text": text_record.described(build, files),
+        "text": _text(build, files),
         "evaluations": _evaluations(build, files),
         "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
     }
-
-
-def _card(build: Build, described: dict[str, Any]) -> str:
-    variants = described["variants"]
-    rows = [(v["name"], parity.Parity(**v["parity"]), Tolerance(**v["tolerance"])) for v in variants]
-    return card.render(build.recipe, described, parity.table(rows))
 
 
 def _fill(build: Build, folder: Path) -> None:
@@ -115,17 +114,19 @@ def _fill(build: Build, folder: Path) -> None:
         target = folder / VARIANT_FILES[name]
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(build.graph(name), target)
-    text_record.copy(build, folder)
+    if build.recipe.text is not None:
+        shutil.copyfile(build.text_graph, folder / TEXT_FILE)
     shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
     # Of the copies, and once: what the gates measured is compared with what is released.
     files = artifact.files(folder)
     described = _describe(build, files)
+    parity_table = parity.table([parity.row_of(variant) for variant in described["variants"]])
 
     def add(name: str, content: str) -> None:
         (folder / name).write_text(content, "utf-8")
         files[name] = artifact.entry(folder / name)
 
-    add("README.md", _card(build, described))
+    add("README.md", card.render(build.recipe, described, parity_table))
     add(sbom.SBOM_FILE, sbom.render(described, files))
     add(report.REPORT_FILE, report.render(described, files, build.folder))
     listed = {name: files[name] for name in sorted(files, key=Path)}

@@ -8,10 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
-from core.artifact.manifest import Tolerance
 from core.errors import ArtifactError
 from verify.escape import shortened, visible
-from verify.parity.parity import Parity, violations
+from verify.parity import parity
 from verify.report import inputs, plots
 
 REPORT_FILE = "report.html"
@@ -71,18 +70,13 @@ def _runs(benchmark: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]
             yield f"Batch {batch}, {threads} thread{'' if threads == 1 else 's'}", rows
 
 
-def _passed(variant: dict[str, Any]) -> bool:
-    found, tolerance = Parity(**variant["parity"]), Tolerance(**variant["tolerance"])
-    return not violations(variant["name"], found, tolerance)
-
-
 def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> dict[str, Any]:
     variants, head = described["variants"], described["head"]
     hashes = {row["name"]: files[row["file"]]["sha256"] for row in variants}
     evaluation = inputs.evaluation(build, hashes, head["labels"])
     return {
         **described,
-        "verdicts": {row["name"]: _passed(row) for row in variants},
+        "verdicts": {row["name"]: not parity.violations(*parity.row_of(row)) for row in variants},
         "files": files,
         "flips": _flips(described),
         "evaluation": evaluation,
