@@ -13,7 +13,7 @@ from pathlib import Path
 from core.cli import CommandLine
 from core.disk.folders import replacing_folder
 from core.errors import ArtifactError
-from verify.proof import command_artifact
+from verify.proof import prove
 
 _FORMATS = ("openvino", "tei", "triton")
 # What installs the libraries of a command.
@@ -38,10 +38,10 @@ def _build(arguments: argparse.Namespace) -> int:
     )
 
 
-def _score(arguments: argparse.Namespace) -> None:
+def _score(arguments: argparse.Namespace) -> int:
     from score.__main__ import score
 
-    score(arguments)
+    return score(arguments)
 
 
 def _package(arguments: argparse.Namespace) -> None:
@@ -84,22 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     build = line.add("build", _build, "build, verify and package a recipe's artifact", "recipe")
     build.add_argument("--out", type=Path, help="the artifact's folder; by default, dist/NAME")
     build.add_argument("--work", type=Path, help="files on the way; by default, build/NAME")
-    verify = line.add(
-        "verify", command_artifact.run, "prove an artifact's bytes, claims and parity", "artifact"
-    )
-    command_artifact.add_options(verify)
+    verify = line.add("verify", prove.run, "prove an artifact's bytes, claims and parity", "artifact")
+    prove.add_options(verify)
     score = line.add("score", _score, "label a corpus")
-    package = line.add(
-        "package", _package, "write an artifact for a server or an engine", "artifact", "target"
-    )
+    package = line.add("package", _package, "write it for a server or an engine", "artifact", "target")
     package.add_argument("--format", required=True, help=" or ".join(_FORMATS))
     package.add_argument("--variant", help="int8 where the artifact has it and none is named")
     publish = line.add("publish", _publish, "bring an artifact to the hub, as one commit", "artifact")
     publish.add_argument("repo", help="OWNER/NAME")
     publish.add_argument("--dry-run", action="store_true", help="print what would go, and ask no network")
-    publish.add_argument(
-        "--private", action="store_true", help="where the repository is made, make it private"
-    )
+    publish.add_argument("--private", action="store_true", help="make a new repository private")
     try:
         if name == "score":
             from score.__main__ import add_options

@@ -5,12 +5,11 @@ It has no rule for `QAttention`, which `int8` takes for rows without padding, an
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import THRESHOLDS_FILE
-from deliver.source import Source, page
+from deliver.source import Source, complete
 from graphs.finish import padded
 
 GRAPH_FILE = "model.onnx"
@@ -23,6 +22,4 @@ def fill(source: Source, folder: Path) -> None:
         GraphError: the graph is not of this project.
     """
     padded.write(source.file, folder / GRAPH_FILE)
-    for name in (TOKENIZER_FILE, THRESHOLDS_FILE):
-        shutil.copyfile(source.folder / name, folder / name)
-    (folder / "README.md").write_text(page("openvino.md.j2", source), "utf-8")
+    complete(source, folder, "openvino.md.j2", (TOKENIZER_FILE, THRESHOLDS_FILE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,9 +107,12 @@ def open_source(folder: Path, variant: str | None) -> Source:
     return source
 
 
-def page(template: str, source: Source, **more: object) -> str:
-    """Return the README of a package as Markdown; `source` and `more` are the template's values."""
+def complete(source: Source, folder: Path, template: str, names: Iterable[str], **more: object) -> None:
+    """Copy files of the artifact to a package, and write its README; `source` and `more` fill it."""
+    for name in names:
+        shutil.copyfile(source.folder / name, folder / name)
     environment = Environment(
         loader=PackageLoader("deliver", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    return environment.get_template(template).render(source=source, **more)
+    page = environment.get_template(template).render(source=source, **more)
+    (folder / "README.md").write_text(page, "utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 from core.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES
 from core.errors import ArtifactError
 from core.untrusted import json_file
-from deliver.source import Source, Tensor, page
+from deliver.source import Source, Tensor, complete
 
 CONFIG_FILE = "config.json"
 LENGTH_FILE = "sentence_bert_config.json"
@@ -63,10 +63,8 @@ def fill(source: Source, folder: Path) -> None:
         )
     path = source.folder / CONFIG_FILE
     _check_config(path, json_file.read_object(path, ArtifactError), source)
-    for name in (CONFIG_FILE, THRESHOLDS_FILE, *TOKENIZER_FILES):
-        shutil.copyfile(source.folder / name, folder / name)
     limit = {"max_seq_length": source.max_length, "do_lower_case": False}
     (folder / LENGTH_FILE).write_text(json.dumps(limit, indent=2) + "\n", "utf-8")
     (folder / GRAPH_FILE).parent.mkdir()
     shutil.copyfile(source.file, folder / GRAPH_FILE)
-    (folder / "README.md").write_text(page("tei.md.j2", source), "utf-8")
+    complete(source, folder, "tei.md.j2", (CONFIG_FILE, THRESHOLDS_FILE, *TOKENIZER_FILES))

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import THRESHOLDS_FILE
 from core.errors import ArtifactError
-from deliver.source import Source, Tensor, page
+from deliver.source import Source, Tensor, complete
 
 CONFIG_FILE = "config.pbtxt"
 LABELS_FILE = "labels.txt"
@@ -84,7 +84,5 @@ def fill(source: Source, folder: Path) -> None:
     (model / CONFIG_FILE).write_text(config(source), "utf-8")
     (model / LABELS_FILE).write_text("".join(f"{label}\n" for label in source.labels), "utf-8")
     shutil.copyfile(source.file, model / "1" / "model.onnx")
-    for name in (TOKENIZER_FILE, THRESHOLDS_FILE):
-        shutil.copyfile(source.folder / name, folder / name)
-    text = page("triton.md.j2", source, max_batch=MAX_BATCH, delay=QUEUE_DELAY_MICROSECONDS)
-    (folder / "README.md").write_text(text, "utf-8")
+    limits = {"max_batch": MAX_BATCH, "delay": QUEUE_DELAY_MICROSECONDS}
+    complete(source, folder, "triton.md.j2", (TOKENIZER_FILE, THRESHOLDS_FILE), **limits)

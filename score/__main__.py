@@ -36,12 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=("local", "ray"), default=Options.engine)
     parser.add_argument("--address", help="the Ray cluster to join; else RAY_ADDRESS, or a local one")
     parser.add_argument("--threads", type=int, default=Options.threads, help="0: every CPU; with ray, actors")
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=Options.checkpoint_seconds,
-        help="how often finished work is kept for --resume (%(default)s)",
-    )
+    every, kept = Options.checkpoint_seconds, "how often finished work is kept for --resume (%(default)s)"
+    parser.add_argument("--checkpoint-seconds", type=float, default=every, help=kept)
 
 
 def _run_with_progress(options: Options) -> Summary:
@@ -57,30 +53,31 @@ def _run_with_progress(options: Options) -> Summary:
         return run(options, advance)
 
 
-def score(arguments: argparse.Namespace) -> None:
-    """Score the corpus that the arguments name, and print one line on it.
+def score(arguments: argparse.Namespace) -> int:
+    """Score the corpus that the arguments name, and print one line on it; 130 where it is interrupted.
 
     Raises:
         ToolchainError: the artifact, the input, the output or an option cannot be used.
     """
     options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
-    summary = _run_with_progress(options)
+    try:
+        summary = _run_with_progress(options)
+    except KeyboardInterrupt:
+        print("interrupted: finished segments are kept; continue with --resume", file=sys.stderr)
+        return 130
     rate = summary.scored / summary.seconds if summary.seconds else 0.0
     print(
         f"{options.output}: {summary.rows:,} rows; {summary.scored:,} in this run at {rate:,.0f} texts/s, "
         f"of these {summary.null:,} null and {summary.truncated:,} truncated"
     )
+    return 0
 
 
 def main() -> int:
     """Score; return 1 where it fails, with one line that says why, and 130 where it is interrupted."""
     parser = argparse.ArgumentParser(prog="python -m score", description=__doc__.split("\n")[0])
     add_options(parser)
-    try:
-        return exit_code(score, parser.parse_args())
-    except KeyboardInterrupt:
-        print("interrupted: finished segments are kept; continue with --resume", file=sys.stderr)
-        return 130
+    return exit_code(score, parser.parse_args())
 
 
 if __name__ == "__main__":

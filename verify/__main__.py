@@ -9,33 +9,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from core.artifact import manifest
 from core.cli import CommandLine
 from verify.compare import compare
 from verify.load import soak, stress
 from verify.parity import check
-from verify.proof import command_artifact
+from verify.proof import prove
 from verify.quality import evaluate, thresholds
-
-if TYPE_CHECKING:
-    from verify.build import Build
-
-
-def _build(arguments: argparse.Namespace) -> Build:
-    from core import recipe
-    from verify.build import Build
-
-    return Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
 
 
 def _gate(arguments: argparse.Namespace) -> None:
     from core.build import inputs, stage
+    from verify.build import Build
     from verify.parity import gate
 
     def work() -> None:
-        build = _build(arguments)
+        build = Build.of(arguments)
         gate.run(build)
         if build.recipe.text is not None:
             gate.run_text(build, build.recipe.text.variant)
@@ -45,9 +35,10 @@ def _gate(arguments: argparse.Namespace) -> None:
 
 
 def _release(arguments: argparse.Namespace) -> None:
+    from verify.build import Build
     from verify.report.release import release
 
-    release(_build(arguments), arguments.target)
+    release(Build.of(arguments), arguments.target)
 
 
 def _summary(arguments: argparse.Namespace) -> None:
@@ -62,8 +53,8 @@ def _summary(arguments: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     line = CommandLine("python -m verify", __doc__)
-    command_artifact.add_options(line.add("artifact", command_artifact.run, "prove an artifact", "artifact"))
-    command_artifact.add_sign_options(line.add("sign", command_artifact.sign, "sign an artifact", "artifact"))
+    prove.add_options(line.add("artifact", prove.run, "prove an artifact", "artifact"))
+    prove.add_sign_options(line.add("sign", prove.sign, "sign an artifact", "artifact"))
     check.add_options(line.add("parity", check.run, "an artifact against a reference", "artifact"))
     compare.add_options(line.add("compare", compare.run, "two artifacts side by side", "a", "b"))
     stress.add_options(line.add("stress", stress.run, "random batches and odd input", "artifact"))

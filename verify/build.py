@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import recipe
 from core.artifact.manifest import Tolerance
 from core.contract import TEXT_FILE, VARIANT_FILES
 from core.errors import ArtifactError
@@ -24,6 +26,15 @@ class Build:
     recipe: Recipe
     recipe_folder: Path
     folder: Path
+
+    @staticmethod
+    def of(arguments: Namespace) -> Build:
+        """Return the build that a command line names.
+
+        Raises:
+            RecipeError: the recipe cannot be read.
+        """
+        return Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
 
     def graph(self, variant: str) -> Path:
         """Return the path of a variant's finished graph."""

@@ -68,23 +68,22 @@ def _csv_schema(path: Path) -> pa.Schema:
         return pa.schema([(name, pa.string()) for name in reader.schema.names])
 
 
-def _csv(path: Path) -> Iterator[pa.Table]:
-    with _open_csv(path, _csv_schema(path).names) as reader:
+def _csv(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    with _open_csv(path, schema.names) as reader:
         for batch in reader:
             yield pa.Table.from_batches([batch])
 
 
-def _parquet(path: Path) -> Iterator[pa.Table]:
+def _parquet(path: Path, _: pa.Schema) -> Iterator[pa.Table]:
     with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
         for batch in file.iter_batches(_ROWS, use_threads=False):
             yield pa.Table.from_batches([batch])
 
 
-def _lines(name: str) -> Iterator[pa.Table]:
-    stream = sys.stdin.buffer
-    while lines := list(islice(stream, _ROWS)):
+def _lines(_: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    while lines := list(islice(sys.stdin.buffer, _ROWS)):
         texts = [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
-        yield pa.table({name: pa.array(texts, pa.string())})
+        yield pa.table({schema.names[0]: pa.array(texts, pa.string())})
 
 
 @contextmanager
@@ -103,7 +102,8 @@ def look(kind: str, path: Path) -> tuple[pa.Schema, int]:
     """
     with _errors(kind, path):
         if kind == "csv":
-            return _csv_schema(path), sum(len(table) for table in _csv(path))
+            schema = _csv_schema(path)
+            return schema, sum(map(len, _csv(path, schema)))
         if kind == "jsonl":
             return json_lines.look(path)
         metadata = pq.read_metadata(path)
@@ -120,6 +120,9 @@ def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+_TABLES = {"stdin": _lines, "csv": _csv, "jsonl": json_lines.tables, "parquet": _parquet}
+
+
 def tables(kind: str, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield a file's rows in order, in small tables of the given schema, its strings valid UTF-8.
 
@@ -127,13 +130,5 @@ def tables(kind: str, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
         ScoreError: it cannot be read.
     """
     with _errors(kind, path):
-        if kind == "stdin":
-            rows = _lines(schema.names[0])
-        elif kind == "csv":
-            rows = _csv(path)
-        elif kind == "jsonl":
-            rows = json_lines.tables(path, schema)
-        else:
-            rows = _parquet(path)
-        for table in rows:
+        for table in _TABLES[kind](path, schema):
             yield _conform(clean(table), schema)

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-from verify.escape import cell
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> list[str]:
-    rule = ["---"] * words + ["---:"] * (len(header) - words)
-    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
-
-
-def _spread(rates: dict[str, float], digits: int) -> str:
-    return f"{rates['median']:,.{digits}f} ({rates['low']:,.{digits}f}–{rates['high']:,.{digits}f})"
+from verify.escape import cell, spread, table
 
 
 def _decisions(pair: dict[str, Any]) -> list[str]:
@@ -23,31 +13,19 @@ def _decisions(pair: dict[str, Any]) -> list[str]:
         f1 = [compared[side]["macro_f1"] for side in ("a", "b") if side in compared]
         scores = [f"{f1[0]:.4f}", f"{f1[1]:.4f}", f"{f1[1] - f1[0]:+.4f}"] if f1 else ["", "", ""]
         worst = compared["worst"][0]
-        rows.append(
-            [
-                compared["name"],
-                f"{cell(worst['label'])} of {cell(repr(worst['text'][:60]))}",
-                str(compared["texts"]),
-                f"{compared['flip_rate']:.4f}",
-                f"{compared['max_probability_change']:.1e}",
-                *scores,
-            ]
-        )
+        largest = f"{cell(worst['label'])} of {cell(repr(worst['text'][:60]))}"
+        change = [f"{compared['flip_rate']:.4f}", f"{compared['max_probability_change']:.1e}"]
+        rows.append([compared["name"], largest, str(compared["texts"]), *change, *scores])
     header = ["texts", "largest change", "count", "flip rate", "max Δp", "macro F1 A", "macro F1 B", "B − A"]
-    return _table(header, rows, words=2)
+    return table(header, rows, words=2)
 
 
 def _speed(pair: dict[str, Any]) -> list[str]:
-    rows = (
-        [
-            str(row["batch"]),
-            _spread(row["a"], 0),
-            _spread(row["b"], 0),
-            _spread(row["b_times_as_fast_as_a"], 2),
-        ]
-        for row in pair["speed"]
-    )
-    return _table(["batch", "A texts/s", "B texts/s", "B times as fast as A"], rows, words=0)
+    rows = []
+    for row in pair["speed"]:
+        rates = spread(row["a"]), spread(row["b"]), spread(row["b_times_as_fast_as_a"], 2)
+        rows.append([str(row["batch"]), *rates])
+    return table(["batch", "A texts/s", "B texts/s", "B times as fast as A"], rows, words=0)
 
 
 def _labels(pair: dict[str, Any]) -> list[str]:
@@ -63,7 +41,7 @@ def _labels(pair: dict[str, Any]) -> list[str]:
             known = ours is not None and theirs is not None
             row += [f"{ours:.3f}", f"{theirs:.3f}", f"{theirs - ours:+.3f}"] if known else ["", "", ""]
         rows.append(row)
-    return _table(header, rows)
+    return table(header, rows, words=1)
 
 
 def markdown(comparison: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from core.artifact.graph import Answers, Graph
 from core.artifact.manifest import Tolerance
 from core.build.reference import Reference
 from core.errors import GateError
+from verify import escape
 
 _BATCH_SIZE = 32
 _WORST = 10
@@ -158,23 +159,19 @@ def violations(variant: str, parity: Parity, tolerance: Tolerance) -> list[str]:
 
 def table(rows: Sequence[Row]) -> str:
     """Return parity as a Markdown table, with a verdict a variant."""
-    lines = [
-        "| variant | max Δp | mean Δp | max Δlogit | mean Δlogit | alone/batch Δp | flip rate | verdict |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    header = "variant|max Δp|mean Δp|max Δlogit|mean Δlogit|alone/batch Δp|flip rate|verdict".split("|")
+    lines = []
     for variant, parity, tolerance in rows:
-        limits = [
-            f"{sign} {limit:g}"
-            for sign, limit in (
-                ("Δp ≤", tolerance.max_probability_error),
-                ("flips ≤", tolerance.max_flip_rate),
-            )
-            if limit is not None
-        ]
-        lines.append(
-            f"| {variant} | {parity.max_probability_error:.1e} | {parity.mean_probability_error:.1e} "
-            f"| {parity.max_logit_error:.1e} | {parity.mean_logit_error:.1e} "
-            f"| {parity.batch_error:.1e} | {parity.flip_rate:.4f} "
-            f"| {'FAILED' if violations(variant, parity, tolerance) else 'ok'} ({', '.join(limits)}) |"
+        named = {"Δp ≤": tolerance.max_probability_error, "flips ≤": tolerance.max_flip_rate}
+        limits = ", ".join(f"{sign} {limit:g}" for sign, limit in named.items() if limit is not None)
+        errors = (
+            parity.max_probability_error,
+            parity.mean_probability_error,
+            parity.max_logit_error,
+            parity.mean_logit_error,
+            parity.batch_error,
         )
-    return "\n".join(lines)
+        verdict = "FAILED" if violations(variant, parity, tolerance) else "ok"
+        cells = [*(f"{error:.1e}" for error in errors), f"{parity.flip_rate:.4f}", f"{verdict} ({limits})"]
+        lines.append([variant, *cells])
+    return "\n".join(escape.table(header, lines, words=len(header)))

@@ -122,12 +122,11 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from rich.console import Console
 
-    from core import recipe
     from core.build.facts import EncoderInfo
     from verify.build import EVALUATION_FILE, Build
     from verify.quality import answers
 
-    build = Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
+    build = Build.of(arguments)
     encoder = EncoderInfo.read(build.folder / "encoder.json").source
     answered = answers.run(build, list(build.recipe.variants), Console(stderr=True))
     evaluation = {

@@ -117,10 +117,9 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ToolchainError: an option, the build or the data is wrong, or OUT may not be written over.
     """
-    from core import recipe
     from verify.build import Build
 
-    build = Build(recipe.load(arguments.recipe), arguments.recipe, arguments.build)
+    build = Build.of(arguments)
     choice = _choice(arguments, build.recipe.labels.names)
     target, variant = _target(arguments), _variant(arguments, build)
     answered = _answered(build)

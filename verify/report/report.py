@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from core.errors import ArtifactError
-from verify.escape import shortened, visible
+from verify.escape import shortened, spread, visible
 from verify.parity import parity
 from verify.report import inputs, plots
 
@@ -34,10 +34,6 @@ def _shortened(text: str) -> str:
     return shortened(text, _LONGEST_TEXT)
 
 
-def _spread(found: dict[str, float], digits: int = 0) -> str:
-    return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f}–{found['high']:,.{digits}f})"
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("verify.report", "templates"),
@@ -49,7 +45,7 @@ def _environment() -> Environment:
         finalize=_printable,
     )
     environment.globals |= {"runs": _runs, "zip": zip}
-    environment.filters |= {"number": _number, "shortened": _shortened, "signed": _signed, "spread": _spread}
+    environment.filters |= {"number": _number, "shortened": _shortened, "signed": _signed, "spread": spread}
     return environment
 
 
