@@ -1,15 +1,12 @@
-"""Choose the thresholds of labels, by one of three methods.
+"""Choose the thresholds of labels, by one of two methods.
 
 ``plain`` takes the candidate with the best F-beta on the texts as they are.
 
-A label with six positives has a best threshold, but it is the luck of six texts. Two methods do not chase it:
-
-- ``bagged``: the median of the best thresholds of many bootstrap resamples of the texts.
-- ``shrunk``: the best threshold of a smoothed F-beta. To what a label's candidate decides, a fixed number
-  of positives is added that behave like those of all other labels together. A label with hundreds of
-  positives hardly moves, one with six is mostly told by the others.
-
-``shrunk`` is the default: with either kind of candidates, the best of its kind held out on dev.
+A label with six positives has a best threshold, but it is the luck of six texts. ``shrunk``, the default,
+does not chase it: it takes the best threshold of a smoothed F-beta. To what a label's candidate decides, a
+fixed number of positives is added that behave like those of all other labels together. A label with hundreds
+of positives hardly moves, one with six is mostly told by the others. With either kind of candidates it was
+the best held out on dev, also before the median of bootstrap resamples, which is no longer here.
 """
 
 from __future__ import annotations
@@ -31,9 +28,7 @@ GRID = np.array([round(0.05 * number, 2) for number in range(1, 20)])
 # Of 0, 5, 10, 20, 40, 80 and 320 the best held out on dev (macro-F1 of the default's fp32, six foldings);
 # from 10 to 40 it is all but flat.
 PSEUDO_POSITIVES = 20.0
-RESAMPLES = 100
 FOLDS = 5
-_SEED = 0
 
 
 class Floor(NamedTuple):
@@ -98,49 +93,27 @@ CANDIDATES: dict[str, Callable[[NDArray[np.float32]], Floats]] = {
 }
 
 
-def resamples(texts: int, repeats: int, seed: int) -> Floats:
-    """Return how often a bootstrap draws each text, float64 `[repeats, texts]`; a row's sum is `texts`."""
-    random = np.random.default_rng(seed)
-    drawn = [np.bincount(random.integers(0, texts, texts), minlength=texts) for _ in range(repeats)]
-    return np.array(drawn, np.float64)
-
-
-def count(
-    truth: NDArray[np.bool_],
-    probability: NDArray[np.float32],
-    candidates: Floats,
-    weights: Floats | None = None,
-) -> Counts:
+def count(truth: NDArray[np.bool_], probability: NDArray[np.float32], candidates: Floats) -> Counts:
     """Count what k candidates decide on n texts.
 
     Args:
         truth: bool `[n]`.
         probability: float32 `[n]`.
         candidates: `[k]`, compared as float32.
-        weights: `[r, n]`, how often each text counts; left out, once (r is 1).
 
     Returns:
-        Counts `[r, k]`, with support `[r, 1]`.
+        Counts `[k]`, with one support.
     """
     order = np.argsort(probability, kind="stable")
     first = np.searchsorted(probability[order], candidates.astype(np.float32), side="left")
-    ordered = np.ones((1, len(order))) if weights is None else weights[:, order]
-
-    def at_least(values: Floats) -> Floats:
-        """Sum the weights of the texts from each candidate's first on, `[r, k]`."""
-        tail = np.zeros((len(values), values.shape[1] + 1))
-        tail[:, :-1] = np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
-        sums: Floats = tail[:, first]
-        return sums
-
-    true = ordered * truth[order]
-    return Counts(at_least(true), at_least(ordered), true.sum(axis=1, keepdims=True))
+    # True texts from each place of the order on, and none after the last.
+    true = np.append(np.cumsum(truth[order][::-1])[::-1], 0).astype(np.float64)
+    return Counts(true[first], (len(order) - first).astype(np.float64), true[:1])
 
 
-def best(candidates: Floats, counts: Counts, beta: float = 1.0) -> Floats:
-    """Return for each weighting the candidate with the best F-beta, the lowest of equals, `[r]`."""
-    chosen: Floats = candidates[counts.f_beta(beta).argmax(axis=1)]
-    return chosen
+def best(candidates: Floats, counts: Counts, beta: float = 1.0) -> float:
+    """Return the candidate with the best F-beta, the lowest of equals."""
+    return float(candidates[counts.f_beta(beta).argmax()])
 
 
 def best_above(candidates: Floats, counts: Counts, floor: Floor) -> float:
@@ -151,7 +124,7 @@ def best_above(candidates: Floats, counts: Counts, floor: Floor) -> float:
     Raises:
         ThresholdError: no candidate keeps it; the message has the best there is.
     """
-    rates = {"precision": counts.precision()[0], "recall": counts.recall()[0]}
+    rates = {"precision": counts.precision(), "recall": counts.recall()}
     kept = rates.pop(floor.kind)
     (other,) = rates.values()
     (allowed,) = np.nonzero(kept >= floor.least)
@@ -161,21 +134,13 @@ def best_above(candidates: Floats, counts: Counts, floor: Floor) -> float:
     return float(candidates[allowed[order[0]]])
 
 
-def _column(scored: Scored, label: int, candidates: Floats, weights: Floats | None = None) -> Counts:
-    return count(scored.truth[:, label], scored.probabilities[:, label], candidates, weights)
+def _column(scored: Scored, label: int, candidates: Floats) -> Counts:
+    return count(scored.truth[:, label], scored.probabilities[:, label], candidates)
 
 
 def plain(scored: Scored, label: int, candidates: Floats, beta: float) -> float:
     """Return the candidate with the best F-beta on the texts as they are."""
-    return float(best(candidates, _column(scored, label, candidates), beta)[0])
-
-
-def bagged(scored: Scored, label: int, candidates: Floats, beta: float) -> float:
-    """Return the median of the best candidates of `RESAMPLES` bootstrap resamples of the texts."""
-    counts = _column(scored, label, candidates, resamples(len(scored.truth), RESAMPLES, _SEED))
-    # A resample without a positive says nothing.
-    drawn = counts.support[:, 0] > 0
-    return float(np.median(best(candidates, counts, beta)[drawn]))
+    return best(candidates, _column(scored, label, candidates), beta)
 
 
 def shrunk(scored: Scored, label: int, candidates: Floats, beta: float) -> float:
@@ -183,16 +148,12 @@ def shrunk(scored: Scored, label: int, candidates: Floats, beta: float) -> float
     own = _column(scored, label, candidates)
     pooled = count(scored.truth.ravel(), scored.probabilities.ravel(), candidates)
     others = Counts(*(total - of_label for total, of_label in zip(pooled, own, strict=True)))
-    share = PSEUDO_POSITIVES / max(float(others.support[0, 0]), 1.0)
+    share = PSEUDO_POSITIVES / max(float(others.support[0]), 1.0)
     smoothed = Counts(*(of_label + share * other for of_label, other in zip(own, others, strict=True)))
-    return float(best(candidates, smoothed, beta)[0])
+    return best(candidates, smoothed, beta)
 
 
-METHODS: dict[str, Callable[[Scored, int, Floats, float], float]] = {
-    "plain": plain,
-    "bagged": bagged,
-    "shrunk": shrunk,
-}
+METHODS: dict[str, Callable[[Scored, int, Floats, float], float]] = {"plain": plain, "shrunk": shrunk}
 
 
 def shortest(threshold: float) -> float:

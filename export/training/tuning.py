@@ -25,7 +25,7 @@ def tune(truth: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> Floats
     """Return the thresholds of the grid 0.05 … 0.95 with the best F1, the lowest of equals, `[labels]`."""
     grid = thresholds.GRID
     counts = (thresholds.count(*column, grid) for column in zip(truth.T, probabilities.T, strict=True))
-    return np.array([thresholds.best(grid, of_label)[0] for of_label in counts])
+    return np.array([thresholds.best(grid, of_label) for of_label in counts])
 
 
 def random_halves(texts: int) -> list[NDArray[np.bool_]]:

@@ -39,8 +39,8 @@ def test_counts_are_scikit_learns_curve(seed, texts, ties):
     found = thresholds.count(truth, probability, candidates)
     precision, recall, limits = precision_recall_curve(truth, probability)
     np.testing.assert_array_equal(candidates, limits)
-    np.testing.assert_allclose(found.precision()[0], precision[:-1], atol=1e-12)
-    np.testing.assert_allclose(found.recall()[0], recall[:-1], atol=1e-12)
+    np.testing.assert_allclose(found.precision(), precision[:-1], atol=1e-12)
+    np.testing.assert_allclose(found.recall(), recall[:-1], atol=1e-12)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(BETAS), st.sampled_from(["grid", "exact"]))
@@ -53,8 +53,8 @@ def test_the_best_candidate_is_scikit_learns_and_the_lowest_of_equals(seed, beta
         for limit in candidates
     ]
     counts = thresholds.count(truth, probability, candidates)
-    np.testing.assert_allclose(counts.f_beta(beta)[0], expected, atol=1e-12)
-    (found,) = thresholds.best(candidates, counts, beta)
+    np.testing.assert_allclose(counts.f_beta(beta), expected, atol=1e-12)
+    found = thresholds.best(candidates, counts, beta)
     equals = candidates[np.isclose(expected, max(expected), rtol=0, atol=1e-12)]
     assert found == equals.min()
 
@@ -62,25 +62,6 @@ def test_the_best_candidate_is_scikit_learns_and_the_lowest_of_equals(seed, beta
 def test_the_grid_is_the_published_cards():
     expected = [f"0.{step:02d}" for step in range(5, 100, 5)]
     assert [f"{value:.2f}" for value in thresholds.CANDIDATES["grid"](np.zeros(0, np.float32))] == expected
-
-
-def test_resamples_are_seeded_and_complete():
-    found = thresholds.resamples(50, 7, 3)
-    assert found.shape == (7, 50)
-    assert (found.sum(axis=1) == 50).all()
-    np.testing.assert_array_equal(found, thresholds.resamples(50, 7, 3))
-    assert (found != thresholds.resamples(50, 7, 4)).any()
-
-
-def test_weights_count_a_text_as_often():
-    truth, probability = scores(3)
-    weights = np.random.default_rng(1).integers(0, 4, (5, len(truth))).astype(float)
-    candidates = thresholds.exact(probability)
-    found = thresholds.count(truth, probability, candidates, weights)
-    for row, times in enumerate(weights.astype(int)):
-        repeated = thresholds.count(np.repeat(truth, times), np.repeat(probability, times), candidates)
-        for mine, theirs in zip(found, repeated, strict=True):
-            np.testing.assert_array_equal(mine[row], theirs[0])
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["precision", "recall"]), st.floats(0.05, 0.9))
@@ -149,16 +130,6 @@ def test_shrinking_moves_a_rare_label_towards_the_others_and_hardly_a_frequent_o
     others = own[:2].mean()
     assert abs(moved[2] - others) < abs(own[2] - others) - 0.2
     assert abs(moved[:2] - own[:2]).max() < 0.03
-
-
-def test_the_median_of_resamples_varies_less_than_the_best_point():
-    """Thresholds of a label with ten positives, over twenty dev sets of the same kind."""
-    found = {"plain": [], "bagged": []}
-    for seed in range(20):
-        scored = split(seed * 10, texts=500, shares=(0.02,))
-        for method, values in found.items():
-            values.append(choose(scored, Choice(method, "exact"))[0])
-    assert np.std(found["bagged"]) < np.std(found["plain"])
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -15,7 +15,7 @@ import numpy as np
 
 from core import decisions
 from core.decisions import Floats, macro_f1
-from core.thresholds import CANDIDATES, METHODS, Choice, Scored, choose, held_out, resamples
+from core.thresholds import CANDIDATES, METHODS, Choice, Scored, choose, held_out
 
 _RESAMPLES = 2000
 _SEED = 0
@@ -46,19 +46,17 @@ class Row(NamedTuple):
     difference: Interval
 
 
-class Own(NamedTuple):
-    """A variant with its own thresholds against another variant's: macro-F1 on test."""
-
-    labels_that_differ: int
-    own: float
-    others: float
-    difference: Interval
-
-
 def interval(values: Floats) -> Interval:
     """Return the mean of resampled values and their percentile interval."""
     low, high = np.quantile(values, [_LEVEL / 2, 1 - _LEVEL / 2])
     return Interval(float(values.mean()), float(low), float(high))
+
+
+def resamples(texts: int, repeats: int, seed: int) -> Floats:
+    """Return how often a bootstrap draws each text, float64 `[repeats, texts]`; a row's sum is `texts`."""
+    random = np.random.default_rng(seed)
+    drawn = [np.bincount(random.integers(0, texts, texts), minlength=texts) for _ in range(repeats)]
+    return np.array(drawn, np.float64)
 
 
 def resampled_macro_f1(scored: Scored, thresholds: Floats, weights: Floats) -> Floats:
@@ -98,18 +96,6 @@ def methods(dev: Scored, test: Scored, choice: Choice) -> list[Row]:
     ]
 
 
-def own(test: Scored, own_thresholds: Floats, other_thresholds: Floats) -> Own:
-    """Compare two lists of thresholds, float64 `[labels]`, on one variant's test probabilities."""
-    weights = resamples(len(test.truth), _RESAMPLES, _SEED)
-    ours = resampled_macro_f1(test, own_thresholds, weights)
-    return Own(
-        int((own_thresholds != other_thresholds).sum()),
-        _macro_f1(test, own_thresholds),
-        _macro_f1(test, other_thresholds),
-        interval(ours - resampled_macro_f1(test, other_thresholds, weights)),
-    )
-
-
 def table(variant: str, rows: Sequence[Row]) -> str:
     """Return the methods as text."""
     against = f"test against {rows[0].name}, 95 %"
@@ -126,9 +112,12 @@ def table(variant: str, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def own_line(variant: str, other: str, compared: Own) -> str:
-    """Return the comparison of own with another variant's thresholds as one line."""
+def own_line(variant: str, other: str, test: Scored, own: Floats, others: Floats) -> str:
+    """Compare a variant's own thresholds with another's, both `[labels]`, on its test texts in one line."""
+    weights = resamples(len(test.truth), _RESAMPLES, _SEED)
+    ours, theirs = (resampled_macro_f1(test, thresholds, weights) for thresholds in (own, others))
     return (
-        f"{variant} on test, macro-F1: {compared.own:.4f} with its own thresholds, {compared.others:.4f} "
-        f"with {other}'s ({compared.labels_that_differ} labels differ): {compared.difference}"
+        f"{variant} on test, macro-F1: {_macro_f1(test, own):.4f} with its own thresholds, "
+        f"{_macro_f1(test, others):.4f} with {other}'s ({int((own != others).sum())} labels differ): "
+        f"{interval(ours - theirs)}"
     )

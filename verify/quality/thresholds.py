@@ -107,8 +107,8 @@ def _print_own(answered: dict[str, Answered], choice: Choice) -> None:
     first, *others = answered.values()
     for other in others:
         thresholds = [choose(variant.scored["dev"], choice) for variant in (other, first)]
-        compared = threshold_comparison.own(other.scored["test"], *thresholds)
-        print(threshold_comparison.own_line(other.variant, first.variant, compared))
+        names = other.variant, first.variant
+        print(threshold_comparison.own_line(*names, other.scored["test"], *thresholds))
 
 
 def run(arguments: argparse.Namespace) -> None:
