@@ -7,12 +7,12 @@ architecture ending in `Classification`, `id2label` and `label2id`, `logits` in 
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from core.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES
+from core.disk.files import write_json
 from core.errors import ArtifactError
 from core.untrusted import json_file
 from deliver.source import Source, Tensor, complete
@@ -64,7 +64,7 @@ def fill(source: Source, folder: Path) -> None:
     path = source.folder / CONFIG_FILE
     _check_config(path, json_file.read_object(path, ArtifactError), source)
     limit = {"max_seq_length": source.max_length, "do_lower_case": False}
-    (folder / LENGTH_FILE).write_text(json.dumps(limit, indent=2) + "\n", "utf-8")
+    write_json(folder / LENGTH_FILE, limit)
     (folder / GRAPH_FILE).parent.mkdir()
     shutil.copyfile(source.file, folder / GRAPH_FILE)
     complete(source, folder, "tei.md.j2", (CONFIG_FILE, THRESHOLDS_FILE, *TOKENIZER_FILES))

@@ -101,12 +101,6 @@ def _expected_outputs(manifest: dict[str, Any]) -> dict[str, tuple[str, list[obj
     return outputs
 
 
-def _metadata(manifest: dict[str, Any], quantization: str) -> dict[str, str]:
-    encoder, head = EncoderInfo(**manifest["encoder"]), HeadInfo(**manifest["head"])
-    stated = Metadata.of(manifest["name"], encoder, head, quantization, manifest["toolchain_version"])
-    return stated.to_properties()
-
-
 def _tensors(values: Any) -> dict[str, tuple[str, list[object]]]:
     return {value.name: (value.type, list(value.shape)) for value in values}
 
@@ -136,7 +130,9 @@ def check_graph(graph: Graph, manifest: dict[str, Any], quantization: str, refer
         ("inputs", _tensors(session.get_inputs()), dict.fromkeys(INPUTS, ids)),
         ("outputs", _tensors(session.get_outputs()), _expected_outputs(manifest)),
     ]
-    expected = _metadata(manifest, quantization)
+    encoder, head = EncoderInfo(**manifest["encoder"]), HeadInfo(**manifest["head"])
+    stated = Metadata.of(manifest["name"], encoder, head, quantization, manifest["toolchain_version"])
+    expected = stated.to_properties()
     names = sorted(set(graph.properties) | set(expected))
     claims += [(f"metadata {name}", graph.properties.get(name), expected.get(name)) for name in names]
     count = _hold(graph.path, claims)

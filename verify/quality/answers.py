@@ -57,11 +57,6 @@ def _splits(build: Build) -> dict[str, dataset.Split]:
     return {name: dataset.read(name, build.folder / "go_emotions") for name in SPLITS}
 
 
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
-
-
 def run(build: Build, variants: Sequence[str], console: Console) -> list[Answered]:
     """Run variants on dev and test.
 
@@ -74,7 +69,8 @@ def run(build: Build, variants: Sequence[str], console: Console) -> list[Answere
     truth = {name: truth_of(labels, split.labels) for name, split in splits.items()}
     tokenizer = build.folder / "assets" / "tokenizer.json"
     ids = {name: tokens.encode(tokenizer, split.texts) for name, split in splits.items()}
-    with _progress(console) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
         return [_run_one(build, variant, ids, truth, progress) for variant in variants]
 
 
@@ -134,30 +130,26 @@ def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
     Raises:
         ArtifactError: the file is damaged.
     """
-    path = build.folder / ANSWERS_FILE
+    path, labels = build.folder / ANSWERS_FILE, build.recipe.labels.names
     if not path.is_file():
         return None
     answered = []
     arrays = npz_file.read(path, ArtifactError, "not what `make evaluate` writes", "; run it again")
     try:
-        if arrays["labels"].tolist() != build.recipe.labels.names:
+        if arrays["labels"].tolist() != labels:
             return None
         for variant in variants:
             graph = build.graph(variant)
             if f"{variant}/sha256" not in arrays or not graph.is_file():
                 return None
-            answered.append(_read_one(arrays, variant, build.recipe.labels.names))
-            if answered[-1].sha256 != sha256_file(graph):
+            sha256, seconds = str(arrays[f"{variant}/sha256"]), float(arrays[f"{variant}/seconds"])
+            if sha256 != sha256_file(graph):
                 return None
+            scored = {
+                split: Scored(labels, arrays[f"truth/{split}"], arrays[f"{variant}/{split}/probabilities"])
+                for split in SPLITS
+            }
+            answered.append(Answered(variant, sha256, seconds, arrays[f"{variant}/thresholds"], scored))
     except (ValueError, KeyError) as error:
         raise ArtifactError(f"{path}: not what `make evaluate` writes: {error}; run it again") from error
     return answered
-
-
-def _read_one(arrays: Mapping[str, NDArray[Any]], variant: str, labels: list[str]) -> Answered:
-    scored = {
-        split: Scored(labels, arrays[f"truth/{split}"], arrays[f"{variant}/{split}/probabilities"])
-        for split in SPLITS
-    }
-    sha256, seconds = str(arrays[f"{variant}/sha256"]), float(arrays[f"{variant}/seconds"])
-    return Answered(variant, sha256, seconds, arrays[f"{variant}/thresholds"], scored)

@@ -27,9 +27,9 @@ _DEPENDENCIES = (
 _Files = dict[str, dict[str, Any]]
 
 
-def _measured(build: Build, variant: str, sha256: str) -> dict[str, Any]:
-    record = build.json(PARITY_FILE).get(variant)
-    if record is None or record["sha256"] != sha256:
+def _variant(build: Build, variant: str, files: _Files) -> dict[str, Any]:
+    file, record = VARIANT_FILES[variant], build.json(PARITY_FILE).get(variant)
+    if record is None or record["sha256"] != files[file]["sha256"]:
         raise GateError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
     try:
         figures = parity.Parity(**record["parity"])
@@ -38,7 +38,14 @@ def _measured(build: Build, variant: str, sha256: str) -> dict[str, Any]:
     exceeded = parity.violations(variant, figures, build.tolerance(variant))
     if exceeded:
         raise GateError("; ".join(exceeded))
-    return {"quantization": record["quantization"], "parity": asdict(figures)}
+    return {
+        "name": variant,
+        "file": file,
+        "size": files[file]["size"],
+        "tolerance": asdict(build.tolerance(variant)),
+        "quantization": record["quantization"],
+        "parity": asdict(figures),
+    }
 
 
 def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
@@ -59,17 +66,6 @@ def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
         ]
     except (KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not what `make evaluate` writes now ({error}); run it again") from error
-
-
-def _variant(build: Build, name: str, files: _Files) -> dict[str, Any]:
-    entry = files[VARIANT_FILES[name]]
-    return {
-        "name": name,
-        "file": VARIANT_FILES[name],
-        "size": entry["size"],
-        "tolerance": asdict(build.tolerance(name)),
-        **_measured(build, name, entry["sha256"]),
-    }
 
 
 def _text(build: Build, files: _Files) -> dict[str, Any] | None:

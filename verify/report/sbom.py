@@ -62,15 +62,6 @@ def _encoder(encoder: dict[str, Any]) -> Component:
     return _model("encoder", source, encoder["sha256"][WEIGHTS_FILE], {}, **more)
 
 
-def _head(head: dict[str, Any]) -> Component:
-    sha256, kind = head["sha256"][HEAD_FILE], {"kind": head["kind"]}
-    return _model("head", head["source"], sha256, kind, version=head["revision"])
-
-
-def _library(name: str, version: str) -> Component:
-    return Component(type=ComponentType.LIBRARY, name=name, bom_ref=f"pkg:{name}", **_package(name, version))
-
-
 def _metrics(described: dict[str, Any]) -> list[dict[str, str]]:
     figures = [
         (name, row["parity"][name], f"{row['name']}, reference texts")
@@ -109,8 +100,13 @@ def render(described: dict[str, Any], files: _Files) -> str:
         _model("graph", file, files[file]["sha256"], {"variant": variant})
         for file, variant in graph_variants.items()
     ]
-    libraries = [_library(*dependency) for dependency in described["dependencies"].items()]
-    materials = [_encoder(described["encoder"]), _head(described["head"]), *libraries]
+    libraries = [
+        Component(type=ComponentType.LIBRARY, name=name, bom_ref=f"pkg:{name}", **_package(name, version))
+        for name, version in described["dependencies"].items()
+    ]
+    head, sha256 = described["head"], described["head"]["sha256"][HEAD_FILE]
+    head = _model("head", head["source"], sha256, {"kind": head["kind"]}, version=head["revision"])
+    materials = [_encoder(described["encoder"]), head, *libraries]
     card = described["recipe"].get("card") or {}
     artifact = Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
