@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import runtime
-from core.artifact.graph import Answers, Graph
+from core.artifact.graph import Graph
 from core.artifact.manifest import TOKENIZER_FILE
 from core.contract import VARIANT_FILES
 from core.errors import ArtifactError
@@ -47,6 +47,8 @@ def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[
 class Scorer:
     """One session of one thread, which any number of threads may call at the same time.
 
+    `labels` are in the order of the answers' columns; `run` runs one batch of token ids.
+
     That is n sessions with one thread each, and one copy of the weights. Measured on two cores against one
     session with two threads (python -m bench bulk sweep): the former is faster at every batch that
     is worth using, since products of this size leave threads waiting for each other.
@@ -58,21 +60,13 @@ class Scorer:
         Raises:
             ArtifactError: its graph or tokenizer does not load, or the metadata is not of the contract.
         """
-        self.graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
-        max_length = self.graph.metadata.max_length
+        graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
+        self.labels, self.run = graph.labels, graph.run
+        max_length = graph.metadata.max_length
         self._tokenizer = tokenizer_file.load(artifact / TOKENIZER_FILE, ArtifactError, max_length)
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels, in the order of the answers' columns."""
-        return self.graph.labels
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the token ids of texts, cut at the encoder's limit."""
         encodings = self._tokenizer.encode_batch_fast(list(texts))
         truncated = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
         return Encoded([encoding.ids for encoding in encodings], truncated)
-
-    def run(self, ids: Sequence[Sequence[int]]) -> Answers:
-        """Run one batch."""
-        return self.graph.run(ids)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -58,8 +59,7 @@ class Columns:
         return columns
 
 
-@dataclass(frozen=True)
-class _Window:
+class _Window(NamedTuple):
     """A window whose distinct texts are tokenized; `rows` is int32 with nulls, the text of each row."""
 
     table: pa.Table
@@ -98,23 +98,17 @@ def score(
     reader, pool = ThreadPoolExecutor(1), ThreadPoolExecutor(callers)
     running: deque[tuple[_Window, list[Future[Answers]]]] = deque()
 
-    def finish() -> pa.Table:
-        window, answers = running.popleft()
-        return window.scored(columns, answers)
-
-    def submit(window: _Window) -> list[Future[Answers]]:
-        ids = window.encoded.ids
-        return [pool.submit(scorer.run, [ids[index] for index in batch]) for batch in window.batches]
-
+    coming = reader.submit(_prepare, windows, scorer, text_column)
     try:
-        coming = reader.submit(_prepare, windows, scorer, text_column)
-        while (window := coming.result()) is not None:
-            coming = reader.submit(_prepare, windows, scorer, text_column)
-            running.append((window, submit(window)))
-            if len(running) >= _WINDOWS_RUNNING:
-                yield finish()
-        while running:
-            yield finish()
+        while (window := coming.result()) is not None or running:
+            if window is not None:
+                coming = reader.submit(_prepare, windows, scorer, text_column)
+                ids = window.encoded.ids
+                given = ([ids[index] for index in batch] for batch in window.batches)
+                running.append((window, [pool.submit(scorer.run, batch) for batch in given]))
+            if window is None or len(running) >= _WINDOWS_RUNNING:
+                first, answers = running.popleft()
+                yield first.scored(columns, answers)
     finally:
         reader.shutdown(cancel_futures=True)
         pool.shutdown(cancel_futures=True)

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from core.disk.files import write_text
+from core.disk.files import write_json
 from core.errors import ScoreError
 from core.untrusted import json_file
 from score.output import formats
@@ -107,8 +107,7 @@ class Segments:
                 path.unlink()
 
     def _list(self) -> None:
-        content = {"job": self._job, "parts": self._finished}
-        write_text(self.folder / PROGRESS_FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_json(self.folder / PROGRESS_FILE, {"job": self._job, "parts": self._finished})
 
     def append(self, table: pa.Table) -> None:
         """Add one scored window."""
