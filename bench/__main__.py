@@ -87,7 +87,7 @@ def _published_head(arguments: Namespace) -> None:
     from core.disk.files import write_bytes
     from core.errors import HeadError
     from core.untrusted import limits, regular_file
-    from export.sources.of_recipe import Sources
+    from export.sources.resolve import Sources
 
     head = Sources(arguments.recipe).head
     write_bytes(arguments.target, regular_file.read(head.file(HEAD_FILE), limits.HEAD_BYTES, HeadError))

@@ -50,12 +50,7 @@ VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 # Where the graph lies that takes texts, and the build's own graph that only tokenizes.
 TEXT_FILE = "onnx/model_text.onnx"
 TEXT_TOKENIZER_FILE = "tokenizer.onnx"
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-)
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 WEIGHTS_FILE = "model.safetensors"
 HEAD_FILE = "model.onnx"
 THRESHOLDS_FILE = "thresholds.json"

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
 from core.disk.files import sha256_file, write_bytes
 from core.errors import DatasetError
+from core.untrusted.regular_file import naming
 
 GO_EMOTIONS_DIR = "GO_EMOTIONS_DIR"
 GO_EMOTIONS_URL = "https://raw.githubusercontent.com/google-research/google-research/master/goemotions/data/"
@@ -46,12 +46,13 @@ def _check(place: str, sha256: str, split: str) -> None:
 
 def _download(split: str, path: Path) -> None:
     url = f"{GO_EMOTIONS_URL}{split}.tsv"
-    try:
-        with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response:
-            content = response.read()
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        hint = f"set {GO_EMOTIONS_DIR} to a folder that holds {split}.tsv"
-        raise DatasetError(f"{url}: could not be downloaded ({error}); {hint}") from error
+    hint = f"; set {GO_EMOTIONS_DIR} to a folder that holds {split}.tsv"
+    causes = (http.client.HTTPException, OSError)
+    with (
+        naming(url, DatasetError, "could not be downloaded", *causes, hint=hint),
+        urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response,
+    ):
+        content = response.read()
     # Before it is kept: a wrong file in the cache would fail every later run.
     _check(url, hashlib.sha256(content).hexdigest(), split)
     write_bytes(path, content)

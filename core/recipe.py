@@ -194,8 +194,7 @@ def load(folder: Path) -> Recipe:
     if not path.exists():
         raise RecipeError(f"{path}: no such recipe; a recipe is a folder with {RECIPE_FILE}")
     recipe = read_table(Recipe, path)
-    if recipe.name != folder.resolve().name:
-        raise RecipeError(
-            f"{path}: name: found {recipe.name!r}, expected the folder's, {folder.resolve().name!r}"
-        )
+    name = folder.resolve().name
+    if recipe.name != name:
+        raise RecipeError(f"{path}: name: found {recipe.name!r}, expected the folder's, {name!r}")
     return recipe

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from rich.console import Console
+from tokenizers import Tokenizer
 
 from core import dataset
 from core.build import inputs, stage
 from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import HEAD_FILE, THRESHOLDS_FILE, FeaturePooling
-from core.disk.files import replacing, write_text
+from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
 from export.encoder import checkpoint
-from export.sources.of_recipe import Sources
 from export.sources.recipe_lock import LOCK_FILE
-from export.sources.resolve import Source
+from export.sources.resolve import Sources
 
 if TYPE_CHECKING:
     from export.head.published_head import Head
@@ -31,21 +31,19 @@ def _say(text: str) -> None:
     print(f"  export   {text}", flush=True)
 
 
-def _export_encoder(source: Source, info: EncoderInfo, build: Path) -> None:
-    from export.encoder import torch_encoder
-
-    with replacing(build / "encoder.onnx") as temporary:
-        torch_encoder.export(torch_encoder.load(source.folder), info, temporary)
-    write_text(build / "encoder.json", info.to_json())
-    _say(f"encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; from {info.source}")
+def _open(recipe: Path) -> tuple[Sources, EncoderInfo]:
+    sources = Sources(recipe)
+    return sources, checkpoint.open_encoder(sources)
 
 
-def _write_calibration(source: Source, info: EncoderInfo, build: Path) -> None:
-    from export.encoder import tokens
+def _tokenizer(sources: Sources, info: EncoderInfo) -> Tokenizer:
+    return checkpoint.load_tokenizer(sources.encoder.file("tokenizer.json"), info.max_length)
+
+
+def _write_calibration(sources: Sources, info: EncoderInfo, build: Path) -> None:
     from export.reference import answers, calibration
 
-    tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
-    arrays = calibration.build(tokenizer, info.max_length, build / "go_emotions")
+    arrays = calibration.build(_tokenizer(sources, info), info.max_length, build / "go_emotions")
     answers.write(build / "calibration.npz", arrays)
     _say(f"calibration {arrays['source'].tobytes().decode()}")
 
@@ -53,28 +51,30 @@ def _write_calibration(source: Source, info: EncoderInfo, build: Path) -> None:
 def _read_head(sources: Sources, info: EncoderInfo) -> Head:
     from export.head import published_head
 
-    loaded = sources.recipe
-    return published_head.read(sources.head, loaded.head, loaded.labels.names, info.features)
+    recipe = sources.recipe
+    return published_head.read(sources.head, recipe.head, recipe.labels.names, info.features)
 
 
 def _write_reference(
-    source: Source, info: EncoderInfo, head: Head, texts: Sequence[str], target: Path
+    sources: Sources, info: EncoderInfo, head: Head, target: Path, texts: Sequence[str] | None = None
 ) -> None:
-    from export.encoder import tokens
     from export.reference import answers
 
-    tokenizer = tokens.load(source.file("tokenizer.json"), info.max_length)
-    answers.write(target, answers.build(source.folder, info, head, tokenizer, texts))
-    _say(f"reference  {len(texts)} texts through torch and the original head")
+    listed = answers.texts() if texts is None else texts
+    arrays = answers.build(sources.encoder.folder, info, head, _tokenizer(sources, info), listed)
+    answers.write(target, arrays)
+    _say(f"reference  {len(listed)} texts through torch and the original head")
 
 
 def _export(sources: Sources, build: Path) -> EncoderInfo:
-    from export.encoder import assets
+    from export.encoder import assets, torch_encoder
     from export.head import published_head
-    from export.reference import answers
 
     info = checkpoint.open_encoder(sources)
-    _export_encoder(sources.encoder, info, build)
+    with replacing(build / "encoder.onnx") as temporary:
+        torch_encoder.export(torch_encoder.load(sources.encoder.folder), info, temporary)
+    info.write(build / "encoder.json")
+    _say(f"encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; from {info.source}")
     head = _read_head(sources, info)
     published_head.write(head, build)
     error = head.info.fold_error
@@ -82,7 +82,7 @@ def _export(sources: Sources, build: Path) -> EncoderInfo:
     _say(f"head       {head.info.kind}: {head.info.reason}{proof}")
     assets.write(sources.encoder, info, head.info, build / "assets")
     _say("assets     config, tokenizer and thresholds")
-    _write_reference(sources.encoder, info, head, answers.texts(), build / "reference.npz")
+    _write_reference(sources, info, head, build / "reference.npz")
     return info
 
 
@@ -96,41 +96,33 @@ def _build(arguments: argparse.Namespace) -> None:
         state = inputs.Inputs(arguments.recipe, files)
         info = _export(sources, arguments.build)
         if "int8" in sources.recipe.variants and inputs.replayed_plan(arguments.recipe) is None:
-            _write_calibration(sources.encoder, info, arguments.build)
+            _write_calibration(sources, info, arguments.build)
         state.record(arguments.build)
 
     stage.run(arguments.build, stage.EXPORTED, work)
 
 
 def _calibration(arguments: argparse.Namespace) -> None:
-    sources = Sources(arguments.recipe)
-    _write_calibration(sources.encoder, checkpoint.open_encoder(sources), arguments.build)
+    _write_calibration(*_open(arguments.recipe), arguments.build)
 
 
 def _reference(arguments: argparse.Namespace) -> None:
-    sources = Sources(arguments.recipe)
-    info = checkpoint.open_encoder(sources)
+    sources, info = _open(arguments.recipe)
     texts = dataset.read(arguments.split, arguments.target.parent / "go_emotions").texts
-    _write_reference(sources.encoder, info, _read_head(sources, info), texts, arguments.target)
+    _write_reference(sources, info, _read_head(sources, info), arguments.target, texts)
 
 
 def _train(arguments: argparse.Namespace) -> None:
     from export.training import train
 
     sources = Sources(arguments.recipe)
-    spec = sources.recipe.head.source
+    labels, spec = sources.recipe.labels.names, sources.recipe.head.source
     kind, _, place = spec.partition(":")
     if arguments.out is None and kind != "path":
         raise HeadError(f"head.source: found {spec!r}, which cannot be written; give OUT=FOLDER")
     folder = arguments.out or arguments.recipe / place
-    trained = train.train(
-        sources.encoder.folder,
-        checkpoint.open_encoder(sources),
-        sources.recipe.labels.names,
-        folder,
-        arguments.build,
-        Console(highlight=False, soft_wrap=True),
-    )
+    info, console = checkpoint.open_encoder(sources), Console(highlight=False, soft_wrap=True)
+    trained = train.train(sources.encoder.folder, info, labels, folder, arguments.build, console)
     settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
     print(f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; now in {folder}")
 
@@ -138,8 +130,7 @@ def _train(arguments: argparse.Namespace) -> None:
 def _features(arguments: argparse.Namespace) -> None:
     from export.training import choose_features, embeddings_cache, train
 
-    sources = Sources(arguments.recipe)
-    info = checkpoint.open_encoder(sources)
+    sources, info = _open(arguments.recipe)
     poolings = dict.fromkeys(cast("list[FeaturePooling]", arguments.pooling or ["mean", "max"]))
     unknown = [pooling for pooling in poolings if pooling not in get_args(FeaturePooling)]
     if unknown:
@@ -148,26 +139,22 @@ def _features(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.parts <= len(every):
         raise RecipeError(f"--parts: found {arguments.parts}, expected 1 to {len(every)}, every layer's")
     console = Console(highlight=False, soft_wrap=True)
-    everything = replace(info, feature_parts=every)
-    names = sources.recipe.labels.names
-    rows = train.read_split(sources.encoder.folder, everything, "train", names, arguments.build, console)
+    everything, labels = replace(info, feature_parts=every), sources.recipe.labels.names
+    rows = train.read_split(sources.encoder.folder, everything, "train", labels, arguments.build, console)
     with embeddings_cache.bar(console) as progress:
         task = progress.add_task("fit", total=choose_features.fits(len(every), arguments.parts))
         steps = choose_features.eliminate(rows, every, arguments.parts, lambda: progress.advance(task))
     for step in steps:
-        print(
-            f"  features {len(step.parts):3} parts: macro-F1 {step.macro_f1:.4f}, entropy left "
-            f"{step.entropy_left:.4f}, on a fifth of train"
-        )
+        scores = f"macro-F1 {step.macro_f1:.4f}, entropy left {step.entropy_left:.4f}"
+        print(f"  features {len(step.parts):3} parts: {scores}, on a fifth of train")
     print(choose_features.as_toml(steps[-1].parts), end="")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     line = CommandLine("python -m export", __doc__)
-    line.add(
-        "build", _build, "write all that the graph stages read: encoder, head, reference", "recipe", "build"
-    )
+    written = "write all that the graph stages read: encoder, head, reference"
+    line.add("build", _build, written, "recipe", "build")
     line.add("calibration", _calibration, "write the token ids for a quantization", "recipe", "build")
     reference = line.add("reference", _reference, "run the original pair on a split", "recipe", "target")
     reference.add_argument("--split", required=True, choices=("train", "dev", "test"))

@@ -5,7 +5,6 @@ Speed does not depend on what the weights are; decisions do, and of them this pa
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from core.contract import HEAD_FILE, THRESHOLDS_FILE, TOKENIZER_FILES
 from core.dataset import GO_EMOTIONS_LABELS
-from core.disk.files import write_bytes, write_text
+from core.disk.files import write_bytes, write_json
 from export.head import writer
 from export.sources import resolve
 
@@ -51,9 +50,9 @@ def _write_encoder(folder: Path, config: BertConfig) -> None:
         {"idx": i, "name": str(i), "path": "" if i == 0 else f"{i}_{kind}", "type": f"x.models.{kind}"}
         for i, kind in enumerate(_MODULES)
     ]
-    write_text(folder / "modules.json", json.dumps(modules, indent=2) + "\n")
+    write_json(folder / "modules.json", modules)
     pooling = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
-    write_text(folder / "1_Pooling" / "config.json", json.dumps(pooling, indent=2) + "\n")
+    write_json(folder / "1_Pooling" / "config.json", pooling)
 
 
 def _write_head(folder: Path, hidden: int) -> None:
@@ -66,7 +65,7 @@ def _write_head(folder: Path, hidden: int) -> None:
     limits = random.uniform(0.05, 0.5, len(classifiers)).round(2)
     thresholds = dict(zip(GO_EMOTIONS_LABELS, limits.tolist(), strict=True))
     model = writer.head_model(GO_EMOTIONS_LABELS, classifiers)
-    write_text(folder / THRESHOLDS_FILE, writer.thresholds_text(thresholds))
+    write_json(folder / THRESHOLDS_FILE, thresholds)
     write_bytes(folder / HEAD_FILE, model.SerializeToString(deterministic=True))
 
 

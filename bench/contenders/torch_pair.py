@@ -14,10 +14,9 @@ from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import HEAD_FILE, WEIGHTS_FILE
 from core.runtime import pad
 from export.encoder import checkpoint, torch_encoder
-from export.head import files as head_files
+from export.head import published_head
 from export.head.original import OriginalHead
-from export.sources.of_recipe import Sources
-from export.sources.resolve import Source
+from export.sources.resolve import Source, Sources
 
 
 class Pair:
@@ -38,7 +37,9 @@ class Pair:
         self.folder, self.info, self.head = encoder.folder, info, head_info
         self.files = (encoder.file(WEIGHTS_FILE), path)
         self.bert = torch_encoder.load(self.folder)
-        self._classify = OriginalHead(str(path), head_files.load(path), head_info.layout, outputs, threads)
+        self._classify = OriginalHead(
+            str(path), published_head.load(path), head_info.layout, outputs, threads
+        )
 
     def run(
         self, input_ids: torch.Tensor, mask: torch.Tensor

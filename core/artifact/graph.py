@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,13 @@ from core.contract import LOGITS, PREDICTIONS, PROBABILITIES, TEXT
 from core.errors import ArtifactError
 from core.runtime import TokenIds
 from core.untrusted import onnx_file, trial
+from core.untrusted.regular_file import naming
 from core.untrusted.wire import operators
 
 Advance = Callable[[int], object]
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(NamedTuple):
     """The answers of a graph to some texts: float32 logits and probabilities, bool predictions `[n, l]`."""
 
     logits: NDArray[np.float32]
@@ -32,15 +31,13 @@ class Answers:
     @staticmethod
     def join(parts: Sequence[Answers]) -> Answers:
         """Join the answers of several batches."""
-        return Answers(
-            np.concatenate([part.logits for part in parts]),
-            np.concatenate([part.probabilities for part in parts]),
-            np.concatenate([part.predictions for part in parts]),
-        )
+        joined: list[Any] = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        return Answers(*joined)
 
     def rows(self, order: NDArray[np.intp]) -> Answers:
         """Return the given rows."""
-        return Answers(self.logits[order], self.probabilities[order], self.predictions[order])
+        chosen: list[Any] = [array[order] for array in self]
+        return Answers(*chosen)
 
 
 def try_out(path: Path) -> None:
@@ -49,7 +46,7 @@ def try_out(path: Path) -> None:
     Raises:
         ArtifactError: it is not accepted, or does not load or run within the limits.
     """
-    onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+    onnx_file.check(path, operators.GRAPH, ArtifactError)
     trial.check(path, ArtifactError)
 
 
@@ -63,7 +60,7 @@ class Graph:
             ArtifactError: it is missing, not accepted by `onnx_file`, does not load, or is not of the
                 contract.
         """
-        onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+        onnx_file.check(path, operators.GRAPH, ArtifactError)
         self.session = runtime.open_session(path, threads=threads)
         self.path = path
         self.properties: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
@@ -89,19 +86,16 @@ class Graph:
     def _run(self, given: dict[str, NDArray[Any]]) -> Answers:
         names = [LOGITS, PROBABILITIES, PREDICTIONS] if self._stacked else self.labels
         rows = len(next(iter(given.values())))
-        try:
-            found = self.session.run(names, given)
-        except Exception as error:  # onnxruntime's exceptions share no other base
-            raise ArtifactError(f"{self.path}: fails on a batch of {rows}: {error}") from error
+        with naming(self.path, ArtifactError, f"fails on a batch of {rows}", Exception):
+            outputs = self.session.run(names, given)
         shape = (rows, len(self.labels) if self._stacked else 2)
-        for name, answer in zip(names, found, strict=True):
-            if answer.shape != shape:
-                raise ArtifactError(
-                    f"{self.path}: output {name}: found shape {answer.shape}, expected {shape}"
-                )
+        for name, output in zip(names, outputs, strict=True):
+            if output.shape != shape:
+                stated = f"found shape {output.shape}, expected {shape}"
+                raise ArtifactError(f"{self.path}: output {name}: {stated}")
         if self._stacked:
-            return Answers(*found)
-        negative, positive = np.moveaxis(np.stack(found, axis=1), 2, 0)
+            return Answers(*outputs)
+        negative, positive = np.moveaxis(np.stack(outputs, axis=1), 2, 0)
         logits = decisions.log_odds(negative, positive)
         return Answers(logits, positive, decisions.decide(positive, self._thresholds))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from core.contract import NAME_PATTERN
 from core.disk.files import sha256_file
 from core.errors import ArtifactError
 from core.untrusted import json_file, limits, regular_file
+from core.untrusted.regular_file import FIELD_ERRORS, naming
 
 MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.npz"
@@ -59,17 +59,13 @@ class FileRecord(NamedTuple):
     size: int
 
 
-@contextmanager
-def fields_of(path: Path, place: str = "") -> Iterator[None]:
+def fields_of(path: Path, place: str = "") -> AbstractContextManager[None]:
     """Turn a field that is missing or of another type into an error that names the manifest.
 
     Raises:
         ArtifactError: the block looked for what the manifest `path` does not have.
     """
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ArtifactError(f"{path}: not an artifact's manifest: {place}{error}") from error
+    return naming(path, ArtifactError, f"not an artifact's manifest{place}", *FIELD_ERRORS)
 
 
 def parse(content: bytes, path: Path) -> dict[str, Any]:
@@ -143,9 +139,9 @@ def variants(folder: Path) -> list[Variant]:
         ArtifactError: `manifest.json` is missing or not an artifact's.
     """
     path, rows = folder / MANIFEST_FILE, read(folder).get("variants")
-    if not isinstance(rows, list):
-        raise ArtifactError(f"{path}: not an artifact's manifest: variants: expected a list")
     with fields_of(path):
+        if not isinstance(rows, list):
+            raise TypeError("variants: expected a list")
         return [_variant(path, row) for row in rows]
 
 
@@ -156,7 +152,7 @@ def text_graph(folder: Path) -> TextGraph | None:
         ArtifactError: `manifest.json` is missing or not an artifact's.
     """
     path, by_name = folder / MANIFEST_FILE, {variant.name: variant for variant in variants(folder)}
-    with fields_of(path, "text: "):
+    with fields_of(path, ": text"):
         # Manifests of before there was one don't mention it.
         row = read(folder).get("text")
         return TextGraph(_inside(path, row["file"]), by_name[row["variant"]]) if row else None
@@ -185,11 +181,8 @@ def entry(path: Path) -> dict[str, Any]:
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return name → ``{sha256, size}`` of every file in a folder, sorted by path: what a manifest lists."""
-    return {
-        path.relative_to(folder).as_posix(): entry(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): entry(path) for path in paths}
 
 
 def sealed(manifest: dict[str, Any]) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from core.build.facts import EncoderInfo, HeadInfo
+from core.build.facts import EncoderInfo, HeadInfo, check_thresholds
 from core.contract import INPUTS, OUTPUT_TYPES, PROBLEM_TYPE, TEXT, TOOLCHAIN_VERSION
 from core.errors import ArtifactError
 from core.untrusted import json_file
+from core.untrusted.regular_file import RefusedError, naming
 
 
 class Metadata(NamedTuple):
@@ -76,66 +77,43 @@ class Metadata(NamedTuple):
         missing = [key for key in cls._fields if key not in properties]
         if missing:
             raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
-        stated = {key: properties[key] for key in cls._fields}
-        labels = _labels(path, stated.pop("labels"))
-        return cls(
-            labels=labels,
-            thresholds=_thresholds(path, stated.pop("thresholds"), labels),
-            normalize=_normalize(path, stated.pop("normalize")),
-            features=_features(path, stated.pop("features")),
-            max_length=_max_length(path, stated.pop("max_length")),
-            **stated,
-        )
+        stated: dict[str, Any] = {key: properties[key] for key in cls._fields}
+        for key in ("labels", "thresholds", "features"):
+            stated[key] = json_file.loads(stated[key], f"{path}: metadata {key}", ArtifactError, "label")
+        with naming(path, ArtifactError, "metadata", RefusedError):
+            stated |= _checked(**stated)
+        place = f"{path}: metadata"
+        stated["thresholds"] = check_thresholds(stated["thresholds"], stated["labels"], place, ArtifactError)
+        return cls(**stated)
 
 
-def _normalize(path: Path, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ArtifactError(f"{path}: metadata normalize found {text!r}, expected true or false")
-    return text == "true"
-
-
-def _features(path: Path, text: str) -> list[tuple[int, str]]:
-    pairs = json_file.loads(text, f"{path}: metadata features", ArtifactError)
-    if not isinstance(pairs, list) or any(
-        not isinstance(pair, list) or [type(item) for item in pair] != [int, str] for pair in pairs
-    ):
-        raise ArtifactError(f"{path}: metadata features: expected pairs of layer and pooling")
-    return [(layer, pooling) for layer, pooling in pairs]
-
-
-def _max_length(path: Path, text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArtifactError(f"{path}: metadata max_length found {text!r}, expected a length")
-    return int(text)
-
-
-def _labels(path: Path, text: str) -> list[str]:
-    labels: Any = json_file.loads(text, f"{path}: metadata labels", ArtifactError)
+def _checked(
+    labels: Any, thresholds: Any, features: Any, normalize: str, max_length: str, **texts: str
+) -> dict[str, Any]:
+    """Check the properties that are not texts; return those that JSON does not give as they are."""
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        raise ArtifactError(f"{path}: metadata labels: expected a list of names")
+        raise RefusedError("labels: expected a list of names")
     duplicates = sorted({label for label in labels if labels.count(label) > 1})
     if duplicates:
-        raise ArtifactError(f"{path}: metadata labels: {duplicates[0]!r} is a duplicate")
-    return labels
-
-
-def _thresholds(path: Path, text: str, labels: list[str]) -> dict[str, float]:
-    place = f"{path}: metadata thresholds"
-    thresholds = json_file.loads(text, place, ArtifactError, "label")
+        raise RefusedError(f"labels: {duplicates[0]!r} is a duplicate")
     if not isinstance(thresholds, dict) or set(thresholds) != set(labels):
-        raise ArtifactError(f"{place}: expected one a label: {', '.join(labels)}")
-    for label, value in thresholds.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
-            raise ArtifactError(f"{place}: {label!r}: found {value!r}, expected a number between 0 and 1")
-    return {label: float(thresholds[label]) for label in labels}
+        raise RefusedError(f"thresholds: expected one a label: {', '.join(labels)}")
+    if not isinstance(features, list) or any(
+        not isinstance(pair, list) or [type(item) for item in pair] != [int, str] for pair in features
+    ):
+        raise RefusedError("features: expected pairs of layer and pooling")
+    if normalize not in ("true", "false"):
+        raise RefusedError(f"normalize found {normalize!r}, expected true or false")
+    if not max_length.isdecimal() or int(max_length) < 1:
+        raise RefusedError(f"max_length found {max_length!r}, expected a length")
+    pairs = [(layer, pooling) for layer, pooling in features]
+    return {"features": pairs, "normalize": normalize == "true", "max_length": int(max_length)}
 
 
 def _check_tensor(path: Path, kind: str, value: Any, expected: str, rank: int = 2) -> None:
     if value.type != expected or len(value.shape) != rank:
-        raise ArtifactError(
-            f"{path}: {kind} {value.name}: found {value.type} {value.shape}, "
-            f"expected {expected} of rank {rank}"
-        )
+        stated = f"found {value.type} {value.shape}, expected {expected} of rank {rank}"
+        raise ArtifactError(f"{path}: {kind} {value.name}: {stated}")
 
 
 def check_interface(path: Path, session: Any, labels: list[str]) -> None:
@@ -148,11 +126,9 @@ def check_interface(path: Path, session: Any, labels: list[str]) -> None:
     names = sorted(value.name for value in inputs)
     if names not in (sorted(INPUTS), [TEXT]):
         raise ArtifactError(f"{path}: found inputs {names}, expected {list(INPUTS)}, or {[TEXT]}")
+    kind, rank = ("tensor(string)", 1) if names == [TEXT] else ("tensor(int64)", 2)
     for value in inputs:
-        if value.name == TEXT:
-            _check_tensor(path, "input", value, "tensor(string)", 1)
-        else:
-            _check_tensor(path, "input", value, "tensor(int64)")
+        _check_tensor(path, "input", value, kind, rank)
     outputs = {value.name: value for value in session.get_outputs()}
     expected = OUTPUT_TYPES if set(OUTPUT_TYPES) <= set(outputs) else dict.fromkeys(labels, "tensor(float)")
     for name, kind in expected.items():

@@ -35,16 +35,6 @@ class Proof(NamedTuple):
         return SIGNATURE_FILE in self.files
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, FileRecord]]:
-    path = folder / MANIFEST_FILE
-    content = regular_file.read(path, limits.JSON_BYTES, ArtifactError)
-    wrong = manifest.broken_seal(content)
-    if wrong:
-        raise ArtifactError(f"{path}: changed since it was written, or of an older toolchain: {wrong}")
-    fields = manifest.parse(content, path)
-    return fields, manifest.listed_files(fields, path)
-
-
 def _present(folder: Path) -> dict[str, Path]:
     """Return name → path of every file; a link, a device or an empty folder is an error."""
     present = {}
@@ -77,12 +67,10 @@ def _check_signature(folder: Path, present: set[str]) -> None:
     if len(present) == 1:
         (missing,) = _SIGNATURE - present
         raise ArtifactError(f"{folder}: {missing}: missing, where {present.pop()} is there; sign it again")
-    if present:
-        stated = (folder / SIGNATURE_HASH_FILE).read_bytes()
-        if stated != signature_hash((folder / SIGNATURE_FILE).read_bytes()):
-            raise ArtifactError(
-                f"{folder}: {SIGNATURE_FILE}: not the file that {SIGNATURE_HASH_FILE} states; sign it again"
-            )
+    signature, stated = folder / SIGNATURE_FILE, folder / SIGNATURE_HASH_FILE
+    if present and stated.read_bytes() != signature_hash(signature.read_bytes()):
+        problem = f"not the file that {SIGNATURE_HASH_FILE} states; sign it again"
+        raise ArtifactError(f"{folder}: {SIGNATURE_FILE}: {problem}")
 
 
 def check_listed(folder: Path) -> Proof:
@@ -91,7 +79,13 @@ def check_listed(folder: Path) -> Proof:
     Raises:
         ArtifactError: the first file that is missing, not listed, or not as the manifest has it.
     """
-    fields, listed = _read_manifest(folder)
+    path = folder / MANIFEST_FILE
+    content = regular_file.read(path, limits.JSON_BYTES, ArtifactError)
+    wrong = manifest.broken_seal(content)
+    if wrong:
+        raise ArtifactError(f"{path}: changed since it was written, or of an older toolchain: {wrong}")
+    fields = manifest.parse(content, path)
+    listed = manifest.listed_files(fields, path)
     present = _present(folder)
     missing = sorted(set(listed) - set(present))
     unlisted = sorted(set(present) - set(listed) - _SIGNATURE - {MANIFEST_FILE})

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from core.contract import HEAD_FILE, HIDDEN_STATE, LAST_HIDDEN_STATE, WEIGHTS_FILE, FeaturePooling, Pooling
-from core.errors import ArtifactError
+from core.disk.files import write_json
+from core.errors import ArtifactError, ToolchainError
 from core.untrusted import json_file
+from core.untrusted.regular_file import FIELD_ERRORS, naming
+
+
+def check_thresholds(
+    thresholds: dict[str, Any], labels: Sequence[str], place: object, error: type[ToolchainError]
+) -> dict[str, float]:
+    """Check the thresholds of all `labels`; return label → threshold in this order.
+
+    Raises:
+        error: one is not a number between 0 and 1; the message begins with `place` and names the label.
+    """
+    for label, value in thresholds.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 < value < 1:
+            stated = f"found {value!r}, expected a number between 0 and 1"
+            raise error(f"{place}: threshold of {label!r}: {stated}")
+    return {label: float(thresholds[label]) for label in labels}
 
 
 @dataclass(frozen=True)
 class _JsonFile:
-    def to_json(self) -> str:
-        """Return the content of a file that `read` reads back exactly."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+    def write(self, path: Path) -> None:
+        """Write a file that `read` reads back exactly."""
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file of `to_json`.
+        """Read a file of `write`.
 
         Raises:
             ArtifactError: the file is missing or holds other fields.
         """
-        data: dict[str, Any] = json_file.read(path, ArtifactError)
-        expected = {field.name for field in fields(cls)}
-        if not isinstance(data, dict) or set(data) != expected:
-            found = sorted(data) if isinstance(data, dict) else type(data).__name__
-            raise ArtifactError(f"{path}: found fields {found}, expected {sorted(expected)}")
-        try:
-            return cls(**data)
-        except (TypeError, ValueError) as error:
-            raise ArtifactError(f"{path}: not a file of this toolchain's: {error}") from error
+        content = json_file.read_object(path, ArtifactError)
+        expected = sorted(field.name for field in fields(cls))
+        if sorted(content) != expected:
+            raise ArtifactError(f"{path}: found fields {sorted(content)}, expected {expected}")
+        with naming(path, ArtifactError, "not a file of this toolchain's", *FIELD_ERRORS):
+            return cls(**content)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from core.errors import ArtifactError
 from core.untrusted import json_file
+from core.untrusted.regular_file import FIELD_ERRORS, RefusedError, naming
 
 PLAN_FILE = "quantization.json"
 USED_FILE = "quantization_used.json"
+_FIELDS = ("encoder_sha256", "head_sha256", "weight_bits", "record")
 Mode = Literal["int8", "int8x2", "float"]
 
 
@@ -103,10 +105,10 @@ def dump(plan: QuantizationPlan) -> str:
         name: {
             "mode": activation.mode,
             "normalized": activation.normalized,
-            "float_channels": list(activation.float_channels),
-            "split_channels": list(activation.split_channels),
+            "float_channels": activation.float_channels,
+            "split_channels": activation.split_channels,
             "parts": {
-                "channels": list(activation.overflow.channels),
+                "channels": activation.overflow.channels,
                 "start": _encoded(activation.overflow.start_o),
                 "gain": _encoded(activation.overflow.gain_o),
             },
@@ -116,13 +118,7 @@ def dump(plan: QuantizationPlan) -> str:
         }
         for name, activation in plan.activations.items()
     }
-    content = {
-        "encoder_sha256": plan.encoder_sha256,
-        "head_sha256": plan.head_sha256,
-        "weight_bits": plan.weight_bits,
-        "record": plan.record,
-        "sites": sites,
-    }
+    content = {key: getattr(plan, key) for key in _FIELDS} | {"sites": sites}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -133,14 +129,13 @@ def summary(plan: QuantizationPlan, sha256: str) -> str:
 
 
 def _overflow(where: str, content: dict[str, Any], width: int) -> OverflowChannels:
-    overflow = OverflowChannels(
-        tuple(content["channels"]), *(_decoded(content[key]) for key in ("start", "gain"))
-    )
+    shifts = (_decoded(content[key]) for key in ("start", "gain"))
+    overflow = OverflowChannels(tuple(content["channels"]), *shifts)
     counts = {len(overflow.channels), len(overflow.start_o), len(overflow.gain_o)}
     if len(counts) > 1 or not all(0 <= index < width for index in overflow.channels):
-        raise ArtifactError(f"{where}: parts: expected as many start and gain as channels, of {width}")
+        raise RefusedError(f"{where}: parts: expected as many start and gain as channels, of {width}")
     if not (np.all(overflow.start_o > 0) and np.all(overflow.gain_o >= 1)):
-        raise ArtifactError(f"{where}: parts: expected starts above 0 and gains from 1 on")
+        raise RefusedError(f"{where}: parts: expected starts above 0 and gains from 1 on")
     return overflow
 
 
@@ -148,21 +143,20 @@ def _activation(where: str, content: dict[str, Any]) -> ActivationPlan:
     limits = Range(*(_decoded(content[key]) for key in ("low", "high", "mean")))
     mode = content["mode"]
     if mode not in get_args(Mode):
-        raise ArtifactError(f"{where}: mode: found {mode!r}, expected one of {get_args(Mode)}")
+        raise RefusedError(f"{where}: mode: found {mode!r}, expected one of {get_args(Mode)}")
     width = len(limits.low_k)
     if not (len(limits.high_k) == len(limits.mean_k) == width) or not np.all(limits.low_k < limits.high_k):
-        raise ArtifactError(f"{where}: expected as many low, high and mean, each low below its high")
+        raise RefusedError(f"{where}: expected as many low, high and mean, each low below its high")
     chosen = [tuple(content[key]) for key in ("float_channels", "split_channels")]
     listed = [index for channels in chosen for index in channels]
     if len(set(listed)) != len(listed) or not all(0 <= index < width for index in listed):
-        raise ArtifactError(f"{where}: float_channels, split_channels: expected different ones of {width}")
+        raise RefusedError(f"{where}: float_channels, split_channels: expected different ones of {width}")
     overflow = _overflow(where, content["parts"], width)
     normalized = content.get("normalized", False)
     one_range = all(bool((ends == ends[0]).all()) for ends in (limits.low_k, limits.high_k))
     if not isinstance(normalized, bool) or (normalized and (mode != "int8" or not one_range)):
-        raise ArtifactError(
-            f"{where}: normalized: expected true or false, true in mode int8 with one range only"
-        )
+        expected = "true or false, true in mode int8 with one range only"
+        raise RefusedError(f"{where}: normalized: expected {expected}")
     return ActivationPlan(mode, chosen[0], chosen[1], limits, overflow, normalized)
 
 
@@ -173,12 +167,9 @@ def read(path: Path) -> QuantizationPlan:
         ArtifactError: the file is missing, damaged, or says what no plan can.
     """
     content = json_file.read(path, ArtifactError)
-    try:
-        sites = {name: _activation(f"{path}: {name}", site) for name, site in content["sites"].items()}
-        others = {key: content[key] for key in ("encoder_sha256", "head_sha256", "weight_bits", "record")}
-        plan = QuantizationPlan(activations=sites, **others)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(f"{path}: cannot be read as a quantization plan: {error!r}") from error
-    if plan.weight_bits not in (7, 8):
-        raise ArtifactError(f"{path}: weight_bits: found {plan.weight_bits!r}, expected 7 or 8")
+    with naming(path, ArtifactError, "cannot be read as a quantization plan", *FIELD_ERRORS):
+        sites = {name: _activation(name, site) for name, site in content["sites"].items()}
+        plan = QuantizationPlan(activations=sites, **{key: content[key] for key in _FIELDS})
+        if plan.weight_bits not in (7, 8):
+            raise RefusedError(f"weight_bits: found {plan.weight_bits!r}, expected 7 or 8")
     return plan

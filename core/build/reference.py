@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core import decisions
 from core.errors import ArtifactError
 from core.untrusted import json_file, npz_file
+from core.untrusted.regular_file import FIELD_ERRORS, naming
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,6 @@ def _ids(arrays: npz_file.Arrays) -> list[list[int]]:
     return [part.tolist() for part in np.split(joined, np.cumsum(lengths)[:-1])] if len(lengths) else []
 
 
-def _read(path: Path, arrays: npz_file.Arrays) -> Reference:
-    labels = _names(path, arrays["labels"])
-    return Reference(
-        texts=_names(path, arrays["texts"]),
-        labels=labels,
-        ids=_ids(arrays),
-        logits=arrays["logits"],
-        probabilities=arrays["probabilities"],
-        thresholds=dict(zip(labels, arrays["thresholds"].tolist(), strict=True)),
-        encoder_sha256=_text(arrays["encoder_sha256"]),
-        head_sha256=_text(arrays["head_sha256"]),
-    )
-
-
 def read(path: Path) -> Reference:
     """Read a reference file.
 
@@ -76,16 +63,24 @@ def read(path: Path) -> Reference:
         ArtifactError: it is missing, too large, damaged, or its arrays don't fit each other.
     """
     arrays = npz_file.read(path, ArtifactError, "not a reference file")
-    try:
-        reference = _read(path, arrays)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise ArtifactError(f"{path}: not a reference file: {error}") from error
-    expected = (len(reference.ids), len(reference.labels))
+    with naming(path, ArtifactError, "not a reference file", *FIELD_ERRORS):
+        labels = _names(path, arrays["labels"])
+        reference = Reference(
+            texts=_names(path, arrays["texts"]),
+            labels=labels,
+            ids=_ids(arrays),
+            logits=arrays["logits"],
+            probabilities=arrays["probabilities"],
+            thresholds=dict(zip(labels, arrays["thresholds"].tolist(), strict=True)),
+            encoder_sha256=_text(arrays["encoder_sha256"]),
+            head_sha256=_text(arrays["head_sha256"]),
+        )
+    expected = (len(reference.ids), len(labels))
     if not expected[0] or not expected[1]:
         raise ArtifactError(f"{path}: found {expected[0]} texts and {expected[1]} labels, expected some")
-    for name, found in (("logits", reference.logits), ("probabilities", reference.probabilities)):
-        if found.shape != expected or len(reference.texts) != expected[0]:
-            raise ArtifactError(f"{path}: {name}: found shape {found.shape}, expected {expected}")
-        if found.dtype != np.float32 or not np.isfinite(found).all():
+    for name, answers in (("logits", reference.logits), ("probabilities", reference.probabilities)):
+        if answers.shape != expected or len(reference.texts) != expected[0]:
+            raise ArtifactError(f"{path}: {name}: found shape {answers.shape}, expected {expected}")
+        if answers.dtype != np.float32 or not np.isfinite(answers).all():
             raise ArtifactError(f"{path}: {name}: expected float32 numbers, all finite")
     return reference

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ArtifactError
+from core.untrusted.regular_file import naming
 
 # Ends the name of an unfinished file, so that the next build does not take it for a finished one.
 UNFINISHED = ".tmp"
@@ -42,24 +43,20 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         ArtifactError: the folder cannot be made or written, or the disk is full.
     """
-    try:
+    with naming(path, ArtifactError, "cannot be written", OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
         os.close(handle)
         # mkstemp makes 0600; an artifact is for everyone the user's umask allows.
         umask = os.umask(0)
         os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
-    temporary = Path(name)
+        temporary = Path(name)
+        temporary.chmod(0o666 & ~umask)
     try:
         yield temporary
-        try:
+        with naming(path, ArtifactError, "cannot be written", OSError):
             sync(temporary)
             temporary.replace(path)
-        except OSError as error:
-            raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
     except OSError as error:
         # Any other error is of what the caller reads, not of this file.
         if error.errno in _CANNOT_WRITE:

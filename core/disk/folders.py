@@ -66,13 +66,9 @@ def recover(target: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _sync_tree(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        sync(path)
-
-
 def _replace(fresh: Path, target: Path, old: Path) -> None:
-    _sync_tree(fresh)
+    for path in [*fresh.rglob("*"), fresh]:
+        sync(path)
     if not target.exists():
         fresh.rename(target)
     elif not exchange(fresh, target):

@@ -21,20 +21,16 @@ _KINDS = "biufU"
 _ENCRYPTED = 1
 _END_BYTES, _LOCATOR_BYTES = 22, 20
 _END, _LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise RefusedError(f"found version {version} of the array format, expected {list(_HEADERS)}")
-    try:
+    causes = (SyntaxError, TypeError, MemoryError, RecursionError)
+    with regular_file.naming("its header is no array's", RefusedError, "", *causes):
         return _HEADERS[version](file)
-    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise RefusedError(f"its header is no array's: {error}") from error
 
 
 def _array(file: IO[bytes], size: int) -> NDArray[Any]:

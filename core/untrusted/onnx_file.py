@@ -28,10 +28,8 @@ def _check_functions(model: Message, inspection: Inspection) -> None:
         for key in ready:
             function = waiting.pop(key)
             inside = Inspection(inspection.table, inspection.functions)
-            try:
+            with regular_file.naming(f"function {key[1]!r}", WireError, "", WireError):
                 walk_nodes(function["node"], set(function["input"]), {}, inside, 0)
-            except WireError as error:
-                raise WireError(f"function {key[1]!r}: {error}") from error
             inspection.functions[key] = inside.nodes
 
 
@@ -81,7 +79,7 @@ def check_bytes(
     return model
 
 
-def check(path: Path, table: Table, limit: int, error: type[ToolchainError]) -> Message:
+def check(path: Path, table: Table, error: type[ToolchainError], limit: int = limits.GRAPH_BYTES) -> Message:
     """Check an ONNX file of at most `limit` bytes; its weights are not read.
 
     Args:
@@ -97,8 +95,3 @@ def check(path: Path, table: Table, limit: int, error: type[ToolchainError]) -> 
     with regular_file.naming(path, error, "not an ONNX file", OSError, ValueError), path.open("rb") as file:
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     return check_bytes(data, path, table, error)
-
-
-def check_graph(path: Path, table: Table, error: type[ToolchainError]) -> Message:
-    """Check a graph that the toolchain made, or a file that claims to be one; see `check`."""
-    return check(path, table, limits.GRAPH_BYTES, error)

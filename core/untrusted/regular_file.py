@@ -26,20 +26,24 @@ _TAR_OFFSET, _TAR = 257, b"ustar"
 _LONGEST_START = _TAR_OFFSET + len(_TAR)
 
 
+# What looking for fields raises that are missing or of another type.
+FIELD_ERRORS = (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError)
+
+
 class RefusedError(ValueError):
     """Content that is not accepted; `naming` adds the file's name to the message."""
 
 
 @contextmanager
 def naming(
-    place: object, error: type[ToolchainError], problem: str, *causes: type[BaseException], hint: str = ""
+    place: object, error: type[Exception], problem: str, *causes: type[BaseException], hint: str = ""
 ) -> Iterator[None]:
     """Raise an exception of the block as `error`, whose message names the file and the problem.
 
     Args:
         place: the file's name, which the message begins with.
         error: what is raised.
-        problem: what the message says of the file before the cause.
+        problem: what the message says of the file before the cause; may be empty.
         causes: the exceptions to expect. Errors of the toolchain and interrupts pass as they are.
         hint: the message's end.
     """
@@ -51,7 +55,9 @@ def naming(
         reason = getattr(cause, "strerror", None) or cause
         if isinstance(cause, RecursionError):
             reason = f"nested deeper than {limits.DEPTH}"
-        raise error(f"{place}: {problem}: {reason}{hint}") from cause
+        if isinstance(cause, KeyError):
+            reason = f"{cause} is missing"
+        raise error(": ".join(filter(None, [str(place), problem, f"{reason}{hint}"]))) from cause
 
 
 def check_size(path: Path, limit: int, error: type[ToolchainError]) -> int:

@@ -59,9 +59,8 @@ def _check_components(content: dict[str, Any]) -> None:
 def _check_vocabulary(model: dict[str, Any]) -> None:
     vocabulary = _object("model.vocab", model.get("vocab"))
     if len(vocabulary) > limits.VOCABULARY:
-        raise RefusedError(
-            f"model.vocab: found {len(vocabulary):,} tokens, expected at most {limits.VOCABULARY:,}"
-        )
+        expected = f"expected at most {limits.VOCABULARY:,}"
+        raise RefusedError(f"model.vocab: found {len(vocabulary):,} tokens, {expected}")
     for token, number in vocabulary.items():
         _number(f"model.vocab: {token[:40]!r}", number, 0, _HIGHEST_ID)
     if len(set(vocabulary.values())) != len(vocabulary):
@@ -69,8 +68,8 @@ def _check_vocabulary(model: dict[str, Any]) -> None:
     unknown = model.get("unk_token")
     if unknown not in vocabulary:
         raise RefusedError(f"model.unk_token: found {unknown!r}, which is not in the vocabulary")
-    key = "max_input_chars_per_word"
-    _number(f"model.{key}", model.get(key), 1, limits.WORD_CHARACTERS)
+    longest = model.get("max_input_chars_per_word")
+    _number("model.max_input_chars_per_word", longest, 1, limits.WORD_CHARACTERS)
 
 
 def _check_lengths(content: dict[str, Any]) -> None:

@@ -79,26 +79,21 @@ def attempt(path: Path, open_axes: Axes) -> str | None:
     except ToolchainError as error:
         # The parent names the file as its caller does.
         return str(error).removeprefix(f"{path}: ")
-    shape = "×".join(map(str, open_axes))
     try:
         session.run(None, _inputs(session, open_axes))
-    except Exception as error:
-        return f"onnxruntime does not run it on {shape} zeros: {error}"
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        return f"onnxruntime does not run it on {'×'.join(map(str, open_axes))} zeros: {error}"
     return None
 
 
 def spawn(path: Path, open_axes: Axes) -> tuple[int, str]:
     """Run `attempt` in a process of its own; return its exit code and its output."""
     command = [sys.executable, "-m", "core.untrusted.trial", str(path.absolute()), *map(str, open_axes)]
+    home, wall = Path(__file__).parent.parent.parent, limits.TRIAL_WALL_SECONDS
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
     try:
         finished = subprocess.run(
-            command,
-            cwd=Path(__file__).parent.parent.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            check=False,
-            timeout=limits.TRIAL_WALL_SECONDS,
+            command, cwd=home, stdin=null, stdout=pipe, stderr=null, check=False, timeout=wall
         )
     except subprocess.TimeoutExpired:
         return -1, ""
@@ -117,10 +112,8 @@ def check(path: Path, error: type[ToolchainError], open_axes: Axes = (1, 3)) -> 
     """
     code, output = spawn(path, open_axes)
     if code != 0 or not output:
-        raise error(
-            f"{path}: refused: a first run ended with code {code}; it may take "
-            f"{limits.TRIAL_CPU_SECONDS} s and {limits.TRIAL_BYTES // limits.MIB} MB beside its size"
-        )
+        most = f"{limits.TRIAL_CPU_SECONDS} s and {limits.TRIAL_BYTES // limits.MIB} MB beside its size"
+        raise error(f"{path}: refused: a first run ended with code {code}; it may take {most}")
     problem = json_file.loads(output, path, error)
     if problem is not None:
         raise error(f"{path}: {problem}")

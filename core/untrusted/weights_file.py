@@ -26,9 +26,8 @@ def _check_header(path: Path) -> None:
         if size < _LENGTH_BYTES or length > size - _LENGTH_BYTES:
             raise RefusedError(f"a header of {length:,} bytes in {size:,}")
         if length > limits.WEIGHTS_HEADER_BYTES:
-            raise CheckpointError(
-                f"{path}: header: found {length:,} bytes, expected at most {limits.WEIGHTS_HEADER_BYTES:,}"
-            )
+            most = f"expected at most {limits.WEIGHTS_HEADER_BYTES:,}"
+            raise CheckpointError(f"{path}: header: found {length:,} bytes, {most}")
         header = json_file.loads(file.read(length), path, CheckpointError, "tensor")
     if not isinstance(header, dict):
         raise RefusedError("its header is no object")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import PROBLEM_TYPE, THRESHOLDS_FILE
-from core.disk.files import write_text
+from core.disk.files import write_json, write_text
 from core.errors import CheckpointError
 from core.untrusted import json_file
-from export.encoder import tokens
-from export.head import writer
+from export.encoder import checkpoint
 from export.sources.resolve import Source
 
 _ARCHITECTURE = "BertForSequenceClassification"
@@ -22,20 +20,6 @@ _ENCODER_FIELDS = (
     "num_hidden_layers pad_token_id position_embedding_type type_vocab_size vocab_size"
 ).split()
 _SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _config(encoder: dict[str, Any], head: HeadInfo) -> dict[str, Any]:
-    return {
-        "architectures": [_ARCHITECTURE],
-        **{key: encoder[key] for key in _ENCODER_FIELDS if key in encoder},
-        "id2label": {str(index): label for index, label in enumerate(head.labels)},
-        "label2id": {label: index for index, label in enumerate(head.labels)},
-        "problem_type": PROBLEM_TYPE,
-    }
 
 
 def _special_tokens(source: Source, tokenizer_config: dict[str, Any]) -> dict[str, Any]:
@@ -54,22 +38,27 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
         SourceError, CheckpointError: a file of the checkpoint is missing or unusable.
     """
     path = source.file("tokenizer.json")
-    tokenizer = tokens.load(path, info.max_length)
-    highest = max(tokenizer.get_vocab().values())
-    if highest >= info.vocabulary:
-        raise CheckpointError(
-            f"{path}: found token {highest}, expected at most the encoder's {info.vocabulary - 1}"
-        )
-    tokenizer_config = json_file.read_object(source.file("tokenizer_config.json"), CheckpointError)
-    encoder_config = json_file.read_object(source.file("config.json"), CheckpointError)
+    tokenizer = checkpoint.load_tokenizer(path, info.max_length)
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    write_text(folder / "config.json", _json_text(_config(encoder_config, head)))
+    highest = vocabulary[-1][1]
+    if highest >= info.vocabulary:
+        expected = f"at most the encoder's {info.vocabulary - 1}"
+        raise CheckpointError(f"{path}: found token {highest}, expected {expected}")
+    tokenizer_config = json_file.read_object(source.file("tokenizer_config.json"), CheckpointError)
+    encoder = json_file.read_object(source.file("config.json"), CheckpointError)
+    config = {
+        "architectures": [_ARCHITECTURE],
+        **{key: encoder[key] for key in _ENCODER_FIELDS if key in encoder},
+        "id2label": {str(index): label for index, label in enumerate(head.labels)},
+        "label2id": {label: index for index, label in enumerate(head.labels)},
+        "problem_type": PROBLEM_TYPE,
+    }
+    write_json(folder / "config.json", config)
     write_text(folder / "tokenizer.json", tokenizer.to_str(pretty=True) + "\n")
     tokenizer_config["model_max_length"] = info.max_length
     # The path on the machine where it was trained is of no use to a reader.
     tokenizer_config.pop("name_or_path", None)
-    write_text(folder / "tokenizer_config.json", _json_text(tokenizer_config))
-    special_tokens = _special_tokens(source, tokenizer_config)
-    write_text(folder / "special_tokens_map.json", _json_text(special_tokens))
+    write_json(folder / "tokenizer_config.json", tokenizer_config)
+    write_json(folder / "special_tokens_map.json", _special_tokens(source, tokenizer_config))
     write_text(folder / "vocab.txt", "".join(f"{token}\n" for token, _ in vocabulary))
-    write_text(folder / THRESHOLDS_FILE, writer.thresholds_text(head.thresholds))
+    write_json(folder / THRESHOLDS_FILE, head.thresholds)

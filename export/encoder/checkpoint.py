@@ -1,19 +1,20 @@
-"""Check a checkpoint's own files against the recipe: its kind, its pooling, the length of its texts."""
+"""Check a checkpoint's own files against the recipe (kind, pooling, length of texts); open its tokenizer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from tokenizers import Tokenizer
 
 from core.build.facts import EncoderInfo
 from core.contract import TOKENIZER_FILES, WEIGHTS_FILE, FeaturePooling, Pooling
 from core.errors import CheckpointError
 from core.recipe import EncoderTable, FeaturesTable
-from core.untrusted import json_file, limits, weights_file
-from export.sources.of_recipe import Sources
-from export.sources.resolve import Source
+from core.untrusted import json_file, limits, tokenizer_file, weights_file
+from core.untrusted.regular_file import FIELD_ERRORS, naming
+from export.sources.resolve import Source, Sources
 
 _MODULES_FILE = "modules.json"
 _ADAPTER_FILE = "adapter_config.json"
@@ -35,8 +36,7 @@ _SIZES = {
 _LEGACY_POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
 
-@dataclass(frozen=True)
-class OwnPooling:
+class OwnPooling(NamedTuple):
     """Pooling and normalization as a checkpoint's sentence-transformers files state them."""
 
     file: Path
@@ -53,16 +53,12 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
     path = folder / _MODULES_FILE
     if not path.is_file():
         return None
-    try:
+    with naming(path, CheckpointError, "expected a list of modules with type and path", *FIELD_ERRORS):
         listed = json_file.read(path, CheckpointError)
         modules = {module["type"].rsplit(".", 1)[-1]: str(module["path"]) for module in listed}
-    except (TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path}: expected a list of modules with type and path") from error
     if "Pooling" not in modules or not set(modules) <= _KNOWN_MODULES:
-        raise CheckpointError(
-            f"{path}: found modules {sorted(modules)}, expected Transformer, Pooling and, if "
-            "embeddings are normalized, Normalize"
-        )
+        expected = "Transformer, Pooling and, if embeddings are normalized, Normalize"
+        raise CheckpointError(f"{path}: found modules {sorted(modules)}, expected {expected}")
     inside = modules["Pooling"]
     if Path(inside).is_absolute() or ".." in Path(inside).parts:
         raise CheckpointError(f"{path}: Pooling: found path {inside!r}, expected one in its folder")
@@ -80,16 +76,12 @@ def _check_pooling(folder: Path, pooling: Pooling, normalize: bool) -> None:
     if own is None:
         return
     if own.pooling != pooling:
-        raise CheckpointError(
-            f"encoder.pooling: the recipe says {pooling!r}, but the checkpoint's {own.file} says "
-            f"{own.pooling!r}"
-        )
+        stated = f"but the checkpoint's {own.file} says {own.pooling!r}"
+        raise CheckpointError(f"encoder.pooling: the recipe says {pooling!r}, {stated}")
     if own.normalize != normalize:
-        stated = "has" if own.normalize else "has no"
-        raise CheckpointError(
-            f"encoder.normalize: the recipe says {str(normalize).lower()}, but the checkpoint's "
-            f"{folder / _MODULES_FILE} {stated} Normalize module"
-        )
+        has = "has" if own.normalize else "has no"
+        stated = f"but the checkpoint's {folder / _MODULES_FILE} {has} Normalize module"
+        raise CheckpointError(f"encoder.normalize: the recipe says {str(normalize).lower()}, {stated}")
 
 
 def _check_weights(source: Source, sizes: dict[str, int]) -> None:
@@ -121,43 +113,36 @@ def _check_config(path: Path, config: dict[str, Any]) -> None:
 def _size(path: Path, config: dict[str, Any], key: str, limit: int) -> int:
     value = config.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= limit:
-        raise CheckpointError(
-            f"{path}: {key}: found {value!r}, expected a positive whole number, at most {limit:,}"
-        )
+        expected = f"expected a positive whole number, at most {limit:,}"
+        raise CheckpointError(f"{path}: {key}: found {value!r}, {expected}")
     return value
 
 
-def _own_limit(folder: Path, positions: int) -> int:
-    """Return the checkpoint's own limit of tokens, from where sentence-transformers keeps it."""
+def _max_length(source: Source, stated: int | None, positions: int) -> int:
+    """Return the recipe's limit of tokens, or the checkpoint's own, where sentence-transformers keeps it."""
+    if stated is not None and stated > positions:
+        actual = f"but {source.spec} has {positions} positions"
+        raise CheckpointError(f"encoder.max_length: the recipe says {stated}, {actual}")
+    if stated is not None:
+        return stated
     # Since release 6 in the tokenizer's config; a tokenizer without a limit states an absurd one.
     for name, key in ((_LIMIT_FILE, "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
-        path = folder / name
-        stated = json_file.read_object(path, CheckpointError).get(key) if path.is_file() else None
-        if stated is None:
+        path = source.folder / name
+        own = json_file.read_object(path, CheckpointError).get(key) if path.is_file() else None
+        if own is None:
             continue
-        if not isinstance(stated, int | float) or isinstance(stated, bool) or stated < 1:
-            raise CheckpointError(f"{path}: {key}: found {stated!r}, expected a positive whole number")
-        return int(min(stated, positions))
+        if not isinstance(own, int | float) or isinstance(own, bool) or own < 1:
+            raise CheckpointError(f"{path}: {key}: found {own!r}, expected a positive whole number")
+        return int(min(own, positions))
     return positions
-
-
-def _max_length(source: Source, stated: int | None, positions: int) -> int:
-    if stated is None:
-        return _own_limit(source.folder, positions)
-    if stated > positions:
-        raise CheckpointError(
-            f"encoder.max_length: the recipe says {stated}, but {source.spec} has {positions} positions"
-        )
-    return stated
 
 
 def _feature_parts(layers: int, features: Sequence[FeaturesTable]) -> list[tuple[int, FeaturePooling]]:
     pairs = [pair for table in features for pair in table.parts]
     highest = max((layer for layer, _ in pairs), default=0)
     if highest > layers:
-        raise CheckpointError(
-            f"features.layers: the recipe says {highest}, but the encoder has {layers} layers"
-        )
+        actual = f"but the encoder has {layers} layers"
+        raise CheckpointError(f"features.layers: the recipe says {highest}, {actual}")
     return pairs
 
 
@@ -201,3 +186,17 @@ def open_encoder(sources: Sources) -> EncoderInfo:
         CheckpointError: it is damaged, unsupported, or contradicts the recipe.
     """
     return read(sources.encoder, sources.recipe.encoder, sources.recipe.features)
+
+
+def load_tokenizer(path: Path, max_length: int) -> Tokenizer:
+    """Read `tokenizer.json` and make it truncate at `max_length` tokens and never pad.
+
+    Raises:
+        CheckpointError: not a tokenizer.
+    """
+    return tokenizer_file.load(path, CheckpointError, max_length)
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Return each text's token ids, special tokens included."""
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]

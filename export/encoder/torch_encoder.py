@@ -20,6 +20,7 @@ from core import runtime
 from core.build.facts import EncoderInfo
 from core.contract import ATTENTION_MASK, BATCH_AXIS, INPUT_IDS, OPSET, SEQUENCE_AXIS, FeaturePooling
 from core.errors import CheckpointError
+from core.untrusted.regular_file import naming
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -42,7 +43,8 @@ def load(folder: Path) -> BertModel:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     loaded: Any
-    try:
+    problem = "cannot be loaded as a BERT encoder"
+    with naming(folder, CheckpointError, problem, OSError, RuntimeError, ValueError):
         loaded = BertModel.from_pretrained(
             folder,
             add_pooling_layer=False,
@@ -53,13 +55,10 @@ def load(folder: Path) -> BertModel:
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{folder}: cannot be loaded as a BERT encoder: {error}") from error
     bert: BertModel = loaded[0]
-    report: dict[str, Any] = loaded[1]
     # transformers fills what is missing with random weights and only logs it.
-    if report["missing_keys"]:
-        missing = sorted(report["missing_keys"])
+    missing = sorted(loaded[1]["missing_keys"])
+    if missing:
         raise CheckpointError(f"{folder}: {len(missing)} weights missing, the first is {missing[0]}")
     bert.eval()  # type: ignore[no-untyped-call]
     return bert
@@ -129,10 +128,7 @@ def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
     # Neither axis may be 0, 1 or the other's size, or torch.export takes it for a constant.
     sequence = min(7, info.positions)
     example = torch.ones((2, sequence), dtype=torch.int64)
-    axes = {
-        0: torch.export.Dim(BATCH_AXIS),
-        1: torch.export.Dim(SEQUENCE_AXIS, max=info.positions),
-    }
+    axes = {0: torch.export.Dim(BATCH_AXIS), 1: torch.export.Dim(SEQUENCE_AXIS, max=info.positions)}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -7,7 +7,7 @@ its inputs and attributes and returns its outputs, or raises `NotLinearError` wi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def _linear_classifier(inputs: list[Value], attributes: Attributes) -> list[Valu
     z = Columns(x.weight @ weight, x.bias @ weight + intercepts)
     transform = attributes.get("post_transform", b"NONE")
     if len(intercepts) == 2 and transform == b"LOGISTIC":
-        return [[], Columns(z.weight, z.bias, sigmoid=True)]
+        return [[], replace(z, sigmoid=True)]
     if len(intercepts) == 2 and transform == b"SOFTMAX":
         return [[], *_softmax([z], attributes)]
     raise NotLinearError(f"has {len(intercepts)} classes and post_transform {transform.decode()}")
@@ -153,11 +153,6 @@ def _scaler(inputs: list[Value], attributes: Attributes) -> list[Value]:
     return _affine(inputs, scale, -offset * scale)
 
 
-def _sigmoid(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    x = columns(inputs[0], sigmoid=False)
-    return [Columns(x.weight, x.bias, sigmoid=True)]
-
-
 def _same(inputs: list[Value], attributes: Attributes) -> list[Value]:
     return [inputs[0] if isinstance(inputs[0], np.ndarray) else columns(inputs[0])]
 
@@ -166,10 +161,6 @@ def _cast(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if attributes["to"] not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
         raise NotLinearError("casts to something that is not a float")
     return _same(inputs, attributes)
-
-
-def _absolute(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    return [columns(inputs[0], sigmoid=True)]
 
 
 def _normalizer(inputs: list[Value], attributes: Attributes) -> list[Value]:
@@ -209,10 +200,6 @@ def _gather(inputs: list[Value], attributes: Attributes) -> list[Value]:
     return [columns(inputs[0]).pick(inputs[1].astype(int).reshape(-1))]
 
 
-def _sequence(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    return [list(inputs)]
-
-
 def _sequence_at(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if not isinstance(inputs[0], list) or not isinstance(inputs[1], np.ndarray):
         raise NotLinearError("picks from something that is not a sequence")
@@ -220,7 +207,7 @@ def _sequence_at(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 OPERATORS: dict[str, Callable[[list[Value], Attributes], list[Value]]] = {
-    "Abs": _absolute,
+    "Abs": lambda inputs, _: [columns(inputs[0], sigmoid=True)],
     "Add": _add,
     "Cast": _cast,
     "Concat": _concat,
@@ -235,8 +222,8 @@ OPERATORS: dict[str, Callable[[list[Value], Attributes], list[Value]]] = {
     "ReduceSum": _reduce_sum,
     "Scaler": _scaler,
     "SequenceAt": _sequence_at,
-    "SequenceConstruct": _sequence,
-    "Sigmoid": _sigmoid,
+    "SequenceConstruct": lambda inputs, _: [list(inputs)],
+    "Sigmoid": lambda inputs, _: [replace(columns(inputs[0], sigmoid=False), sigmoid=True)],
     "Slice": _slice,
     "Softmax": _softmax,
     "Sub": _sub,

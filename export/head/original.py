@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core import runtime
 from core.errors import HeadError
+from core.untrusted.regular_file import naming
 
 Layout = Literal["named", "columns", "sequence"]
 FOLD_TOLERANCE = 1e-6
@@ -49,17 +50,15 @@ class OriginalHead:
         Raises:
             HeadError: it fails, or its answers are not pairs of probabilities.
         """
-        try:
-            found = self._session.run(self._outputs, {self._input: embeddings.astype(self._dtype)})
-        except Exception as error:
-            raise HeadError(f"{self._name}: fails on embeddings {embeddings.shape}: {error}") from error
+        with naming(self._name, HeadError, f"fails on embeddings {embeddings.shape}", Exception):
+            answers = self._session.run(self._outputs, {self._input: embeddings.astype(self._dtype)})
         if self._layout == "columns":
-            width = (np.shape(found[0]) or (0,))[-1]
-            self._check_shape(self._outputs[0], found[0], (len(embeddings), width))
-            positive = np.asarray(found[0], np.float64)
+            width = (np.shape(answers[0]) or (0,))[-1]
+            self._check_shape(self._outputs[0], answers[0], (len(embeddings), width))
+            positive = np.asarray(answers[0], np.float64)
             negative = 1 - positive
         else:
-            pairs = found[0] if self._layout == "sequence" else found
+            pairs = answers[0] if self._layout == "sequence" else answers
             if not pairs:
                 raise HeadError(f"{self._name}: output {self._outputs[0]}: found an empty sequence")
             for index, pair in enumerate(pairs):
@@ -72,9 +71,8 @@ class OriginalHead:
 
     def _check_shape(self, output: str, answer: Any, expected: tuple[int, int]) -> None:
         if np.shape(answer) != expected:
-            raise HeadError(
-                f"{self._name}: output {output}: found shape {np.shape(answer)}, expected (N, {expected[1]})"
-            )
+            stated = f"found shape {np.shape(answer)}, expected (N, {expected[1]})"
+            raise HeadError(f"{self._name}: output {output}: {stated}")
 
     def _check(self, negative: NDArray[np.float64], positive: NDArray[np.float64]) -> None:
         inside = (positive >= -_SUM_TOLERANCE) & (positive <= 1 + _SUM_TOLERANCE)
@@ -96,9 +94,8 @@ def probes(features: int) -> NDArray[np.float32]:
     random /= np.linalg.norm(random, axis=1, keepdims=True)
     axes = np.eye(features)
     constant = np.full((1, features), features**-0.5)
-    return np.concatenate([random, axes, -axes, constant, -constant, np.zeros((1, features))]).astype(
-        np.float32
-    )
+    zeros = np.zeros((1, features))
+    return np.concatenate([random, axes, -axes, constant, -constant, zeros]).astype(np.float32)
 
 
 def _near_boundaries(weight_hl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -128,11 +125,8 @@ def prove(head: OriginalHead, weight_hl: NDArray[np.float32], bias_l: NDArray[np
     unit = np.concatenate([probes(len(weight_hl)), directions, -directions])
     eps = float(np.finfo(np.float32).eps)
     worst = 0.0
-    for huge, embeddings in (
-        (False, unit),
-        (False, _near_boundaries(weight_hl, bias_l)),
-        (True, (unit * _HUGE).astype(np.float32)),
-    ):
+    near, far = _near_boundaries(weight_hl, bias_l), (unit * _HUGE).astype(np.float32)
+    for huge, embeddings in ((False, unit), (False, near), (True, far)):
         z = (embeddings @ weight_hl + bias_l).astype(np.float64)
         folded = 1 / (1 + np.exp(-np.clip(z, -100, 100)))
         magnitude = (abs(embeddings) @ abs(weight_hl) + abs(bias_l)).astype(np.float64)

@@ -11,14 +11,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
-from core.build.facts import HeadInfo
+from core.build.facts import HeadInfo, check_thresholds
 from core.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE
-from core.disk.files import replacing, write_bytes, write_text
+from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable
-from core.untrusted import limits, trial
+from core.untrusted import json_file, limits, onnx_file, trial
+from core.untrusted.regular_file import naming
+from core.untrusted.wire import operators
 from export.head import original
-from export.head.files import check_labels, load, read_thresholds
 from export.head.fold import fold
 from export.head.operators import NotLinearError
 from export.sources.resolve import Source
@@ -37,11 +38,54 @@ class Head:
     subgraph: onnx.ModelProto | None
 
 
+def _check_labels(path: Path, stated: Sequence[str], labels: Sequence[str]) -> None:
+    """Check that a file states the recipe's labels, in any order.
+
+    Raises:
+        HeadError: a label is missing, unknown or a duplicate; the message names the file and the label.
+    """
+    for label in stated:
+        if stated.count(label) > 1:
+            raise HeadError(f"{path}: duplicate label {label!r}")
+        if label not in labels:
+            raise HeadError(f"{path}: label {label!r} is unknown to the recipe")
+    for label in labels:
+        if label not in stated:
+            raise HeadError(f"{path}: label {label!r} of the recipe is missing")
+
+
+def read_thresholds(path: Path, labels: Sequence[str]) -> dict[str, float]:
+    """Read `thresholds.json`; return label → threshold in the order of `labels`.
+
+    Raises:
+        HeadError: not JSON; a label missing, unknown or a duplicate; a threshold that is not a number
+            between 0 and 1.
+    """
+    thresholds = json_file.read(path, HeadError, limits.THRESHOLDS_BYTES, "label")
+    if not isinstance(thresholds, dict):
+        raise HeadError(f"{path}: expected one object, label to threshold")
+    _check_labels(path, list(thresholds), labels)
+    return check_thresholds(thresholds, labels, path, HeadError)
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """Read a head's ONNX file.
+
+    Raises:
+        HeadError: not ONNX, not accepted by `onnx_file`, or not valid by onnx's own checker.
+    """
+    onnx_file.check(path, operators.HEAD, HeadError, limits.HEAD_BYTES)
+    # protobuf's exceptions and the checker's share no base.
+    with naming(path, HeadError, "not an ONNX file", Exception):
+        model = onnx.load(path, load_external_data=False)
+        onnx.checker.check_model(model)
+    return model
+
+
 def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
     if features > limits.FEATURES:
-        raise HeadError(
-            f"{path}: the recipe's features are {features:,}, expected at most {limits.FEATURES:,}"
-        )
+        expected = f"expected at most {limits.FEATURES:,}"
+        raise HeadError(f"{path}: the recipe's features are {features:,}, {expected}")
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type not in _FLOATS:
@@ -51,32 +95,23 @@ def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
     width = dims[1].dim_value if len(dims) == 2 else 0
     if len(dims) != 2 or (width and width != features):
         shape = [dim.dim_value or dim.dim_param or "?" for dim in dims]
-        raise HeadError(
-            f"{path}: input {inputs[0].name}: found shape {shape}, expected [N, {features}], the "
-            "encoder's embedding"
-        )
+        expected = f"expected [N, {features}], the encoder's embedding"
+        raise HeadError(f"{path}: input {inputs[0].name}: found shape {shape}, {expected}")
 
 
 def _layout(path: Path, graph: onnx.GraphProto, labels: Sequence[str]) -> tuple[original.Layout, list[str]]:
     names = [value.name for value in graph.output]
     if not set(names) & set(labels):
-        answers = [
-            value
-            for value in graph.output
-            if value.type.HasField("sequence_type") or value.type.tensor_type.elem_type in _FLOATS
-        ]
-        if len(answers) == 1:
-            sequence = answers[0].type.HasField("sequence_type")
-            return "sequence" if sequence else "columns", [answers[0].name]
-    check_labels(path, names, labels)
+        sequences = [value.name for value in graph.output if value.type.HasField("sequence_type")]
+        columns = [value.name for value in graph.output if value.type.tensor_type.elem_type in _FLOATS]
+        if len(sequences) + len(columns) == 1:
+            return "sequence" if sequences else "columns", sequences + columns
+    _check_labels(path, names, labels)
     return "named", names
 
 
 def _fold(
-    model: onnx.ModelProto,
-    run: original.OriginalHead,
-    outputs: list[str],
-    shape: tuple[int, int],
+    model: onnx.ModelProto, run: original.OriginalHead, outputs: list[str], shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     weight, bias = fold(model.graph, shape[0], outputs, shape[1])
     weight_hl, bias_l = weight.astype(np.float32), bias.astype(np.float32)
@@ -102,10 +137,9 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     single.opset_import.extend(helper.make_opsetid(*item) for item in versions.items())
     if versions.get("", OPSET) == OPSET:
         return single
-    try:
+    # The C++ converter raises several bare kinds.
+    with naming(path, HeadError, f"opset {versions['']} cannot be converted to {OPSET}", Exception):
         return version_converter.convert_version(single, OPSET)
-    except Exception as error:  # the C++ converter raises several bare kinds
-        raise HeadError(f"{path}: opset {versions['']} cannot be converted to {OPSET}: {error}") from error
 
 
 def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int) -> Head:
@@ -162,4 +196,4 @@ def write(head: Head, folder: Path) -> None:
     if head.weight_hl is not None and head.bias_l is not None:
         with replacing(folder / "head.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, weight_hl=head.weight_hl, bias_l=head.bias_l)
-    write_text(folder / "head.json", head.info.to_json())
+    head.info.write(folder / "head.json")

@@ -1,8 +1,7 @@
-"""Write the published head format: one `(N, 2)` output a label, and `thresholds.json`."""
+"""Write the published head format: one `(N, 2)` output a label."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +12,9 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 
-from core.contract import HEAD_INPUT, OPSET, PRODUCER
+from core.contract import HEAD_INPUT, IR_VERSION, OPSET, PRODUCER
 
 _OPSETS = {"": OPSET, "ai.onnx.ml": 3}
-_IR_VERSION = 10
 
 
 def _label_graph(index: int, classifier: LogisticRegression, hidden: int) -> onnx.GraphProto:
@@ -53,22 +51,13 @@ def head_model(labels: Sequence[str], classifiers: Sequence[LogisticRegression])
             node.output[:] = [label if name == probabilities else name for name in node.output]
             nodes.append(node)
         initializers.extend(graph.initializer)
+    inputs = [helper.make_tensor_value_info(HEAD_INPUT, TensorProto.FLOAT, ["N", hidden])]
+    outputs = [helper.make_tensor_value_info(label, TensorProto.FLOAT, ["N", 2]) for label in labels]
     model = helper.make_model(
-        helper.make_graph(
-            nodes,
-            "head",
-            [helper.make_tensor_value_info(HEAD_INPUT, TensorProto.FLOAT, ["N", hidden])],
-            [helper.make_tensor_value_info(label, TensorProto.FLOAT, ["N", 2]) for label in labels],
-            initializers,
-        ),
-        ir_version=_IR_VERSION,
+        helper.make_graph(nodes, "head", inputs, outputs, initializers),
+        ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()],
         producer_name=PRODUCER,
     )
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def thresholds_text(thresholds: dict[str, float]) -> str:
-    """Return `thresholds.json`: label → threshold, in label order."""
-    return json.dumps(thresholds, indent=2, ensure_ascii=False) + "\n"

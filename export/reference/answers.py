@@ -18,17 +18,23 @@ from core.decisions import log_odds
 from core.disk.files import replacing
 from core.errors import ArtifactError
 from core.untrusted import json_file
-from export.encoder import tokens, torch_encoder
+from export.encoder import checkpoint, torch_encoder
 from export.head.published_head import Head
 
 TEXTS_FILE = "reference_texts.json"
 
 
-def texts() -> list[str]:
-    """Return the fixed list: lengths 1 to over 512 tokens, scripts, emoji, punctuation, nothing."""
-    content = resources.files("export.reference").joinpath(TEXTS_FILE).read_bytes()
-    listed: list[str] = json_file.loads(content, TEXTS_FILE, ArtifactError)
+def texts(file: str = TEXTS_FILE) -> list[str]:
+    """Return a fixed list; the reference's has lengths 1 to over 512 tokens, scripts, emoji, punctuation."""
+    content = resources.files("export.reference").joinpath(file).read_bytes()
+    listed: list[str] = json_file.loads(content, file, ArtifactError)
     return listed
+
+
+def joined(ids: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids of all texts, one after another, and the texts' lengths, int32 both."""
+    stream = np.array([token for row in ids for token in row], np.int32)
+    return stream, np.array([len(row) for row in ids], np.int32)
 
 
 def build(
@@ -41,14 +47,15 @@ def build(
         int32 (all texts, one after another), `lengths` int32 `[n]`, `logits` and `probabilities`
         float32 `[n, labels]`, `thresholds` float64 `[labels]`, `encoder_sha256`, `head_sha256`.
     """
-    ids = tokens.encode(tokenizer, listed)
+    ids = checkpoint.encode(tokenizer, listed)
     embeddings = torch_encoder.embed(torch_encoder.load(folder), info, ids, batch_size=1)
     negative, positive = head.run(embeddings)
+    stream, lengths = joined(ids)
     return {
         "texts": _bytes(json.dumps(list(listed), ensure_ascii=False)),
         "labels": _bytes(json.dumps(head.info.labels, ensure_ascii=False)),
-        "input_ids": np.array([token for row in ids for token in row], np.int32),
-        "lengths": np.array([len(row) for row in ids], np.int32),
+        "input_ids": stream,
+        "lengths": lengths,
         "logits": log_odds(negative, positive).astype(np.float32),
         "probabilities": positive.astype(np.float32),
         "thresholds": np.array([head.info.thresholds[label] for label in head.info.labels]),

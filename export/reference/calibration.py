@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from core import dataset
-from core.errors import ArtifactError
-from core.untrusted import json_file
-from export.encoder import tokens
+from export.encoder import checkpoint
 from export.reference import answers
 
 TEXTS_FILE = "calibration_texts.json"
@@ -20,24 +17,16 @@ _TRAIN_TEXTS = 3000
 _JOINED_TEXTS = 16
 
 
-def texts() -> list[str]:
-    """Return the fixed list, for where GoEmotions is not at hand."""
-    content = resources.files("export.reference").joinpath(TEXTS_FILE).read_bytes()
-    listed: list[str] = json_file.loads(content, TEXTS_FILE, ArtifactError)
-    return listed
-
-
 def _joined(ids: list[list[int]], max_length: int) -> list[list[int]]:
     """Join texts to a few long ones: lengths from a sixteenth of the limit to the limit."""
     stream = [token for row in ids for token in row[1:-1]]
     first, last = ids[0][0], ids[0][-1]
-    found = []
-    start = 0
-    for number in range(_JOINED_TEXTS):
-        length = max_length * (number + 1) // _JOINED_TEXTS - 2
-        found.append([first, *stream[start : start + length], last])
+    rows, start = [], 0
+    for number in range(1, _JOINED_TEXTS + 1):
+        length = max_length * number // _JOINED_TEXTS - 2
+        rows.append([first, *stream[start : start + length], last])
         start += length
-    return [row for row in found if len(row) > 2]
+    return [row for row in rows if len(row) > 2]
 
 
 def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.ndarray]:
@@ -50,21 +39,20 @@ def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.nd
         The arrays of a calibration file: `calibration`, `held_out` and `reference` int32 (all texts'
         ids, one after another), `…_lengths` int32, `source` and `held_out_source` (UTF-8 bytes).
     """
-    listed = texts()
+    listed = answers.texts(TEXTS_FILE)
     if dataset.present("train", cache) and dataset.present("dev", cache):
         train = dataset.read("train", cache).texts
         chosen = train[:: max(1, len(train) // _TRAIN_TEXTS)][:_TRAIN_TEXTS]
         held_out = dataset.read("dev", cache).texts
-        source = f"{len(chosen)} texts of GoEmotions train"
+        source = f"{len(chosen)} texts of GoEmotions train and {len(listed)} of export/{TEXTS_FILE}"
         held_out_source = f"{len(held_out)} texts of GoEmotions dev"
         chosen += listed
-        source += f" and {len(listed)} of export/{TEXTS_FILE}"
     else:
         chosen = [text for number, text in enumerate(listed) if number % 4]
         held_out = listed[::4]
         source = f"{len(chosen)} texts of export/{TEXTS_FILE}"
         held_out_source = f"{len(held_out)} others of it"
-    ids = tokens.encode(tokenizer, chosen)
+    ids = checkpoint.encode(tokenizer, chosen)
     ids += _joined(ids, max_length)
     arrays = {
         "source": np.frombuffer(source.encode(), np.uint8),
@@ -72,10 +60,9 @@ def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.nd
     }
     rows_of = {
         "calibration": ids,
-        "held_out": tokens.encode(tokenizer, held_out),
-        "reference": tokens.encode(tokenizer, answers.texts()),
+        "held_out": checkpoint.encode(tokenizer, held_out),
+        "reference": checkpoint.encode(tokenizer, answers.texts()),
     }
     for name, rows in rows_of.items():
-        arrays[name] = np.array([token for row in rows for token in row], np.int32)
-        arrays[f"{name}_lengths"] = np.array([len(row) for row in rows], np.int32)
+        arrays[name], arrays[f"{name}_lengths"] = answers.joined(rows)
     return arrays

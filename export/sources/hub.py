@@ -129,10 +129,18 @@ def discard(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
+def _snapshot(request: HubRequest, *, local: bool) -> Path:
+    # By the revision's name, not its commit: the cache remembers it only so.
+    return Path(
+        snapshot_download(
+            request.repository, revision=request.revision, allow_patterns=PATTERNS, local_files_only=local
+        )
+    )
+
+
 def _download(request: HubRequest) -> Path:
     """Download once, and compare with what the hub lists at that commit."""
-    # By the revision's name, not its commit: the cache remembers it only so.
-    folder = Path(snapshot_download(request.repository, revision=request.revision, allow_patterns=PATTERNS))
+    folder = _snapshot(request, local=False)
     entries = HfApi().list_repo_tree(request.repository, revision=folder.name, recursive=True)
     files = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
     wanted = list(filter_repo_objects(files, allow_patterns=PATTERNS))
@@ -148,14 +156,7 @@ def _fetch(request: HubRequest, *, reachable: bool) -> Path:
     try:
         if reachable:
             return _with_retries(lambda: _download(request))
-        return Path(
-            snapshot_download(
-                request.repository,
-                revision=request.revision,
-                allow_patterns=PATTERNS,
-                local_files_only=True,
-            )
-        )
+        return _snapshot(request, local=True)
     except _DamagedError as error:
         raise request.error(f"{error}, {len(_WAITS_SECONDS) + 1} times") from error
     except HfHubHTTPError as error:
@@ -177,9 +178,9 @@ def _difference(folder: Path, locked: LockedSource) -> str | None:
         size = path.stat().st_size
         if size != file.size:
             return f"{name}: found {size} bytes, expected {file.size} as {LOCK_FILE} has it"
-        digest = sha256_file(path)
-        if digest != file.sha256:
-            return f"{name}: SHA-256 found {digest}, expected {file.sha256} as {LOCK_FILE} has it"
+        sha256 = sha256_file(path)
+        if sha256 != file.sha256:
+            return f"{name}: SHA-256 found {sha256}, expected {file.sha256} as {LOCK_FILE} has it"
     return None
 
 
@@ -189,17 +190,16 @@ def _fetch_locked(request: HubRequest, locked: LockedSource) -> Path:
     if request.names_a_branch:
         now = commit_of(request)
         if now is not None and now != locked.revision:
-            raise request.error(
-                f"moved: the hub's {request.revision} is commit {now}, {LOCK_FILE} has {locked.revision}; "
-                "remove its table there to take the new one"
-            )
+            moved = f"moved: the hub's {request.revision} is commit {now}, {LOCK_FILE} has {locked.revision}"
+            raise request.error(f"{moved}; remove its table there to take the new one")
     try:
         folder = _fetch(commit, reachable=False)
+        difference = _difference(folder, locked)
     except SourceError:
-        folder = None
-    if folder is None or _difference(folder, locked):
+        difference = "not in the cache"
+    if difference:
         folder = _fetch(commit, reachable=commit_of(commit) is not None)
-    difference = _difference(folder, locked)
+        difference = _difference(folder, locked)
     if difference:
         raise request.error(difference)
     return folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tomli_w
 from pydantic import Field, StringConstraints
@@ -17,8 +17,6 @@ _COMMENT = """\
 # Without it, the next build takes and locks what the hub has then.
 
 """
-
-Name = Literal["encoder", "head"]
 
 
 class LockedFile(Table):

@@ -1,24 +1,35 @@
-"""Resolve a source, `hub:ID[@REVISION]`, `path:FOLDER` or `package:MODULE/FOLDER`, to a local folder."""
+"""Resolve a source, `hub:ID[@REVISION]`, `path:FOLDER` or `package:MODULE/FOLDER`, to a local folder.
+
+Those of a recipe, by the make line's overrides and the recipe's lock file.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from core import recipe
+from core.build.inputs import overrides
 from core.disk.files import sha256_file
 from core.errors import SourceError
+from export.sources import recipe_lock
 from export.sources.recipe_lock import LockedFile, LockedSource
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source that is on this machine: as the recipe states it, its folder, the hub's revision."""
+    """A source that is on this machine: as the recipe states it, its folder, the hub's revision.
+
+    `digests` are the SHA-256 of its files that were computed or checked, so that each is hashed once.
+    """
 
     spec: str
     folder: Path
     revision: str | None = None
+    digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def origin(self) -> str:
@@ -38,6 +49,16 @@ class Source:
             raise SourceError(f"{self.spec}: has no {name} (looked in {self.folder})")
         return path
 
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of a file that must be there, which is hashed when it is first asked for.
+
+        Raises:
+            SourceError: it is not.
+        """
+        if name not in self.digests:
+            self.digests[name] = sha256_file(self.file(name))
+        return self.digests[name]
+
     def hashes(self, names: Sequence[str], expected: dict[str, str]) -> dict[str, str]:
         """Return file name → SHA-256 of those of `names` that exist and of all in `expected`.
 
@@ -45,7 +66,7 @@ class Source:
             SourceError: a file of `expected` is missing or has another hash.
         """
         present = {name for name in names if (self.folder / name).is_file()}
-        hashes = {name: sha256_file(self.file(name)) for name in sorted(present | set(expected))}
+        hashes = {name: self.sha256(name) for name in sorted(present | set(expected))}
         for name, wanted in sorted(expected.items()):
             if hashes[name] != wanted:
                 raise SourceError(f"{self.spec}: {name}: SHA-256 found {hashes[name]}, expected {wanted}")
@@ -53,13 +74,9 @@ class Source:
 
     def lock(self) -> LockedSource:
         """Return the entry of a lock file for this source, which came from the hub."""
-        files = {
-            path.relative_to(self.folder).as_posix(): LockedFile(
-                sha256=sha256_file(path), size=path.stat().st_size
-            )
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-        }
+        paths = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
+        sizes = {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in paths}
+        files = {name: LockedFile(sha256=self.sha256(name), size=size) for name, size in sizes.items()}
         return LockedSource(source=self.spec, revision=str(self.revision), files=files)
 
 
@@ -70,7 +87,8 @@ def _hub(spec: str, reference: str, override: str, locked: LockedSource | None) 
     repository, _, revision = reference.partition("@")
     hint = f"or give a local folder: {override}=path:FOLDER"
     folder = hub.fetch(hub.HubRequest(spec, repository, revision or None, hint), locked)
-    return Source(spec, folder, folder.name)
+    checked = {name: file.sha256 for name, file in locked.files.items()} if locked else {}
+    return Source(spec, folder, folder.name, checked)
 
 
 def _path(spec: str, reference: str, base: Path) -> Source:
@@ -119,3 +137,59 @@ def resolve(spec: str, base: Path, override: str, locked: LockedSource | None = 
     if kind == "package":
         return _package(spec, reference)
     raise SourceError(f"{spec}: expected hub:ID[@REVISION], path:FOLDER or package:MODULE/FOLDER")
+
+
+class Sources:
+    """A recipe and its two sources, each brought to this machine when it is first used.
+
+    `encoder` and `head` raise a SourceError where a source cannot be reached, or differs from the recipe's
+    lock file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read a recipe.
+
+        Raises:
+            RecipeError: it or its lock file cannot be read.
+        """
+        self.recipe = recipe.load(folder)
+        self._folder = folder
+        self._locked = recipe_lock.read(folder)
+        self._specs = {"encoder": self.recipe.encoder.source, "head": self.recipe.head.source}
+
+    def _lock_of(self, name: str) -> LockedSource | None:
+        locked: LockedSource | None = getattr(self._locked, name)
+        return locked if locked is not None and locked.source == self._specs[name] else None
+
+    def _resolve(self, name: str) -> Source:
+        variable = name.upper()
+        override = overrides().get(variable)
+        if override:
+            # On the make line `path:` is relative to where make runs, in a recipe to the recipe.
+            return resolve(override, Path.cwd(), variable)
+        return resolve(self._specs[name], self._folder, variable, self._lock_of(name))
+
+    @cached_property
+    def encoder(self) -> Source:
+        """The encoder's folder."""
+        return self._resolve("encoder")
+
+    @cached_property
+    def head(self) -> Source:
+        """The head's folder."""
+        return self._resolve("head")
+
+    def lock(self) -> list[str]:
+        """Write the recipe's lock file where a source from the hub is not in it yet; return those.
+
+        Raises:
+            SourceError: a source cannot be reached.
+            ArtifactError: the recipe's folder cannot be written.
+        """
+        added: dict[str, LockedSource] = {}
+        for name, spec in self._specs.items():
+            if spec.startswith("hub:") and name.upper() not in overrides() and not self._lock_of(name):
+                added[name] = getattr(self, name).lock()
+        if added:
+            recipe_lock.write(self._folder, self._locked.model_copy(update=added))
+        return list(added)

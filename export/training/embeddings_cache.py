@@ -16,7 +16,7 @@ from core.build.facts import EncoderInfo
 from core.disk.files import replacing
 from core.errors import ArtifactError
 from core.untrusted import npz_file
-from export.encoder import tokens, torch_encoder
+from export.encoder import checkpoint, torch_encoder
 
 _BATCH_SIZE = 128
 
@@ -47,7 +47,7 @@ def embeddings(
     if path.is_file():
         return npz_file.read_one(path, ArtifactError)
     bert = torch_encoder.load(folder)
-    ids = tokens.encode(tokens.load(folder / "tokenizer.json", info.max_length), texts)
+    ids = checkpoint.encode(checkpoint.load_tokenizer(folder / "tokenizer.json", info.max_length), texts)
     with bar(console) as progress:
         task = progress.add_task(f"embed {split}", total=len(ids))
         embedded = torch_encoder.embed(

@@ -15,7 +15,7 @@ from core import dataset
 from core.build.facts import EncoderInfo
 from core.contract import HEAD_FILE, THRESHOLDS_FILE
 from core.decisions import Floats, count, decide, macro_f1, truth_of
-from core.disk.files import write_bytes, write_text
+from core.disk.files import write_bytes, write_json
 from core.errors import DatasetError
 from export.head import writer
 from export.training import embedding, embeddings_cache, features, platt_scaling
@@ -137,5 +137,5 @@ def train(
     columns = chosen, count(truth, decided).f_beta()
     thresholds, dev_f1 = (dict(zip(labels, column.tolist(), strict=True)) for column in columns)
     write_bytes(out / HEAD_FILE, writer.head_model(labels, classifiers).SerializeToString(deterministic=True))
-    write_text(out / THRESHOLDS_FILE, writer.thresholds_text(thresholds))
+    write_json(out / THRESHOLDS_FILE, thresholds)
     return Trained(fitted.settings, classifiers, thresholds, dev_f1)

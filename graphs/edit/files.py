@@ -17,7 +17,7 @@ def load(path: Path) -> ir.Model:
     Raises:
         GraphError: it is missing or not ONNX.
     """
-    onnx_file.check_graph(path, operators.GRAPH, GraphError)
+    onnx_file.check(path, operators.GRAPH, GraphError)
     try:
         # Through the protobuf: initializers in memory, so that a step may rewrite the file it read.
         return ir.from_proto(ir.to_proto(ir.load(path)))

@@ -43,7 +43,7 @@ def read(folder: Path) -> LinearHead | SubgraphHead:
     info = HeadInfo.read(folder / "head.json")
     path = folder / ("head.npz" if info.kind == "linear" else "head.onnx")
     if info.kind == "subgraph":
-        onnx_file.check(path, operators.HEAD, limits.HEAD_BYTES, ArtifactError)
+        onnx_file.check(path, operators.HEAD, ArtifactError, limits.HEAD_BYTES)
         return SubgraphHead(info, ir.load(path))
     arrays = npz_file.read(path, ArtifactError, hint=_AGAIN)
     try:

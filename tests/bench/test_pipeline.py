@@ -8,7 +8,7 @@ from huggingface_hub import constants
 
 from bench.contenders import pipeline
 from bench.contenders.torch_pair import Pair
-from export.encoder import tokens
+from export.encoder import checkpoint
 from export.reference import answers
 from export.sources.resolve import Source
 from tests.support.factories import Shape, write_checkpoint, write_head
@@ -30,7 +30,7 @@ def encoder(tmp_path, monkeypatch):
 def test_equals_the_reference(encoder, tmp_path):
     write_head(tmp_path / "head", LABELS, 24, shuffled=True)
     info, head = read_checkpoint(encoder), read_head(tmp_path / "head", LABELS, 24)
-    tokenizer = tokens.load(encoder / "tokenizer.json", info.max_length)
+    tokenizer = checkpoint.load_tokenizer(encoder / "tokenizer.json", info.max_length)
     arrays = answers.build(encoder, info, head, tokenizer, TEXTS)
     pair = Pair(Source("path:tiny", encoder), Source("path:head", tmp_path / "head"), info, head.info)
     run = pipeline.load(pair)

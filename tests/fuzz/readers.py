@@ -32,7 +32,7 @@ def read_recipe(folder: Path) -> None:
 
 
 def read_thresholds(folder: Path) -> None:
-    from export.head.files import read_thresholds as read
+    from export.head.published_head import read_thresholds as read
     from tests.fuzz.labels import LABELS
 
     read(folder / "thresholds.json", LABELS)
@@ -47,13 +47,16 @@ def read_artifact(folder: Path) -> None:
 
 def read_encoder(folder: Path) -> None:
     from core.recipe import EncoderTable
-    from export.encoder import checkpoint, tokens
+    from export.encoder import checkpoint
     from export.sources.resolve import Source
 
     part = EncoderTable(source="path:bert", pooling="mean", normalize=True)
     source = Source("path:bert", folder)
     info = checkpoint.read(source, part)
-    tokens.encode(tokens.load(source.file("tokenizer.json"), info.max_length), ["the a b c!", "", "z" * 200])
+    checkpoint.encode(
+        checkpoint.load_tokenizer(source.file("tokenizer.json"), info.max_length),
+        ["the a b c!", "", "z" * 200],
+    )
 
 
 READERS: dict[str, Callable[[Path], None]] = {

@@ -94,7 +94,7 @@ def write_build(folder: Path, labels: list[str] = LABELS) -> Build:
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.save(str(build / "assets/tokenizer.json"))
     info = EncoderInfo("path:encoder", None, {}, 1, 1, 3, 64, len(WORDS), "mean", False, 64, [])
-    (build / "encoder.json").write_text(info.to_json())
+    info.write(build / "encoder.json")
     graph(build / "model.onnx", weights(0.4))
     graph(build / "model_quantized.onnx", np.round(weights(0.4) * 4) / 4)
     return Build(recipes.load(recipe), recipe, build)

@@ -70,7 +70,7 @@ class GraphTokenizer:
         Raises:
             ArtifactError: it is missing, or does not load.
         """
-        onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+        onnx_file.check(path, operators.GRAPH, ArtifactError)
         self._session = runtime.open_session(path, threads=threads)
 
     def run(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

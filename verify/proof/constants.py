@@ -49,7 +49,7 @@ def compared_with(path: Path, output: str) -> NDArray[np.float32]:
         ArtifactError: the file is not a graph that is accepted, or has no such node or constant, or
             another one in another branch.
     """
-    model = onnx_file.check_graph(path, operators.GRAPH, ArtifactError)
+    model = onnx_file.check(path, operators.GRAPH, ArtifactError)
     try:
         first, *others = _compared(model["graph"], output, {})
         if any(not np.array_equal(first, other) for other in others):

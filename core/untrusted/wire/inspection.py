@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.untrusted import limits
+from core.untrusted.regular_file import naming
 from core.untrusted.wire import tensors
 from core.untrusted.wire.operators import STANDARD, Table
 from core.untrusted.wire.protobuf import Message, WireError
 
-_LARGEST = float(1 << 62)
 Numbers = dict[str, list[float]]
 
 
@@ -107,21 +106,19 @@ def walk_nodes(
     """
     inspection.count(len(nodes))
     for node in nodes:
-        try:
+        name = node.get("name") or (node["output"] or ["?"])[0]
+        with naming(f"node {name!r} ({node.get('op_type', '')})", WireError, "", WireError):
             _check_operator(node, inspection)
-            for name in node["input"]:
-                if name and name not in known:
-                    raise WireError(f"reads {name!r}, which nothing before it makes")
+            unmade = [value for value in node["input"] if value and value not in known]
+            if unmade:
+                raise WireError(f"reads {unmade[0]!r}, which nothing before it makes")
             names = [attribute.get("name") for attribute in node["attribute"]]
             if len(set(names)) != len(names):
                 raise WireError("a duplicate attribute")
             for attribute in node["attribute"]:
                 _check_attribute(attribute, known, inspection, depth)
             _check_made(node, numbers)
-            add(known, [name for name in node["output"] if name], "value")
-        except WireError as error:
-            name = node.get("name") or (node["output"] or ["?"])[0]
-            raise WireError(f"node {name!r} ({node.get('op_type', '')}): {error}") from error
+            add(known, filter(None, node["output"]), "value")
         constant = _constant(node) if node.get("op_type") == "Constant" else None
         if constant is not None and node["output"]:
             numbers[node["output"][0]] = constant
@@ -145,14 +142,6 @@ def _names(messages: list[Message]) -> list[str]:
     return [message.get("name", "") for message in messages]
 
 
-@contextmanager
-def _naming(what: str, message: Message) -> Iterator[None]:
-    try:
-        yield
-    except WireError as error:
-        raise WireError(f"{what} {message.get('name')!r}: {error}") from error
-
-
 def walk(graph: Message, outer: set[str], inspection: Inspection, depth: int = 0) -> None:
     """Check a graph; `outer` are the names of the graph around it, which its nodes may read.
 
@@ -166,22 +155,22 @@ def walk(graph: Message, outer: set[str], inspection: Inspection, depth: int = 0
     # Files of an IR before 4 list the constants among the inputs, and subgraphs may hide outer names.
     own: set[str] = set()
     add(own, _names(graph["initializer"]), "initializer")
-    inputs = _names(graph["input"])
+    inputs, outputs = _names(graph["input"]), _names(graph["output"])
     add(set(), inputs, "input")
     own.update(inputs)
-    add(set(), _names(graph["output"]), "output")
+    add(set(), outputs, "output")
     numbers: Numbers = {}
     for tensor in graph["initializer"]:
-        with _naming("initializer", tensor):
+        with naming(f"initializer {tensor.get('name')!r}", WireError, "", WireError):
             tensors.check(tensor)
         short = tensors.short_numbers(tensor)
         if short is not None:
             numbers[tensor["name"]] = short
     for value in [*graph["input"], *graph["output"], *graph["value_info"]]:
-        with _naming("value", value):
+        with naming(f"value {value.get('name')!r}", WireError, "", WireError):
             tensors.check_type(value.get("type", {}))
     known = outer | own
     walk_nodes(graph["node"], known, numbers, inspection, depth)
-    for name in _names(graph["output"]):
-        if name not in known:
-            raise WireError(f"output {name!r} is nothing that the graph makes")
+    unmade = [name for name in outputs if name not in known]
+    if unmade:
+        raise WireError(f"output {unmade[0]!r} is nothing that the graph makes")

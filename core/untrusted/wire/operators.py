@@ -20,21 +20,20 @@ _MATHS = (
 _ROWS = (
     "ArgMax ArgMin BatchNormalization CumSum Dropout Gemm Hardmax InstanceNormalization LayerNormalization "
     "LogSoftmax LpNormalization MatMul MeanVarianceNormalization ReduceL1 ReduceL2 ReduceLogSum "
-    "ReduceLogSumExp "
-    "ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RMSNormalization Softmax TopK"
+    "ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RMSNormalization "
+    "Softmax TopK"
 )
 _SHAPES = (
-    "Cast CastLike Compress Concat ConcatFromSequence Constant ConstantOfShape Expand EyeLike Flatten Gather "
-    "GatherElements GatherND Identity If NonZero OneHot Pad Range Reshape ScatterElements ScatterND "
-    "SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength Shape "
-    "Size Slice Split SplitToSequence Squeeze Tile "
-    "Transpose Trilu Unsqueeze"
+    "Cast CastLike Compress Concat ConcatFromSequence Constant ConstantOfShape Expand EyeLike Flatten "
+    "Gather GatherElements GatherND Identity If NonZero OneHot Pad Range Reshape ScatterElements ScatterND "
+    "SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength Shape Size "
+    "Slice Split SplitToSequence Squeeze Tile Transpose Trilu Unsqueeze"
 )
 _QUANTIZED = "DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearMatMul QuantizeLinear"
 _CLASSIFIERS = (
-    "ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearClassifier LinearRegressor "
-    "Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler TreeEnsemble TreeEnsembleClassifier "
-    "TreeEnsembleRegressor ZipMap"
+    "ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearClassifier "
+    "LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler TreeEnsemble "
+    "TreeEnsembleClassifier TreeEnsembleRegressor ZipMap"
 )
 STANDARD_OPERATORS = frozenset(f"{_MATHS} {_ROWS} {_SHAPES} {_QUANTIZED}".split())
 HEAD_OPERATORS = frozenset(_CLASSIFIERS.split())

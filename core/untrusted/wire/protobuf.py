@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.untrusted import limits
+from core.untrusted.regular_file import naming
 
 Message = dict[str, Any]
 
@@ -183,7 +184,5 @@ def read(data: bytes | memoryview) -> Message:
         WireError: not one, cut off, or beyond the limits of fields and depth.
     """
     view = memoryview(data)
-    try:
+    with naming("a name is not UTF-8", WireError, "", UnicodeDecodeError):
         return _Reader(view).message("Model", 0, len(view), 1)
-    except UnicodeDecodeError as error:
-        raise WireError(f"a name is not UTF-8: {error.reason}") from error

@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import BertModel
 
 from core.errors import CheckpointError
-from export.encoder import tokens, torch_encoder
+from export.encoder import checkpoint, torch_encoder
 from tests.support.factories import Shape, random_tokens, write_checkpoint
 from tests.support.sources import edit_json, edit_weights, read_checkpoint
 
@@ -91,7 +91,7 @@ def test_pooling_equals_sentence_transformers(tiny, offline, pooling, normalize)
     (tiny / "modules.json").unlink()
     info = read_checkpoint(tiny, pooling, normalize=normalize)
     texts = ["the a b c", "the", "", "abc! xyz.", "z z z z z z z z z z"]
-    ids = tokens.encode(tokens.load(tiny / "tokenizer.json", 64), texts)
+    ids = checkpoint.encode(checkpoint.load_tokenizer(tiny / "tokenizer.json", 64), texts)
     found = torch_encoder.embed(torch_encoder.load(tiny), info, ids, batch_size=3)
     expected = original.encode(texts)
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -100,7 +100,7 @@ def test_pooling_equals_sentence_transformers(tiny, offline, pooling, normalize)
 
 def test_embed_equals_sentence_transformers_on_minilm(minilm, offline):
     info = read_checkpoint(minilm)
-    ids = tokens.encode(tokens.load(minilm / "tokenizer.json", info.max_length), TEXTS)
+    ids = checkpoint.encode(checkpoint.load_tokenizer(minilm / "tokenizer.json", info.max_length), TEXTS)
     assert max(map(len, ids)) == 256
     done = []
     found = torch_encoder.embed(torch_encoder.load(minilm), info, ids, 3, done.append)

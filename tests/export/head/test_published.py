@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from core.disk.files import write_json
 from export.head import writer
 from tests.support.factories import fitted
 from tests.support.heads import WIDTH, probes
@@ -51,9 +52,10 @@ def test_one_classifier_too_few():
         writer.head_model(LABELS, fitted(LABELS[:3], WIDTH))
 
 
-def test_thresholds_are_read_back_exactly():
+def test_thresholds_are_read_back_exactly(tmp_path):
     stated = {"zeta": 0.1 + 0.2, "très content": 1 / 3, "alpha": 0.05}
-    text = writer.thresholds_text(stated)
+    write_json(tmp_path / "thresholds.json", stated)
+    text = (tmp_path / "thresholds.json").read_text("utf-8")
     assert list(json.loads(text).items()) == list(stated.items())
     assert "très content" in text
     assert text.endswith("}\n")

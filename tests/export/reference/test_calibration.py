@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core import dataset
-from export.encoder import tokens
+from export.encoder import checkpoint
 from export.reference import answers, calibration
 from tests.support.factories import SPECIAL, Shape, write_checkpoint
 
@@ -15,7 +15,7 @@ from tests.support.factories import SPECIAL, Shape, write_checkpoint
 def tokenizer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
     write_checkpoint(folder, Shape(layers=1), "cls")
-    return tokens.load(folder / "tokenizer.json", 64)
+    return checkpoint.load_tokenizer(folder / "tokenizer.json", 64)
 
 
 def rows(arrays, name):
@@ -25,12 +25,14 @@ def rows(arrays, name):
 def test_the_list_where_there_is_no_data_set(tokenizer, tmp_path, monkeypatch):
     monkeypatch.delenv(dataset.GO_EMOTIONS_DIR, raising=False)
     arrays = calibration.build(tokenizer, 64, tmp_path)
-    listed = calibration.texts()
-    held_out = tokens.encode(tokenizer, listed[::4])
+    listed = answers.texts(calibration.TEXTS_FILE)
+    held_out = checkpoint.encode(tokenizer, listed[::4])
     assert [row.tolist() for row in rows(arrays, "held_out")] == held_out
     used = [row.tolist() for row in rows(arrays, "calibration")]
-    assert used[:3] == tokens.encode(tokenizer, listed[1:4])
-    assert [row.tolist() for row in rows(arrays, "reference")] == tokens.encode(tokenizer, answers.texts())
+    assert used[:3] == checkpoint.encode(tokenizer, listed[1:4])
+    assert [row.tolist() for row in rows(arrays, "reference")] == checkpoint.encode(
+        tokenizer, answers.texts()
+    )
     joined = used[len(listed) - len(held_out) :]
     start, end = SPECIAL.index("[CLS]"), SPECIAL.index("[SEP]")
     assert all((row[0], row[-1]) == (start, end) for row in joined)
@@ -39,7 +41,7 @@ def test_the_list_where_there_is_no_data_set(tokenizer, tmp_path, monkeypatch):
 
 
 def test_no_text_is_on_both_sides():
-    listed = calibration.texts()
+    listed = answers.texts(calibration.TEXTS_FILE)
     assert len(set(listed)) == len(listed) > 300
     assert not set(listed) & set(answers.texts())
 
@@ -47,6 +49,6 @@ def test_no_text_is_on_both_sides():
 def test_go_emotions_where_it_is_at_hand(tokenizer, tmp_path, go_emotions):
     arrays = calibration.build(tokenizer, 64, tmp_path)
     dev = dataset.read("dev", tmp_path).texts
-    assert [row.tolist() for row in rows(arrays, "held_out")] == tokens.encode(tokenizer, dev)
+    assert [row.tolist() for row in rows(arrays, "held_out")] == checkpoint.encode(tokenizer, dev)
     assert arrays["source"].tobytes().decode().startswith("3000 texts of GoEmotions train and ")
     assert arrays["held_out_source"].tobytes().decode() == f"{len(dev)} texts of GoEmotions dev"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertModel, BertTokenizer
 
-from export.encoder import tokens
+from export.encoder import checkpoint
 from export.reference import answers
 from tests.conftest import DEFAULT
 from tests.support.factories import write_head
@@ -26,7 +26,7 @@ def built(tiny, tmp_path):
     classifiers = write_head(tmp_path / "head", LABELS, 24, shuffled=True)
     info = read_checkpoint(tiny)
     head = read_head(tmp_path / "head", LABELS, 24)
-    tokenizer = tokens.load(tiny / "tokenizer.json", info.max_length)
+    tokenizer = checkpoint.load_tokenizer(tiny / "tokenizer.json", info.max_length)
 
     def build():
         return answers.build(tiny, info, head, tokenizer, TEXTS)

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 
 from core.errors import RecipeError, SourceError
 from export.sources import hub, recipe_lock, resolve
-from export.sources.of_recipe import Sources
+from export.sources.resolve import Sources
 from tests.support.factories import write_recipe
 from tests.support.faulty_hub import CONTENT, WEIGHTS, FaultyHub
 from tests.support.hub_cache import REVISION
