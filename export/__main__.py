@@ -128,7 +128,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _features(arguments: argparse.Namespace) -> None:
-    from export.training import choose_features, embeddings_cache, train
+    from export.training import choose_features, train
 
     sources, info = _open(arguments.recipe)
     poolings = dict.fromkeys(cast("list[FeaturePooling]", arguments.pooling or ["mean", "max"]))
@@ -141,7 +141,7 @@ def _features(arguments: argparse.Namespace) -> None:
     console = Console(highlight=False, soft_wrap=True)
     everything, labels = replace(info, feature_parts=every), sources.recipe.labels.names
     rows = train.read_split(sources.encoder.folder, everything, "train", labels, arguments.build, console)
-    with embeddings_cache.bar(console) as progress:
+    with train.bar(console) as progress:
         task = progress.add_task("fit", total=choose_features.fits(len(every), arguments.parts))
         steps = choose_features.eliminate(rows, every, arguments.parts, lambda: progress.advance(task))
     for step in steps:

@@ -134,13 +134,9 @@ def fit(
     weight = torch.zeros((x.shape[1], y.shape[1]), requires_grad=True)
     start = np.log(frequency / (1 - frequency)).astype(np.float32)
     bias = torch.from_numpy(start).requires_grad_()
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [weight], "weight_decay": settings.weight_decay},
-            {"params": [bias], "weight_decay": 0.0},
-        ],
-        lr=_LEARNING_RATE,
-    )
+    decayed = {"params": [weight], "weight_decay": settings.weight_decay}
+    free = {"params": [bias], "weight_decay": 0.0}
+    optimizer = torch.optim.AdamW([decayed, free], lr=_LEARNING_RATE)
     steps = _EPOCHS * -(-len(x) // _BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     random = torch.Generator().manual_seed(seed)

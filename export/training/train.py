@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from core import dataset
 from core.build.facts import EncoderInfo
 from core.contract import HEAD_FILE, THRESHOLDS_FILE
-from core.decisions import Floats, count, decide, macro_f1, truth_of
-from core.disk.files import write_bytes, write_json
-from core.errors import DatasetError
+from core.decisions import count, decide, macro_f1, truth_of
+from core.disk.files import replacing, write_bytes, write_json
+from core.errors import ArtifactError, DatasetError
+from core.untrusted import npz_file
+from export.encoder import checkpoint, torch_encoder
 from export.head import writer
-from export.training import embedding, embeddings_cache, features, platt_scaling
-from export.training.features import Examples
+from export.training import features, platt_scaling
+from export.training.features import Examples, Linear
 from export.training.tuning import sigmoid, tune
 
-Classifiers = list[LogisticRegression]
+# scikit-learn's inverse regularization strengths to choose from, and its limit of L-BFGS iterations.
+_REGULARIZATION_GRID = (1.0, 3.0, 10.0, 30.0, 100.0)
+_MAX_ITERATIONS = 2000
+_BATCH_SIZE = 128
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """One classifier a label, and logits float64 `[n, labels]` of texts of train that others were fitted on.
+class Fitted(NamedTuple):
+    """A linear head, and logits float64 `[n, labels]` of texts of train that others were fitted on.
 
     `truth` is of those texts, bool `[n, labels]`; there may be none.
     """
 
     settings: dict[str, float]
-    classifiers: Classifiers
+    head: Linear
     logits: NDArray[np.float64]
     truth: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Trained:
+class Trained(NamedTuple):
     """A fitted head: what was chosen, one classifier, threshold and dev F1 a label."""
 
     settings: dict[str, float]
@@ -53,15 +61,51 @@ class Trained:
         return sum(self.dev_f1.values()) / len(self.dev_f1)
 
 
+def bar(console: Console) -> Progress:
+    """Return a progress bar with a count and the time left."""
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)
+
+
+def embeddings(
+    folder: Path, info: EncoderInfo, split: str, texts: Sequence[str], cache: Path, console: Console
+) -> NDArray[np.float32]:
+    """Embed a split's texts `[n, features]`, or read them from `cache` where they were embedded."""
+    files = [f"{name}={sha256}" for name, sha256 in sorted(info.sha256.items())]
+    settings = f"{info.pooling} {info.normalize} {info.max_length} {info.feature_parts}"
+    identity = "\0".join([*files, settings, dataset.GO_EMOTIONS_SHA256[split]])
+    path = cache / f"{split}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
+    if path.is_file():
+        return npz_file.read_one(path, ArtifactError)
+    bert = torch_encoder.load(folder)
+    ids = checkpoint.encode(checkpoint.load_tokenizer(folder / "tokenizer.json", info.max_length), texts)
+    with bar(console) as progress:
+        task = progress.add_task(f"embed {split}", total=len(ids))
+        embedded = torch_encoder.embed(bert, info, ids, _BATCH_SIZE, partial(progress.advance, task))
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, embedded)
+    return embedded
+
+
 def _on_embeddings(train: Examples, dev: Examples, parts: int, console: Console) -> Fitted:
-    with embeddings_cache.bar(console) as progress:
-        task = progress.add_task("fit", total=len(embedding.REGULARIZATION_GRID))
-        strength, classifiers = embedding.choose(train, dev, lambda: progress.advance(task))
-    return Fitted({"C": strength}, classifiers, np.zeros((0, len(classifiers))), train[1][:0])
+    """Fit scikit-learn's logistic regressions; one strength for all labels has the best macro-F1 on dev."""
+    candidates = []
+    with bar(console) as progress:
+        for strength in progress.track(_REGULARIZATION_GRID, description="fit"):
+            regression = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
+            classifiers = [clone(regression).fit(train[0], column) for column in train[1].T]
+            positive = [classifier.predict_proba(dev[0])[:, 1] for classifier in classifiers]
+            probabilities = np.stack(positive, axis=1).astype(np.float32)
+            decided = decide(probabilities, tune(dev[1], probabilities))
+            candidates.append((macro_f1(dev[1], decided), strength, classifiers))
+    _, strength, classifiers = max(candidates, key=lambda candidate: candidate[0])
+    weight_lf = np.concatenate([fitted.coef_ for fitted in classifiers]).astype(np.float64)
+    bias_l = np.concatenate([fitted.intercept_ for fitted in classifiers]).astype(np.float64)
+    return Fitted({"C": strength}, Linear(weight_lf.T, bias_l), np.zeros((0, len(bias_l))), train[1][:0])
 
 
 def _on_features(train: Examples, dev: Examples, parts: int, console: Console) -> Fitted:
-    with embeddings_cache.bar(console) as progress:
+    with bar(console) as progress:
         task = progress.add_task("fit", total=features.FITS)
         candidates = features.choose(train, parts, lambda: progress.advance(task))
         best, heads = candidates[0], []
@@ -69,30 +113,18 @@ def _on_features(train: Examples, dev: Examples, parts: int, console: Console) -
             heads.append(features.fit(*train, parts, best.settings, seed))
             progress.advance(task)
     for candidate in candidates:
-        console.print(
-            f"  head     {candidate.settings}: macro-F1 across halves of train, out of fold, "
-            f"{candidate.score:.4f}"
-        )
+        score = f"macro-F1 across halves of train, out of fold, {candidate.score:.4f}"
+        console.print(f"  head     {candidate.settings}: {score}")
     thresholds = tune(train[1], sigmoid(best.logits))
     scores = [macro_f1(dev[1], decide(sigmoid(head.logits(dev[0])), thresholds)) for head in heads]
     listed = ", ".join(f"{score:.4f}" for score in scores)
-    console.print(
-        f"  head     macro-F1 on dev of seeds {features.SEEDS}: {listed}; mean {np.mean(scores):.4f}"
-    )
-    columns = zip(heads[0].weight_fl.T, heads[0].bias_l, strict=True)
-    classifiers = [writer.classifier(weight, bias) for weight, bias in columns]
-    return Fitted(asdict(best.settings), classifiers, best.logits.astype(np.float64), train[1])
+    mean = f"mean {np.mean(scores):.4f}"
+    console.print(f"  head     macro-F1 on dev of seeds {features.SEEDS}: {listed}; {mean}")
+    return Fitted(asdict(best.settings), heads[0], best.logits.astype(np.float64), train[1])
 
 
-def _logits(classifiers: Classifiers, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.stack([each.decision_function(embeddings) for each in classifiers], axis=1).astype(np.float64)
-
-
-def _scaled(classifiers: Classifiers, scaling: Floats) -> Classifiers:
-    return [
-        writer.classifier(scale * classifier.coef_[0], scale * float(classifier.intercept_[0]) + shift)
-        for classifier, (scale, shift) in zip(classifiers, scaling, strict=True)
-    ]
+def _logits(head: Linear, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    return inputs @ head.weight_fl + head.bias_l
 
 
 def read_split(
@@ -110,8 +142,8 @@ def read_split(
     absent = sorted(set(labels) - {label for given in split.labels for label in given})
     if absent:
         raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
-    embeddings = embeddings_cache.embeddings(folder, info, name, split.texts, cache / "embeddings", console)
-    return embeddings, truth_of(labels, split.labels)
+    inputs = embeddings(folder, info, name, split.texts, cache / "embeddings", console)
+    return inputs, truth_of(labels, split.labels)
 
 
 def train(
@@ -125,17 +157,18 @@ def train(
     examples, dev = (read_split(folder, info, name, labels, cache, console) for name in ("train", "dev"))
     fit = _on_features if info.feature_layers else _on_embeddings
     fitted = fit(examples, dev, len(info.feature_parts), console)
-    embeddings, truth = dev
+    inputs, truth = dev
     # Texts that the head was not fitted on: dev, and train out of fold.
-    held_out = np.concatenate([fitted.logits, _logits(fitted.classifiers, embeddings)])
+    held_out = np.concatenate([fitted.logits, _logits(fitted.head, inputs)])
     wanted = np.concatenate([fitted.truth, truth])
-    scaling = platt_scaling.fit(wanted, held_out)
-    console.print(f"  head     {int((scaling[:, 0] != 1).sum())} of {len(scaling)} labels Platt-scaled")
-    classifiers = _scaled(fitted.classifiers, scaling)
-    chosen = tune(wanted, sigmoid(held_out * scaling[:, 0] + scaling[:, 1]))
-    decided = decide(sigmoid(_logits(classifiers, embeddings)), chosen)
+    scale, shift = platt_scaling.fit(wanted, held_out).T
+    console.print(f"  head     {int((scale != 1).sum())} of {len(scale)} labels Platt-scaled")
+    head = Linear(scale * fitted.head.weight_fl, scale * fitted.head.bias_l + shift)
+    chosen = tune(wanted, sigmoid(held_out * scale + shift))
+    decided = decide(sigmoid(_logits(head, inputs)), chosen)
     columns = chosen, count(truth, decided).f_beta()
     thresholds, dev_f1 = (dict(zip(labels, column.tolist(), strict=True)) for column in columns)
+    classifiers = [writer.classifier(*column) for column in zip(head.weight_fl.T, head.bias_l, strict=True)]
     write_bytes(out / HEAD_FILE, writer.head_model(labels, classifiers).SerializeToString(deterministic=True))
     write_json(out / THRESHOLDS_FILE, thresholds)
     return Trained(fitted.settings, classifiers, thresholds, dev_f1)

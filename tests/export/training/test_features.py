@@ -19,8 +19,8 @@ from core.errors import CheckpointError, RecipeError
 from core.recipe import EncoderTable, FeaturesTable
 from core.thresholds import GRID
 from export.encoder import checkpoint, torch_encoder
-from export.training import embeddings_cache, platt_scaling, train, tuning
 from export.training import features as train_features
+from export.training import platt_scaling, train, tuning
 from export.training.features import Linear, Standard
 from tests.core.test_recipe import GOOD, load
 from tests.support import emotions
@@ -126,7 +126,7 @@ def test_the_written_head_is_the_best_on_dev_and_folds(run, tmp_path):
     parts = {}
     for name in ("train", "dev"):
         split = dataset.read(name, tmp_path)
-        features = embeddings_cache.embeddings(
+        features = train.embeddings(
             tmp_path / "tiny", info, name, split.texts, tmp_path / "cache" / "embeddings", Console()
         )
         parts[name] = features, np.array([[label in one for label in LABELS] for one in split.labels])
@@ -202,8 +202,7 @@ def test_features_of_other_layers_are_not_used(tiny, tmp_path, run):
     cache = tmp_path / "cache" / "embeddings"
     other = replace(info, feature_parts=info.feature_parts[::-1])
     kept, found = (
-        embeddings_cache.embeddings(tiny, one, "dev", texts, cache, Console(file=io.StringIO()))
-        for one in (info, other)
+        train.embeddings(tiny, one, "dev", texts, cache, Console(file=io.StringIO())) for one in (info, other)
     )
     assert not np.array_equal(kept, found)
     plain_info = read_checkpoint(tiny)

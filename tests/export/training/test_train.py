@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score
 from core import dataset
 from core.errors import DatasetError
 from export.encoder import torch_encoder
-from export.training import embeddings_cache, train
+from export.training import train
 from tests.support import emotions
 from tests.support.heads import read_head
 from tests.support.sources import read_checkpoint
@@ -118,8 +118,8 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=[next(iter(change)) for change in CHANGES])
 def test_embeddings_of_another_encoder_are_not_used(tiny, tmp_path, splits, change):
     info, texts, console = read_checkpoint(tiny), splits["dev"].texts, Console(file=io.StringIO())
-    first = embeddings_cache.embeddings(tiny, info, "dev", texts, tmp_path, console)
-    second = embeddings_cache.embeddings(tiny, replace(info, **change), "dev", texts, tmp_path, console)
+    first = train.embeddings(tiny, info, "dev", texts, tmp_path, console)
+    second = train.embeddings(tiny, replace(info, **change), "dev", texts, tmp_path, console)
     assert len(list(tmp_path.glob("dev-*.npy"))) == 2
     assert np.array_equal(first, second) == ("sha256" in change)
 
