@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def _add_bulk(parser: ArgumentParser) -> None:
     add("once", "score a file and print its time", "file")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     line = CommandLine("python -m bench", __doc__)
     graphs = line.add("graphs", _graphs, "measure a build's graphs against others", "recipe", "build")
@@ -214,7 +215,7 @@ def main() -> int:
     products.add_argument("files", nargs="+", type=Path)
     for worker in (torch, graph, card, products):
         worker.add_argument("--threads", type=int, required=True)
-    return line.main()
+    return line.main(arguments)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def _build(arguments: argparse.Namespace) -> None:
             _write_calibration(sources, info, arguments.build)
         state.record(arguments.build)
 
-    stage.run(arguments.build, stage.EXPORTED, work)
+    stage.run(arguments.recipe, arguments.build, stage.EXPORTED, work)
 
 
 def _calibration(arguments: argparse.Namespace) -> None:

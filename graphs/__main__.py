@@ -93,7 +93,7 @@ def _build(arguments: argparse.Namespace) -> None:
             _run(model, replace(job, front=front), "text")
             _save(model, build / Path(TEXT_FILE).name)
 
-    stage.run(build, stage.GRAPHS, work)
+    stage.run(arguments.recipe, build, stage.GRAPHS, work)
 
 
 def _write(name: str, arguments: argparse.Namespace) -> None:

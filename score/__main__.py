@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -73,11 +74,11 @@ def score(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Score; return 1 where it fails, with one line that says why, and 130 where it is interrupted."""
     parser = argparse.ArgumentParser(prog="python -m score", description=__doc__.split("\n")[0])
     add_options(parser)
-    return exit_code(score, parser.parse_args())
+    return exit_code(score, parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

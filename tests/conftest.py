@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.dataset import GO_EMOTIONS_DIR
-
-ROOT = Path(__file__).parent.parent
-DEFAULT = ROOT / "recipes" / "minilm-l6-go-emotions"
+from tests.support.places import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +18,17 @@ def artifact() -> Path:
     if not (folder / "manifest.json").is_file():
         pytest.fail(f"{folder}: no artifact; run `make artifact`, or the tests with `make test`")
     return folder
+
+
+@pytest.fixture
+def in_process(capsys):
+    """Run a `main` in this process on a command line; return its exit status and its output."""
+
+    def call(main, *arguments):
+        capsys.readouterr()
+        return main([*map(str, arguments)]), capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture(scope="session")

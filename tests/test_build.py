@@ -17,9 +17,9 @@ import onnxruntime
 import pytest
 import torch
 
-from tests.conftest import ROOT
 from tests.support.building import LABELS, SLOPPY, make, places, tiny
 from tests.support.factories import Shape, random_tokens, write_checkpoint, write_head
+from tests.support.places import ROOT
 from tests.support.snippets import run_python, snippet
 
 BGE = ROOT / "recipes" / "bge-small-en-go-emotions"

@@ -13,14 +13,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from core import recipe as recipes
-from tests.conftest import ROOT
 from tests.support.building import SLOPPY, make, places, stamp, tiny
+from tests.support.commands import run
 from tests.support.killing import content, is_whole, killed_at
+from tests.support.places import ROOT
 from verify.build import Build
 from verify.report import report
 from verify.report.release import release
@@ -66,8 +68,8 @@ class Case:
         assert is_whole(self.dist)
         return content(self.dist)
 
-    def start(self) -> subprocess.Popen[str]:
-        line = [f"{name}={value}" for name, value in self.variables.items()]
+    def start(self, **variables: object) -> subprocess.Popen[str]:
+        line = [f"{name}={value}" for name, value in {**self.variables, **variables}.items()]
         environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
         return subprocess.Popen(
             ["make", "artifact", f"PY={sys.executable} -u", f"VENV={stamp()}", *line],
@@ -183,11 +185,37 @@ def test_two_builds_at_once(case):
     first, second = case.start(), case.start()
     said = [process.communicate()[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], said
-    waited = [text for text in said if "another build is at work there; waiting for it" in text]
-    assert len(waited) == 1
-    # The one that waited found everything done.
-    assert "  merge " not in waited[0]
+    assert "another build is at work there; waiting for it" in "".join(said)
+    # Whichever waited found the stage done.
+    done = Counter(line for text in said for line in text.splitlines() if line.startswith("  "))
+    assert set(done.values()) == {1}, done
+    assert len([line for line in done if line.startswith("  merge ")]) > 1
     case.check("B")
+
+
+def test_two_builds_of_different_heads_at_once_release_their_own_or_nothing(case):
+    case.turn("A")
+    other = case.folder / "other"
+    shutil.copytree(case.folder / "head", other, dirs_exist_ok=True)
+    (other / "thresholds.json").write_text('{"neutral": 0.71, "anger": 0.72, "joy": 0.73}')
+    joy = {"dist": 0.3, "dist-other": 0.73}
+    builds = {
+        "dist": case.start(),
+        "dist-other": case.start(DIST=case.folder / "dist-other", HEAD=f"path:{other}"),
+    }
+    said = {name: process.communicate()[0] for name, process in builds.items()}
+    released = [name for name, process in builds.items() if process.returncode == 0]
+    assert released, said
+    for name, process in builds.items():
+        if process.returncode:
+            assert said[name].count("error: ") == 1, said
+            assert "builds of different sources need different folders" in said[name]
+        else:
+            assert is_whole(case.folder / name)
+            thresholds = json.loads((case.folder / name / "thresholds.json").read_text())
+            assert thresholds["joy"] == joy[name]
+    case.check("A", "B")
+    assert case.build() == case.built["A"]
 
 
 @pytest.fixture
@@ -229,9 +257,7 @@ def test_a_full_disk(case, disk):
         before = content(disk / "dist")
         failed = 0
         for name, command in commands(case, disk).items():
-            found = subprocess.run(
-                [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
-            )
+            found = run(*command)
             if free == 0 or found.returncode:
                 assert found.returncode == 1, (name, found.stdout, found.stderr)
                 assert "cannot be written" in found.stderr, (name, found.stderr)
@@ -248,20 +274,16 @@ def test_a_full_disk(case, disk):
 
 
 def test_a_place_that_is_read_only(case, disk):
+    case.turn("A")
     before = content(disk / "dist")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     line = case.variables | {"BUILD": disk / "build", "DIST": disk / "dist"}
     found = make("artifact", **line)
     assert found.returncode != 0
     assert ".lock: cannot be written: Read-only file system" in found.stderr
-    # With the lock elsewhere, dist/ alone is read-only.
-    released = subprocess.run(
-        [sys.executable, "-m", *commands(case, disk)["release"]],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # With the build elsewhere, dist/ alone is read-only.
+    case.build()
+    released = run("verify", "release", case.folder / "tiny", case.folder / "build", disk / "dist")
     assert released.returncode == 1
     assert "cannot be written: Read-only file system" in released.stderr
     assert content(disk / "dist") == before

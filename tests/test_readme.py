@@ -12,8 +12,8 @@ import pytest
 
 from core import recipe as recipes
 from core.dataset import GO_EMOTIONS_DIR
-from tests.conftest import ROOT
 from tests.support import artifacts
+from tests.support.places import ROOT
 from tests.support.snippets import documents, run_python, run_shell, snippet, snippets
 
 NAME = "minilm-l6-go-emotions"

@@ -11,7 +11,7 @@ import tomllib
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 from tests.support.snippets import snippet
 
 

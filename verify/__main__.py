@@ -31,14 +31,20 @@ def _gate(arguments: argparse.Namespace) -> None:
             gate.run_text(build, build.recipe.text.variant)
         inputs.record_data(arguments.build)
 
-    stage.run(arguments.build, stage.VERIFIED, work)
+    stage.run(arguments.recipe, arguments.build, stage.VERIFIED, work)
 
 
 def _release(arguments: argparse.Namespace) -> None:
+    from core.build import stage
     from verify.build import Build
     from verify.report.release import release
 
-    release(Build.of(arguments), arguments.target)
+    stage.run_alone(
+        arguments.recipe,
+        arguments.build,
+        arguments.target / manifest.MANIFEST_FILE,
+        lambda: release(Build.of(arguments), arguments.target),
+    )
 
 
 def _summary(arguments: argparse.Namespace) -> None:

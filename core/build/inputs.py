@@ -72,7 +72,22 @@ def record_data(build: Path) -> None:
     write_text(build / DATA, _data(build))
 
 
-def _is_as_recorded(build: Path, recipe: Path, sources: dict[str, str]) -> bool:
+def describe(recipe: Path, sources: dict[str, str]) -> str:
+    """Return a recipe's place and the sources that replace its own, for messages and to compare."""
+    return " ".join([str(recipe.resolve()), *(f"{name}={source}" for name, source in sources.items())])
+
+
+def described(build: Path) -> str | None:
+    """Return what a build's folder was exported from, as `describe` has it; None where nothing says so."""
+    try:
+        recorded = json.loads((build / INPUTS).read_bytes())
+        return describe(Path(recorded["recipe"]), recorded["sources"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def are_recorded(build: Path, recipe: Path, sources: dict[str, str]) -> bool:
+    """Return whether a recipe and its sources are as they were when the build's folder was exported."""
     try:
         recorded = json.loads((build / INPUTS).read_bytes())
         return bool(_state(recipe, sources, recorded["files"]) == recorded)
@@ -83,7 +98,7 @@ def _is_as_recorded(build: Path, recipe: Path, sources: dict[str, str]) -> bool:
 def refresh(build: Path, recipe: Path, sources: dict[str, str]) -> None:
     """Touch what is there of `.inputs` and `.data` where its content is no longer so."""
     inputs, data = build / INPUTS, build / DATA
-    if inputs.is_file() and not _is_as_recorded(build, recipe, sources):
+    if inputs.is_file() and not are_recorded(build, recipe, sources):
         inputs.touch()
     if data.is_file() and data.read_text("utf-8") != _data(build):
         data.touch()

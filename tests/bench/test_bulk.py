@@ -38,13 +38,11 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def bench(tiny, monkeypatch, capsys):
+def bench(tiny, in_process):
     """Run `python -m bench bulk MEASUREMENT TINY …`; return what it measured, or its error."""
 
     def run(measurement, *arguments):
-        monkeypatch.setattr(sys, "argv", ["bench", "bulk", measurement, str(tiny), *map(str, arguments)])
-        capsys.readouterr()
-        code, printed = command_line.main(), capsys.readouterr()
+        code, printed = in_process(command_line.main, "bulk", measurement, tiny, *arguments)
         return json.loads(printed.out) if code == 0 else printed.err
 
     return run

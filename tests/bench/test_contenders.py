@@ -6,7 +6,7 @@ import pytest
 
 from bench.contenders.contenders import bare_products, contenders
 from core.errors import BenchmarkError
-from tests.conftest import DEFAULT
+from tests.support.places import DEFAULT
 
 
 def test_a_missing_file_is_named_before_anything_starts(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections import Counter
 
@@ -14,7 +13,7 @@ import pytest
 from bench.contenders import dynamic_int8
 from graphs.head import merge
 from requirements import install
-from tests.conftest import ROOT
+from tests.support.commands import call, run
 from tests.support.factories import Shape
 from tests.support.graphs import exported, linear_head, pooled
 
@@ -97,18 +96,14 @@ def test_an_environment_that_is_unfinished_or_fails_is_the_reason(merged, tmp_pa
 
 
 def test_the_script_names_the_preset_and_needs_optimum_alone():
-    ended = subprocess.run(
-        [sys.executable, dynamic_int8._SCRIPT, "IN", "OUT"], capture_output=True, text=True, check=False
-    )
+    ended = call(sys.executable, dynamic_int8._SCRIPT, "IN", "OUT")
     assert "No module named 'optimum'" in ended.stderr
 
 
 def test_the_command_writes_down_who_it_was(merged, tmp_path):
     target = tmp_path / "optimum.onnx"
-    command = [sys.executable, "-m", "bench", "optimum", merged, target, "--venv", ""]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = run("bench", "optimum", merged, target, "--venv", "")
     assert ended.returncode == 0, ended.stderr
     assert json.loads((tmp_path / "optimum.json").read_text())["way"] == "onnxruntime"
-    command[4] = tmp_path / "none.onnx"
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = run("bench", "optimum", tmp_path / "none.onnx", target, "--venv", "")
     assert (ended.returncode, ended.stderr) == (1, f"error: {tmp_path}/none.onnx: no such file\n")

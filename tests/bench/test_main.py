@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
 from bench.report import markdown
-from tests.conftest import ROOT
 from tests.support.building import SLOPPY, make, tiny
+from tests.support.commands import python, run
 
 
 def test_a_whole_run_on_a_small_bert(tmp_path, go_emotions):
@@ -69,18 +68,10 @@ def test_a_whole_run_on_a_small_bert(tmp_path, go_emotions):
 def test_a_worker_loads_only_its_own_libraries(command, loads_not):
     code = (
         "import sys; from bench.__main__ import main\n"
-        f"sys.argv = ['bench', *{command!r}]\n"
-        "status = main()\n"
+        f"status = main({command!r})\n"
         f"print(status, sorted(set(sys.modules) & {loads_not!r}), file=sys.stderr)"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    ended = python(code, check=True, stdin=subprocess.DEVNULL)
     # It ends with one line, as none of the files is there.
     assert ended.stderr.splitlines()[-1] == "1 []"
     assert ended.stderr.splitlines()[-2].startswith("error: ")
@@ -88,12 +79,6 @@ def test_a_worker_loads_only_its_own_libraries(command, loads_not):
 
 
 def test_numbers_of_threads_are_refused_where_they_are_none():
-    ended = subprocess.run(
-        [sys.executable, "-m", "bench", "graphs", "RECIPE", "BUILD", "--threads", "1,0"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = run("bench", "graphs", "RECIPE", "BUILD", "--threads", "1,0")
     assert ended.returncode == 2
     assert "--threads" in ended.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from contextlib import closing
 
@@ -11,7 +10,7 @@ import pytest
 
 from bench.contenders.protocol import Worker, started
 from core.errors import BenchmarkError
-from tests.conftest import ROOT
+from tests.support.commands import python
 from tests.support.contenders import program, steady
 
 IDS = [[2, 5, 3], [2, 3]]
@@ -91,11 +90,5 @@ def test_a_graph_that_does_not_load_is_the_workers_last_word(tmp_path):
 
 def test_a_childs_peak_memory_is_its_own():
     ballast = np.ones(60_000_000)
-    found = subprocess.run(
-        [sys.executable, "-c", "from bench.contenders.protocol import peak_bytes; print(peak_bytes())"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = python("from bench.contenders.protocol import peak_bytes; print(peak_bytes())", check=True)
     assert 1e6 < int(found.stdout) < ballast.nbytes / 2

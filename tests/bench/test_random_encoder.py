@@ -13,7 +13,7 @@ from core.recipe import HeadTable
 from export.encoder import checkpoint
 from export.head import published_head as published_head
 from export.sources.resolve import Source
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 TINY = BertConfig(
     hidden_size=24,

@@ -6,7 +6,7 @@ import json
 import tomllib
 
 from core.contract import PRODUCER, TOOLCHAIN_VERSION
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 
 def test_the_distribution_is_named_as_graphs_name_their_producer_and_takes_their_version():

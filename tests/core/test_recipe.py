@@ -8,8 +8,8 @@ import pytest
 
 from core import recipe
 from core.errors import RecipeError
-from tests.conftest import ROOT
 from tests.support.factories import write_recipe
+from tests.support.places import ROOT
 
 GOOD = """name = "mine"
 contract = "stacked"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import venv
 
 import pytest
 
 from deliver.__main__ import main
-from tests.conftest import ROOT
-
-
-def run(*line, cwd):
-    return subprocess.run([*map(str, line)], cwd=cwd, capture_output=True, text=True, check=False)
+from tests.support.commands import call
+from tests.support.places import ROOT
 
 
 def test_a_command_without_its_libraries_names_the_extra(monkeypatch, capsys):
@@ -36,24 +32,24 @@ def test_a_failed_stage_ends_a_build(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_from_a_wheel_it_verifies_and_scores_without_torch(artifact, tmp_path):
-    made = run(
+    made = call(
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, ROOT, cwd=tmp_path
     )
     assert made.returncode == 0, made.stderr
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "env", with_pip=True)
     python, command = tmp_path / "env/bin/python", tmp_path / "env/bin/onnx-classifier"
-    installed = run(python, "-m", "pip", "install", "--quiet", f"{wheel}[score]", cwd=tmp_path)
+    installed = call(python, "-m", "pip", "install", "--quiet", f"{wheel}[score]", cwd=tmp_path)
     assert installed.returncode == 0, installed.stderr
     for absent in ("torch", "transformers", "sklearn", "onnx", "bench", "requirements"):
-        assert run(python, "-c", f"import {absent}", cwd=tmp_path).returncode == 1, absent
-    proved = run(command, "verify", artifact, cwd=tmp_path)
+        assert call(python, "-c", f"import {absent}", cwd=tmp_path).returncode == 1, absent
+    proved = call(command, "verify", artifact, cwd=tmp_path)
     assert proved.returncode == 0, proved.stderr
     (tmp_path / "in.jsonl").write_text('{"text": "I love this!"}\n{"text": "Why would anyone do that?"}\n')
-    scored = run(command, "score", artifact, "in.jsonl", "out.jsonl", cwd=tmp_path)
+    scored = call(command, "score", artifact, "in.jsonl", "out.jsonl", cwd=tmp_path)
     assert scored.returncode == 0, scored.stderr
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert rows[0]["labels"] == ["love"]
-    needs = run(command, "build", tmp_path, cwd=tmp_path)
+    needs = call(command, "build", tmp_path, cwd=tmp_path)
     assert (needs.returncode, needs.stdout) == (1, "")
     assert "install this package with its extra [build]" in needs.stderr

@@ -21,9 +21,9 @@ from core.contract import TOKENIZER_FILES, VARIANT_FILES
 from core.errors import ArtifactError
 from deliver import openvino, tei, triton
 from deliver.source import Tensor, open_source
-from tests.conftest import ROOT
 from tests.support.forge import rewrite
 from tests.support.onnx_files import slow_products
+from tests.support.places import ROOT
 from tests.support.snippets import run_python, snippet
 
 

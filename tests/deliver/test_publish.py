@@ -12,9 +12,9 @@ import pytest
 from core.artifact import proof
 from core.errors import ArtifactError
 from deliver import publish
-from tests.conftest import ROOT
 from tests.support.forge import reseal, rewrite
 from tests.support.hub_server import LARGE, Store
+from tests.support.places import ROOT
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.conftest import ROOT
 from tests.fuzz import readers
+from tests.support.places import ROOT
 
 _PLACE = ROOT / "build" / "fuzz"
 _HANG_SECONDS = 5.0

@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from tests.conftest import DEFAULT, ROOT
 from tests.fuzz.labels import LABELS, WIDTH
 from tests.support import artifacts, heads
 from tests.support.factories import Shape, write_checkpoint
 from tests.support.factories import write_head as write_published
+from tests.support.places import DEFAULT, ROOT
 
 
 def _by_hand() -> object:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.fuzz import readers, seeds, worker
+from tests.support.commands import run
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = sorted(path for path in CORPUS.glob("*/*") if path.is_dir())
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.fuzz", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("reader", readers.READERS)
 def test_a_short_run_finds_nothing(reader):
-    found = run(reader, "--count", 150, "--seed", 1)
+    found = run("tests.fuzz", reader, "--count", 150, "--seed", 1)
     assert found.returncode == 0, found.stdout + found.stderr
     assert f"{reader}: inputs 1/0 to 1/149: " in found.stdout
     assert " 0 failures" in found.stdout

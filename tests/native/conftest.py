@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.consumers import texts  # noqa: F401
+from tests.support.places import ROOT
 
 NATIVE = ROOT / "build" / "native"
 SECONDS = 300

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.artifact.manifest import text_graph
-from tests.conftest import ROOT
 from tests.support import consumers
+from tests.support.places import ROOT
 from tests.support.snippets import run_shell, snippet
 from verify.parity import text_ids
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from requirements import install
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from requirements import pin
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 RESOLVED = """\
 # a note

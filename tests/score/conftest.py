@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import onnx
@@ -32,12 +31,10 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def score(tiny, monkeypatch, capsys):
+def score(tiny, in_process):
     """Run `python -m score TINY …` in this process; return its exit code and its output."""
 
     def run(*arguments, artifact=tiny):
-        monkeypatch.setattr(sys, "argv", ["score", str(artifact), *map(str, arguments)])
-        capsys.readouterr()
-        return command.main(), capsys.readouterr()
+        return in_process(command.main, artifact, *arguments)
 
     return run

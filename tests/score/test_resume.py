@@ -18,7 +18,8 @@ from score.input import corpus as corpus_files
 from score.options import Options
 from score.output import formats
 from score.output.segments import PROGRESS_FILE, Segments, folder_of
-from tests.conftest import ROOT
+from tests.support import commands
+from tests.support.places import ROOT
 
 KINDS = ("parquet", "csv", "jsonl")
 
@@ -152,18 +153,19 @@ def test_an_error_on_the_way_keeps_what_is_done_and_leaves_nothing_half(run, tmp
 def test_kill_9_of_the_command_itself(tiny, tmp_path):
     texts = [f"the a b {n % 977}" + " z" * (n % 17) for n in range(60_000)]
     pq.write_table(pa.table({"n": range(len(texts)), "text": texts}), tmp_path / "in.parquet")
-    line = [sys.executable, "-m", "score", tiny, tmp_path / "in.parquet"]
+    line = [tiny, tmp_path / "in.parquet"]
     options = ["--probabilities", "--resume", "--checkpoint-seconds", "0"]
-    subprocess.run([*line, tmp_path / "whole.parquet", *options], cwd=ROOT, check=True, capture_output=True)
+    commands.run("score", *line, tmp_path / "whole.parquet", *options, check=True)
     output = tmp_path / "out.parquet"
     kills = 0
     for segments in (1, 2, 4):
-        process = subprocess.Popen([*line, output, *options], cwd=ROOT, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "score", *line, output, *options]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
         segment = folder_of(output) / f"part-{segments - 1:06}.parquet"
         while not segment.exists() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
     assert kills == 3
-    subprocess.run([*line, output, *options], cwd=ROOT, check=True, capture_output=True)
+    commands.run("score", *line, output, *options, check=True)
     assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()

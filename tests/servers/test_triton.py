@@ -12,8 +12,8 @@ import pytest
 
 from deliver import triton
 from deliver.source import Tensor, open_source
-from tests.conftest import ROOT
 from tests.servers.conftest import read_config
+from tests.support.places import ROOT
 from tests.support.snippets import run_python, run_shell, snippet
 
 pytestmark = pytest.mark.consumers

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from core.artifact import proof
-from tests.conftest import ROOT
 from tests.fuzz import bitflips
+from tests.support.commands import call, environment_of_make, run
 from tests.support.forge import linked_copy, reseal, rewrite
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.sign
 
 
 def verify(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "verify", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run("verify", *arguments)
 
 
 def key_pair(folder, name):
@@ -124,11 +117,7 @@ def test_half_a_signature_is_made_whole_by_signing_again(signed, tmp_path, lost)
 
 
 def make(*arguments):
-    dropped = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARTIFACT"}
-    environment = {name: value for name, value in os.environ.items() if name not in dropped}
-    return subprocess.run(
-        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    return call("make", *arguments, env=environment_of_make("ARTIFACT"))
 
 
 def test_signed_verified_and_published_through_make_with_relative_paths(artifact, tmp_path):

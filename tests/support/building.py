@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import atexit
 import functools
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.support.commands import call, environment_of_make
 from tests.support.factories import Shape, write_checkpoint, write_head, write_recipe
+from tests.support.places import ROOT
 
 LABELS = ["joy", "anger", "neutral"]
 SLOPPY = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
@@ -31,16 +30,9 @@ def make(*arguments, cwd=ROOT, data_set=False, **variables):
     """Run make with this interpreter as its environment, outside the checkout's own build/ and dist/."""
     set_here = {"PY": sys.executable, "VENV": stamp(), **variables}
     # Most builds go without the data set, so that a search is as long here as anywhere.
-    dropped = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", *([] if data_set else ["GO_EMOTIONS_DIR"])}
-    environment = {k: v for k, v in os.environ.items() if k not in dropped}
-    return subprocess.run(
-        ["make", *arguments, *(f"{name}={value}" for name, value in set_here.items())],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = environment_of_make(*([] if data_set else ["GO_EMOTIONS_DIR"]))
+    line = (f"{name}={value}" for name, value in set_here.items())
+    return call("make", *arguments, *line, cwd=cwd, env=environment)
 
 
 def places(folder):

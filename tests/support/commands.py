@@ -1,12 +1,13 @@
-"""Running `python -m verify` as people do."""
+"""Running commands as people do: in processes of their own."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 # What an environment with numpy, onnxruntime and tokenizers alone does not have.
 BLOCKED = (
@@ -15,9 +16,26 @@ BLOCKED = (
 ).split()
 
 
-def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "verify", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **more)
+def call(*line: object, cwd: Path = ROOT, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run a command line in the checkout; its output as text, its exit status for the test to judge."""
+    more = {"capture_output": True, "text": True, "check": False, **more}
+    return subprocess.run([*map(str, line)], cwd=cwd, **more)
+
+
+def environment_of_make(*dropped: str) -> dict[str, str]:
+    """This process's environment for a make of its own, not one that a make around it started."""
+    names = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", *dropped}
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
+def run(module: str, *arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run `python -m MODULE ARGUMENTS` as `call` does."""
+    return call(sys.executable, "-m", module, *arguments, **more)
+
+
+def python(program: str, *arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run a program in Python as `call` does."""
+    return call(sys.executable, "-c", program, *arguments, **more)
 
 
 def without_the_build(folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 MAX_LINES = 10
 # Comments of shell and Python look like headings: fenced blocks are skipped as a whole.

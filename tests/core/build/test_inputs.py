@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from core.build import inputs
-from tests.conftest import ROOT
+from tests.support.commands import run
 
 
 @pytest.fixture
@@ -28,8 +26,7 @@ def changed(folder, recipe="recipe", encoder="", **environment):
     """Whether the command that make runs touches `.inputs`."""
     path = folder / inputs.INPUTS
     before = path.stat().st_mtime
-    line = [sys.executable, "-m", "core.build.inputs", folder, folder / recipe, encoder, ""]
-    subprocess.run(line, cwd=ROOT, check=True, env={**os.environ, **environment})
+    run("core.build.inputs", folder, folder / recipe, encoder, "", check=True, env=os.environ | environment)
     return path.stat().st_mtime != before
 
 

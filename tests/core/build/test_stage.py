@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 
 import grimp
 import pytest
 
-from core.build import stage
+from core.build import inputs, stage
 from core.disk import lock
-from tests.conftest import ROOT
+from core.errors import ArtifactError
+from tests.support.commands import call, environment_of_make
+from tests.support.places import ROOT
 
 # A stage's command, the room whose code it is, and the file that it writes last.
 STAGES = {
@@ -28,6 +29,12 @@ def files_of(module):
     for name in sorted({module, *graph.find_upstream_modules(module)}):
         path = ROOT / name.replace(".", "/")
         yield path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@pytest.fixture(autouse=True)
+def _no_sources_on_the_make_line(monkeypatch):
+    for name in inputs.OVERRIDES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +54,8 @@ def built(tmp_path_factory):
 def commands(folder, *options):
     """What make would run, given that a file has changed."""
     places = [f"BUILD={folder}/build", f"DIST={folder}/dist", f"VENV={folder}/installed", "PY=python"]
-    line = ["make", "-n", *options, "artifact", *places]
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    line = ("make", "-n", *options, "artifact", *places)
+    return call(*line, env=environment_of_make(), check=True).stdout
 
 
 def test_nothing_runs_again_where_nothing_changed(built):
@@ -82,16 +88,62 @@ def test_a_stage_runs_again_when_the_recipe_changes(built, name):
 
 def test_a_stage_that_waited_for_another_build_does_not_do_the_same_again(tmp_path):
     done = []
-    with lock.build(tmp_path):
-        waiting = threading.Thread(target=stage.run, args=(tmp_path, ".stamp", lambda: done.append("again")))
-        waiting.start()
-        waiting.join(0.5)
-        assert waiting.is_alive()
-        (tmp_path / ".stamp").touch()
-    waiting.join()
-    assert not done
-    stage.run(tmp_path, ".stamp", lambda: done.append("alone"))
-    assert done == ["alone"]
+    export = (tmp_path, tmp_path, stage.EXPORTED)
+
+    def exported_while_waiting(sources):
+        with lock.build(tmp_path):
+            line = (*export, lambda: done.append("again"))
+            waiting = threading.Thread(target=stage.run, args=line)
+            waiting.start()
+            waiting.join(0.5)
+            assert waiting.is_alive()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("HEAD", sources)
+                inputs.Inputs(tmp_path, []).record(tmp_path)
+            (tmp_path / stage.EXPORTED).touch()
+        waiting.join()
+
+    exported_while_waiting("")
+    assert done == []
+    # What was exported meanwhile is another's.
+    exported_while_waiting("path:another")
+    assert done == ["again"]
+    stage.run(*export, lambda: done.append("alone"))
+    assert done == ["again", "alone"]
+
+
+def test_a_stage_refuses_a_folder_that_another_builds_export_took_over(tmp_path, monkeypatch):
+    def graphs():
+        done = []
+        stage.run(tmp_path, tmp_path, stage.GRAPHS, lambda: done.append("graphs"))
+        return done
+
+    with pytest.raises(ArtifactError, match=f"found no .exported, expected a build of {tmp_path}; "):
+        graphs()
+    stage.run(tmp_path, tmp_path, stage.EXPORTED, lambda: inputs.Inputs(tmp_path, []).record(tmp_path))
+    assert graphs() == ["graphs"]
+    monkeypatch.setenv("ENCODER", "path:mine")
+    with pytest.raises(
+        ArtifactError, match=f"found {tmp_path}, expected a build of {tmp_path} ENCODER=path:mine; "
+    ):
+        graphs()
+    with pytest.raises(ArtifactError, match=r"found no \.verified"):
+        stage.run_alone(tmp_path, tmp_path, tmp_path / "dist" / "manifest.json", graphs)
+    monkeypatch.delenv("ENCODER")
+    # The graphs are of the export before.
+    stage.run(tmp_path, tmp_path, stage.EXPORTED, lambda: inputs.Inputs(tmp_path, []).record(tmp_path))
+    with pytest.raises(ArtifactError, match=r"found no \.graphs"):
+        stage.run(tmp_path, tmp_path, stage.VERIFIED, graphs)
+    # One that was killed has overwritten files of the export before it.
+    assert graphs() == ["graphs"]
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(tmp_path, tmp_path, stage.EXPORTED, interrupted)
+    with pytest.raises(ArtifactError, match=r"found no \.exported"):
+        graphs()
+
+
+def interrupted():
+    raise KeyboardInterrupt
 
 
 def test_a_stage_that_fails_leaves_no_new_stamp(tmp_path):
@@ -99,5 +151,5 @@ def test_a_stage_that_fails_leaves_no_new_stamp(tmp_path):
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011
-        stage.run(tmp_path, ".stamp", fail)
-    assert not (tmp_path / ".stamp").exists()
+        stage.run(tmp_path, tmp_path, stage.EXPORTED, fail)
+    assert not (tmp_path / stage.EXPORTED).exists()

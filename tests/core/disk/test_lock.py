@@ -12,7 +12,7 @@ import pytest
 
 from core.disk import lock
 from core.errors import ArtifactError
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 # Holds a build folder's lock while it runs a shell command.
 HOLDER = "import subprocess, sys; from pathlib import Path; from core.disk import lock\n"

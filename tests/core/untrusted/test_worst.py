@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from core.untrusted import limits
-from tests.conftest import ROOT
 from tests.core.untrusted.test_others import edited
 from tests.support import artifacts
+from tests.support.commands import python
 from tests.support.onnx_files import outer_products
 
 MEASURE = """
@@ -67,8 +65,7 @@ DAMAGES = [
 def test_the_worst_is_refused_within_seconds_and_a_gigabyte(tmp_path, damage):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0})
     damage(folder)
-    command = [sys.executable, "-c", MEASURE, str(folder)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    found = python(MEASURE, folder, timeout=60)
     assert found.returncode == 1, found.stderr
     assert found.stderr.startswith("error: ")
     assert found.stderr.count("\n") == 1

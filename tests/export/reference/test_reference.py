@@ -12,9 +12,9 @@ from transformers import AutoTokenizer, BertModel, BertTokenizer
 
 from export.encoder import checkpoint
 from export.reference import answers
-from tests.conftest import DEFAULT
 from tests.support.factories import write_head
 from tests.support.heads import read_head
+from tests.support.places import DEFAULT
 from tests.support.sources import read_checkpoint
 
 LABELS = ["joy", "fear", "neutral"]

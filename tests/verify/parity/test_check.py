@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tests.conftest import DEFAULT
 from tests.support import artifacts
 from tests.support.artifacts import LABELS, TEXTS
 from tests.support.commands import run, without_the_build
+from tests.support.places import DEFAULT
 
 
 def cases(path):

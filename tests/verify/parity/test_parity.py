@@ -11,7 +11,7 @@ from core.artifact.graph import Answers, Graph
 from core.artifact.manifest import Tolerance
 from core.build import reference
 from core.errors import ArtifactError, GateError
-from tests.conftest import DEFAULT
+from tests.support.places import DEFAULT
 from verify.parity import parity
 
 NO_LIMIT = Tolerance(None, None)

@@ -11,9 +11,9 @@ import pytest
 
 from core.artifact import proof
 from core.errors import ArtifactError
-from tests.conftest import ROOT
 from tests.support.commands import run
 from tests.support.forge import linked_copy
+from tests.support.places import ROOT
 from verify.proof import signature
 
 OLD = b'{"a": "signature"}'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core import recipe as recipes
-from tests.conftest import DEFAULT
 from tests.support import pages
+from tests.support.places import DEFAULT
 from verify.report import card
 
 FIGURES = {"f1": 0.5, "precision": 0.25, "recall": 0.75}

@@ -9,8 +9,8 @@ from huggingface_hub import ModelCard
 
 from core import recipe as recipes
 from core.errors import RecipeError
-from tests.conftest import DEFAULT
 from tests.support.factories import write_recipe
+from tests.support.places import DEFAULT
 from verify.report.card import front_matter
 
 VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n"
