@@ -1,4 +1,4 @@
-"""Fixtures: the artifact that `make artifact` built, and where the data set is."""
+"""Fixtures: finished builds, where the data set is, and commands in this process."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def artifact() -> Path:
     if not (folder / "manifest.json").is_file():
         pytest.fail(f"{folder}: no artifact; run `make artifact`, or the tests with `make test`")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_build(tmp_path_factory):
+    """The tiny recipe's finished build, once for all tests and processes; one that changes it copies it."""
+    # Other environments read this file as well, and have nothing to build with.
+    from tests.support.building import build_tiny
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "tiny_build"
+    folder.mkdir(exist_ok=True)
+    return build_tiny(folder)
 
 
 @pytest.fixture

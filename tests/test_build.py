@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from hashlib import sha256
@@ -17,8 +15,11 @@ import onnxruntime
 import pytest
 import torch
 
+from core.build.inputs import Inputs
 from tests.support.building import LABELS, SLOPPY, make, places, tiny
+from tests.support.commands import call, run
 from tests.support.factories import Shape, random_tokens, write_checkpoint, write_head
+from tests.support.killing import content
 from tests.support.places import ROOT
 from tests.support.snippets import run_python, snippet
 
@@ -129,25 +130,22 @@ def test_the_manifest_accounts_for_every_file_and_input(bge):
     assert str(folder) not in json.dumps(manifest)
 
 
-def test_the_per_label_contract_from_end_to_end(tmp_path):
-    bert, classifiers, variables = tiny(tmp_path, contract="per-label", variants=SLOPPY)
-    found = make("artifact", **variables)
-    assert found.returncode == 0, found.stdout + found.stderr
-    theirs = onnxruntime.InferenceSession(tmp_path / "head/model.onnx")
+def test_the_per_label_contract_from_end_to_end(tiny_build):
+    theirs = onnxruntime.InferenceSession(tiny_build.folder / "head/model.onnx")
     order = [value.name for value in theirs.get_outputs()]
-    session = onnxruntime.InferenceSession(tmp_path / "dist/onnx/model.onnx")
+    session = onnxruntime.InferenceSession(tiny_build.dist / "onnx/model.onnx")
     assert [value.name for value in session.get_outputs()] == order != LABELS
     ids, mask = random_tokens(4, 9, 55)
-    expected = original(bert, classifiers, ids, mask)
+    expected = original(tiny_build.bert, tiny_build.classifiers, ids, mask)
     for label, pair in zip(order, session.run(None, {"input_ids": ids, "attention_mask": mask}), strict=True):
         column = expected[:, LABELS.index(label)]
         np.testing.assert_allclose(pair, np.stack([1 - column, column], axis=1), atol=1e-5)
-    run_snippet(tmp_path / "dist")
+    run_snippet(tiny_build.dist)
 
 
 @pytest.mark.slow
 def test_two_checkouts_give_the_same_bytes(tmp_path):
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = call("git", "ls-files", check=True)
     hashes = []
     for name in ("here", "a much longer name with blanks"):
         checkout = tmp_path / name
@@ -164,40 +162,45 @@ def test_two_checkouts_give_the_same_bytes(tmp_path):
     assert hashes[0] == hashes[1]
 
 
-def test_a_variant_over_its_tolerance_is_not_released(bge, tmp_path):
-    folder = bge[0]
-    strict = tmp_path / BGE.name
-    strict.mkdir()
-    recipe = (BGE / "recipe.toml").read_text("utf-8")
-    (strict / "recipe.toml").write_text(
-        recipe.replace("max_probability_error = 1e-5", "max_probability_error = 1e-12")
-    )
-    shutil.copytree(folder / "build", tmp_path / "build")
-    for command in (["gate"], ["release", tmp_path / "dist"]):
-        name, *target = map(str, command)
-        found = subprocess.run(
-            [sys.executable, "-m", "verify", name, strict, tmp_path / "build", *target],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def test_a_variant_over_its_tolerance_is_not_released(tiny_build, tmp_path):
+    build = tiny_build.copy(tmp_path).variables["BUILD"]
+    strict = tmp_path / "tiny"
+    shutil.copytree(tiny_build.variables["RECIPE"], strict)
+    text = (strict / "recipe.toml").read_text("utf-8")
+    assert text.count("max_probability_error = 1e-5") == 1
+    (strict / "recipe.toml").write_text(text.replace("error = 1e-5", "error = 1e-12"), "utf-8")
+    # As if it were built with this recipe.
+    Inputs(strict, []).record(build)
+    for name, *target in (("release", tmp_path / "released"), ("gate",)):
+        found = run("verify", name, strict, build, *target)
         assert found.returncode == 1
         assert found.stderr.startswith("error: fp32: max_probability_error: found ")
-        assert not (tmp_path / "dist").exists()
-        if name == "gate":
-            assert "FAILED (Δp ≤ 1e-12)" in found.stdout
+    assert "FAILED (Δp ≤ 1e-12)" in found.stdout
+    assert "found no .verified" in run("verify", "release", strict, build, tmp_path / "released").stderr
+    assert not (tmp_path / "released").exists()
 
 
-def test_the_artifact_is_verified_alone(bge):
-    dist = bge[0] / "dist"
-    found = subprocess.run(
-        [sys.executable, "-m", "verify", "parity", dist],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_build_of_other_sources_is_neither_continued_nor_released(tiny_build, tmp_path):
+    copy = tiny_build.copy(tmp_path).variables
+    before = content(tmp_path)
+    recipe, build = copy["RECIPE"], copy["BUILD"]
+    other = os.environ | {"HEAD": "path:another"}
+    for line in (["graphs", "build"], ["verify", "gate"], ["verify", "release"]):
+        target = [copy["DIST"]] if line[1] == "release" else []
+        found = run(*line, recipe, build, *target, env=other)
+        assert found.returncode == 1
+        expected = f"error: {build}: found {recipe}, expected a build of {recipe} HEAD=path:another; "
+        assert found.stderr.startswith(expected)
+        assert len(found.stderr.splitlines()) == 1
+    after = content(tmp_path)
+    for files in (before, after):
+        files.pop("build/.lock", None)
+    assert after == before
+
+
+def test_the_artifact_is_verified_alone(tiny_build):
+    dist = tiny_build.dist
+    found = run("verify", "parity", dist)
     assert found.returncode == 0, found.stderr
     assert "all ok." in found.stdout
     page = (dist / "report.html").read_text("utf-8")
@@ -206,37 +209,27 @@ def test_the_artifact_is_verified_alone(bge):
     assert "Run <code>make evaluate</code>" in page
 
 
-def test_a_tokenizer_that_gives_other_ids_is_not_released(bge, tmp_path):
-    shutil.copytree(bge[0] / "build", tmp_path / "build")
-    path = tmp_path / "build/assets/tokenizer.json"
-    path.write_text(path.read_text("utf-8").replace('"lowercase": true', '"lowercase": false'), "utf-8")
-    (tmp_path / "build/parity.json").unlink()
-    found = subprocess.run(
-        [sys.executable, "-m", "verify", "gate", BGE, tmp_path / "build"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_tokenizer_that_gives_other_ids_is_not_released(tiny_build, tmp_path):
+    copy = tiny_build.copy(tmp_path).variables
+    path = copy["BUILD"] / "assets/tokenizer.json"
+    text = path.read_text("utf-8")
+    assert text.count('"lowercase": true') == 1
+    path.write_text(text.replace('"lowercase": true', '"lowercase": false'), "utf-8")
+    (copy["BUILD"] / "parity.json").unlink()
+    found = run("verify", "gate", copy["RECIPE"], copy["BUILD"])
     assert found.returncode == 1
     assert "token_ids: " in found.stderr
-    assert not (tmp_path / "build/parity.json").exists()
+    assert not (copy["BUILD"] / "parity.json").exists()
 
 
-def test_a_parity_file_of_another_version_is_one_error(bge, tmp_path):
-    shutil.copytree(bge[0] / "build", tmp_path / "build")
-    path = tmp_path / "build/parity.json"
+def test_a_parity_file_of_another_version_is_one_error(tiny_build, tmp_path):
+    copy = tiny_build.copy(tmp_path).variables
+    path = copy["BUILD"] / "parity.json"
     path.write_text(path.read_text("utf-8").replace('"batch_flips"', '"of_old"'), "utf-8")
-    found = subprocess.run(
-        [sys.executable, "-m", "verify", "release", BGE, tmp_path / "build", tmp_path / "dist"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    found = run("verify", "release", copy["RECIPE"], copy["BUILD"], tmp_path / "released")
     assert found.returncode == 1
     assert found.stderr == f"error: {path}: of another version; run `make verify`\n"
-    assert not (tmp_path / "dist").exists()
+    assert not (tmp_path / "released").exists()
 
 
 def test_an_output_folder_that_cannot_be_written(bge, tmp_path):

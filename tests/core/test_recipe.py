@@ -10,30 +10,7 @@ from core import recipe
 from core.errors import RecipeError
 from tests.support.factories import write_recipe
 from tests.support.places import ROOT
-
-GOOD = """name = "mine"
-contract = "stacked"
-[encoder]
-source = "path:encoder"
-pooling = "mean"
-normalize = true
-max_length = 64
-[head]
-source = "path:head"
-[labels]
-names = ["joy", "fear"]
-[variants.fp32]
-max_probability_error = 1e-5
-[variants.int8]
-max_flip_rate = 0.1
-"""
-
-
-def load(tmp_path, text, name="mine"):
-    folder = tmp_path / name
-    folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text(text, "utf-8")
-    return recipe.load(folder)
+from tests.support.recipes import GOOD, load
 
 
 def test_reads_what_is_written(tmp_path):

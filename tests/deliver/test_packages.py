@@ -6,8 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -21,20 +19,14 @@ from core.contract import TOKENIZER_FILES, VARIANT_FILES
 from core.errors import ArtifactError
 from deliver import openvino, tei, triton
 from deliver.source import Tensor, open_source
+from tests.support.commands import run
 from tests.support.forge import rewrite
 from tests.support.onnx_files import slow_products
-from tests.support.places import ROOT
 from tests.support.snippets import run_python, snippet
 
 
 def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "deliver", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run("deliver", *arguments)
 
 
 @pytest.mark.parametrize("variant", VARIANT_FILES)

@@ -12,6 +12,7 @@ import pytest
 from core.artifact import proof
 from core.errors import ArtifactError
 from deliver import publish
+from tests.support import commands
 from tests.support.forge import reseal, rewrite
 from tests.support.hub_server import LARGE, Store
 from tests.support.places import ROOT
@@ -51,15 +52,7 @@ def environment(hub, tmp_path):
 @pytest.fixture
 def run(command, environment):
     def call(*options, token="good", **where):
-        return subprocess.run(
-            command(*options, **where),
-            cwd=ROOT,
-            env=environment(token),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return commands.call(*command(*options, **where), env=environment(token), timeout=120)
 
     return call
 

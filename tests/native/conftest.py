@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.support import commands
 from tests.support.consumers import texts  # noqa: F401
 from tests.support.places import ROOT
 
@@ -20,7 +21,6 @@ def run():
     def call(name: str, *arguments: object, given: bytes = b"") -> subprocess.CompletedProcess:
         program = NATIVE / name
         assert program.is_file(), f"{program}: not built; run the tests with `make test-native`"
-        command = [program, *map(str, arguments)]
-        return subprocess.run(command, input=given, capture_output=True, check=False, timeout=SECONDS)
+        return commands.call(program, *arguments, input=given, text=False, timeout=SECONDS)
 
     return call

@@ -13,7 +13,7 @@ from core.errors import ScoreError
 from score.job import run
 from score.options import Options
 from score.output.segments import Segments, folder_of
-from tests.ray.conftest import ROWS
+from tests.support.corpus import ROWS
 
 pytestmark = pytest.mark.ray
 

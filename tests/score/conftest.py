@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import onnx
 import pytest
-from onnx import helper
 
 from score import __main__ as command
 from tests.support import artifacts
-
-MAX_LENGTH = 64
-
-
-def set_metadata(path: Path, **values: str) -> None:
-    model = onnx.load(path)
-    props = {prop.key: prop.value for prop in model.metadata_props} | values
-    helper.set_model_props(model, props)
-    onnx.save(model, path)
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """An artifact of a few kilobytes; its fp32 and int8 differ by a bias."""
-    folder = artifacts.artifact(tmp_path_factory.mktemp("tiny"), {"fp32": 0.0, "int8": 0.25})
-    for file in (folder / "onnx").iterdir():
-        set_metadata(file, max_length=str(MAX_LENGTH))
-    return folder
+    return artifacts.artifact(tmp_path_factory.mktemp("tiny"), {"fp32": 0.0, "int8": 0.25})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ScoreError
 from score.job import run
 from score.options import Options
-from tests.score.conftest import set_metadata
+from tests.support.artifacts import set_metadata
 
 
 @pytest.fixture

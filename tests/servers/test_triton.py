@@ -12,9 +12,9 @@ import pytest
 
 from deliver import triton
 from deliver.source import Tensor, open_source
-from tests.servers.conftest import read_config
 from tests.support.places import ROOT
 from tests.support.snippets import run_python, run_shell, snippet
+from tests.support.triton import read_config
 
 pytestmark = pytest.mark.consumers
 TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32", "tensor(bool)": "TYPE_BOOL"}

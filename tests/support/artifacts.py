@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,6 +17,7 @@ from export.reference.answers import write
 from tests.support.factories import _tokenizer
 
 LABELS = ["admiration", "joy", "<i>grief</i>|\x01"]
+MAX_LENGTH = 64
 LIMITS = [0.3, 0.5, 0.25]
 WEIGHTS = [1.0, -2.0, 0.5]
 TEXTS = ["a", "the a b c", "", "z z z z z z", "<script>alert(1)</script> \x00 & done", "b!", "qqq. the"]
@@ -24,8 +26,26 @@ TEXTS = ["a", "the a b c", "", "z z z z z z", "<script>alert(1)</script> \x00 & 
 def tokenizer() -> Tokenizer:
     found = _tokenizer([*"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcxyzq"), "the", "!", "."])
     found.no_padding()
-    found.enable_truncation(64)
+    found.enable_truncation(MAX_LENGTH)
     return found
+
+
+def edited_tokenizer(path: str, value: object) -> dict[str, Any]:
+    """Return the tokenizer's file with another value at a path of keys, such as `model.type`."""
+    content = json.loads(tokenizer().to_str())
+    *keys, last = path.split(".")
+    place = content
+    for key in keys:
+        place = place[key]
+    place[last] = value
+    return content
+
+
+def set_metadata(path: Path, **values: str) -> None:
+    """Change entries of a graph's metadata."""
+    model = onnx.load(path)
+    helper.set_model_props(model, {prop.key: prop.value for prop in model.metadata_props} | values)
+    onnx.save(model, path)
 
 
 def answers(ids: list[list[int]], weights: list[float], bias: float) -> np.ndarray:
@@ -101,7 +121,7 @@ def graph(
         pooling="x",
         normalize=True,
         features=[],
-        max_length=64,
+        max_length=MAX_LENGTH,
         recipe="x",
         encoder_sha256=encoder,
         head_sha256="d" * 64,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import atexit
 import functools
+import pickle
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
 
 from tests.support.commands import call, environment_of_make
 from tests.support.factories import Shape, write_checkpoint, write_head, write_recipe
@@ -33,6 +38,43 @@ def make(*arguments, cwd=ROOT, data_set=False, **variables):
     environment = environment_of_make(*([] if data_set else ["GO_EMOTIONS_DIR"]))
     line = (f"{name}={value}" for name, value in set_here.items())
     return call("make", *arguments, *line, cwd=cwd, env=environment)
+
+
+@dataclass(frozen=True)
+class TinyBuild:
+    """A finished build of the tiny recipe under the per-label contract, with a graph that takes texts.
+
+    Its originals are torch's encoder and scikit-learn's classifiers; `variables` are those of make.
+    """
+
+    folder: Path
+    bert: Any
+    classifiers: list[Any]
+    variables: dict[str, Any]
+    output: str
+
+    @property
+    def dist(self) -> Path:
+        return self.variables["DIST"]
+
+    def copy(self, target: Path) -> TinyBuild:
+        """Copy build and artifact for a test that changes them; the recipe and its sources are shared."""
+        for name in ("build", "dist"):
+            shutil.copytree(self.folder / name, target / name)
+        return replace(self, folder=target, variables=self.variables | places(target))
+
+
+def build_tiny(folder: Path) -> TinyBuild:
+    """Build the tiny recipe in a folder, or read who has: one process builds, others wait for it."""
+    kept = folder / "tiny_build.pickle"
+    with FileLock(folder / "tiny_build.lock"):
+        if not kept.is_file():
+            variants = SLOPPY + '[text]\nvariant = "fp32"\n'
+            bert, classifiers, variables = tiny(folder, contract="per-label", variants=variants)
+            result = make("artifact", **variables)
+            assert result.returncode == 0, result.stdout + result.stderr
+            kept.write_bytes(pickle.dumps(TinyBuild(folder, bert, classifiers, variables, result.stdout)))
+        return pickle.loads(kept.read_bytes())
 
 
 def places(folder):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.places import ROOT
 
 # What an environment with numpy, onnxruntime and tokenizers alone does not have.
@@ -44,3 +46,12 @@ def without_the_build(folder: Path) -> dict[str, str]:
         f"import sys\nfor name in {BLOCKED!r}: sys.modules[name] = None\n"
     )
     return {"PYTHONPATH": str(folder)}
+
+
+def assert_failed(result: tuple[int, pytest.CaptureResult[str]], *words: str) -> None:
+    """Hold a command that ran in this process to status 1 and one error with all of these words."""
+    status, printed = result
+    assert status == 1
+    assert printed.err.count("error: ") == 1
+    for word in words:
+        assert word in printed.err

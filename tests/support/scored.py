@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from tests.score.conftest import MAX_LENGTH
 from tests.support import artifacts
 
 csv.field_size_limit(1 << 20)
@@ -17,7 +16,7 @@ csv.field_size_limit(1 << 20)
 
 def probabilities(text: str, bias: float) -> np.ndarray:
     tokenizer = artifacts.tokenizer()
-    tokenizer.enable_truncation(MAX_LENGTH)
+    tokenizer.enable_truncation(artifacts.MAX_LENGTH)
     logits = artifacts.answers([tokenizer.encode(text).ids], artifacts.WEIGHTS, bias)[0]
     return 1 / (1 + np.exp(-logits))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.commands import call
 from tests.support.places import ROOT
 
 MAX_LINES = 10
@@ -73,6 +73,6 @@ def run_shell(lines: str, folder: Path) -> list[str]:
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> list[str]:
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    result = call(*command, cwd=folder, env=environment)
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()

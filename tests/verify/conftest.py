@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from core import dataset
@@ -20,22 +18,10 @@ def build(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def verify(build, monkeypatch, capsys):
+def verify(build, in_process):
     """Run `python -m verify NAME RECIPE BUILD …` in this process; return its exit code and its output."""
 
     def run(name, *options):
-        line = ["verify", name, str(build.recipe_folder), str(build.folder), *map(str, options)]
-        monkeypatch.setattr(sys, "argv", line)
-        capsys.readouterr()
-        return command.main(), capsys.readouterr()
+        return in_process(command.main, name, build.recipe_folder, build.folder, *options)
 
     return run
-
-
-def failed(run, *words):
-    """The command said one error with all of these words, and returned 1."""
-    code, said = run
-    assert code == 1
-    assert said.err.count("error: ") == 1
-    for word in words:
-        assert word in said.err

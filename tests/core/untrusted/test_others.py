@@ -15,47 +15,37 @@ from core.errors import ArtifactError, CheckpointError, SourceError
 from core.untrusted import tokenizer_file, trial, weights_file
 from export.sources.resolve import resolve
 from tests.support import artifacts
+from tests.support.artifacts import edited_tokenizer
 from tests.support.onnx_files import outer_products, slow_products
-
-TOKENIZER = json.loads(artifacts.tokenizer().to_str())
-
-
-def edited(path, value):
-    """The tokenizer with another value at a path of keys."""
-    made = json.loads(json.dumps(TOKENIZER))
-    *keys, last = path.split(".")
-    place = made
-    for key in keys:
-        place = place[key]
-    place[last] = value
-    return made
-
 
 FIXED = {"strategy": {"Fixed": 10**12}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0}
 FIXED |= {"pad_type_id": 0, "pad_token": "[PAD]"}
 SPLIT = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Removed", "invert": False}
 TOKENIZERS = {
     "a regular expression": (
-        edited("pre_tokenizer", SPLIT),
+        edited_tokenizer("pre_tokenizer", SPLIT),
         "pre_tokenizer: found 'Split', expected Bert",
     ),
-    "a replacement": (edited("normalizer", {"type": "Replace"}), "normalizer: found 'Replace'"),
-    "a sequence of normalizers": (edited("normalizer", {"type": "Sequence"}), "normalizer: found 'Sequence'"),
-    "another model": (edited("model.type", "BPE"), "model: found 'BPE', expected WordPiece"),
-    "huge padding": (edited("padding", FIXED), "padding.strategy.Fixed: found 1000000000000"),
+    "a replacement": (edited_tokenizer("normalizer", {"type": "Replace"}), "normalizer: found 'Replace'"),
+    "a sequence of normalizers": (
+        edited_tokenizer("normalizer", {"type": "Sequence"}),
+        "normalizer: found 'Sequence'",
+    ),
+    "another model": (edited_tokenizer("model.type", "BPE"), "model: found 'BPE', expected WordPiece"),
+    "huge padding": (edited_tokenizer("padding", FIXED), "padding.strategy.Fixed: found 1000000000000"),
     "padding to a multiple": (
-        edited("padding", FIXED | {"strategy": "BatchLongest", "pad_to_multiple_of": 10**9}),
+        edited_tokenizer("padding", FIXED | {"strategy": "BatchLongest", "pad_to_multiple_of": 10**9}),
         "pad_to_multiple_of",
     ),
-    "a huge word": (edited("model.max_input_chars_per_word", 10**9), "max_input_chars_per_word"),
-    "a huge id": (edited("model.vocab.the", 2**31), "model.vocab: 'the': found 2147483648"),
-    "a negative id": (edited("model.vocab.the", -1), "model.vocab: 'the': found -1"),
-    "two tokens of one id": (edited("model.vocab.the", 7), "two tokens have one id"),
-    "no unknown token": (edited("model.unk_token", "nope"), "model.unk_token: found 'nope'"),
-    "a stride beyond the length": (edited("truncation.stride", 64), "truncation.stride: found 64"),
-    "no room": (edited("truncation.max_length", 1), "truncation.max_length: found 1"),
-    "a special id": (edited("post_processor.sep", ["[SEP]", 10**9]), "post_processor.sep"),
-    "an unknown key": (edited("evil", {}), "evil: unknown"),
+    "a huge word": (edited_tokenizer("model.max_input_chars_per_word", 10**9), "max_input_chars_per_word"),
+    "a huge id": (edited_tokenizer("model.vocab.the", 2**31), "model.vocab: 'the': found 2147483648"),
+    "a negative id": (edited_tokenizer("model.vocab.the", -1), "model.vocab: 'the': found -1"),
+    "two tokens of one id": (edited_tokenizer("model.vocab.the", 7), "two tokens have one id"),
+    "no unknown token": (edited_tokenizer("model.unk_token", "nope"), "model.unk_token: found 'nope'"),
+    "a stride beyond the length": (edited_tokenizer("truncation.stride", 64), "truncation.stride: found 64"),
+    "no room": (edited_tokenizer("truncation.max_length", 1), "truncation.max_length: found 1"),
+    "a special id": (edited_tokenizer("post_processor.sep", ["[SEP]", 10**9]), "post_processor.sep"),
+    "an unknown key": (edited_tokenizer("evil", {}), "evil: unknown"),
     "a list": ([], "the file: found list, expected an object"),
 }
 

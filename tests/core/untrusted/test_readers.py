@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.test_layers import FILES, relative
+from tests.support.places import FILES, relative
 
 # How a file is read without limits → where that is right, and why.
 RAW = {

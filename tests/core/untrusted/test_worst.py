@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 
 from core.untrusted import limits
-from tests.core.untrusted.test_others import edited
 from tests.support import artifacts
 from tests.support.commands import python
 from tests.support.onnx_files import outer_products
 
 MEASURE = """
 import resource, sys
-sys.argv = ["verify", "parity", sys.argv[1]]
 from verify import __main__
-code = __main__.main()
+code = __main__.main(["parity", sys.argv[1]])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
       resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)
@@ -48,7 +46,7 @@ def damage_reference(folder):
 
 def damage_tokenizer(folder):
     vocabulary = {str(number): number for number in range(400_000)} | {"[UNK]": 500_000}
-    (folder / "tokenizer.json").write_text(json.dumps(edited("model.vocab", vocabulary)))
+    (folder / "tokenizer.json").write_text(json.dumps(artifacts.edited_tokenizer("model.vocab", vocabulary)))
 
 
 DAMAGES = [

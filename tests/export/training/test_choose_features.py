@@ -12,8 +12,8 @@ from core import dataset
 from export.__main__ import main
 from export.training import choose_features
 from export.training import features as train_features
-from tests.core.test_recipe import GOOD
 from tests.support import emotions
+from tests.support.recipes import GOOD
 
 WIDTH = 4
 

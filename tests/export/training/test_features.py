@@ -22,10 +22,10 @@ from export.encoder import checkpoint, torch_encoder
 from export.training import features as train_features
 from export.training import platt_scaling, train, tuning
 from export.training.features import Linear, Standard
-from tests.core.test_recipe import GOOD, load
 from tests.support import emotions
 from tests.support.factories import random_tokens
 from tests.support.heads import read_head
+from tests.support.recipes import GOOD, load
 from tests.support.sources import read_checkpoint, source
 
 LABELS = ["neutral", "joy", "grief"]

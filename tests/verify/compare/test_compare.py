@@ -34,7 +34,7 @@ def pair(tmp_path):
 
 def test_flips_and_changes_are_by_label_whatever_their_order(pair, tmp_path, monkeypatch):
     monkeypatch.delenv(dataset.GO_EMOTIONS_DIR, raising=False)
-    found = run("compare", *pair, *QUICK, "--json", tmp_path / "found.json")
+    found = run("verify", "compare", *pair, *QUICK, "--json", tmp_path / "found.json")
     assert (found.returncode, found.stderr) == (0, "")
     written = json.loads((tmp_path / "found.json").read_text())
     (one,) = written["pairs"]
@@ -60,14 +60,14 @@ def test_flips_and_changes_are_by_label_whatever_their_order(pair, tmp_path, mon
 
 
 def test_variants_can_be_paired(pair):
-    found = run("compare", pair[0], pair[0], "--pair", "fp32:int8", "--pair", "int8:int8", *QUICK)
+    found = run("verify", "compare", pair[0], pair[0], "--pair", "fp32:int8", "--pair", "int8:int8", *QUICK)
     assert found.returncode == 0, found.stderr
     assert "## A `fp32` and B `int8`" in found.stdout
     assert "## A `int8` and B `int8`" in found.stdout
 
 
 def test_f1_on_go_emotions_is_scikit_learns(pair, go_emotions, tmp_path):
-    found = run("compare", *pair, *QUICK, "--json", tmp_path / "found.json")
+    found = run("verify", "compare", *pair, *QUICK, "--json", tmp_path / "found.json")
     assert found.returncode == 0, found.stderr
     (one,) = json.loads((tmp_path / "found.json").read_text())["pairs"]
     on = one["texts"][1]
@@ -93,13 +93,13 @@ def test_other_labels_and_unknown_variants_are_refused(pair, tmp_path):
         ((a, tmp_path), "manifest.json: not an artifact's manifest"),
         ((a, b, "--rounds", 0), "expected every number to be at least 1"),
     ):
-        found = run("compare", *arguments, "--json", tmp_path / "found.json")
+        found = run("verify", "compare", *arguments, "--json", tmp_path / "found.json")
         assert (found.returncode, found.stdout) == (1, "")
         assert found.stderr.startswith("error: ")
         assert message in found.stderr
         assert not (tmp_path / "found.json").exists()
     (a / "manifest.json").write_text(json.dumps({"variants": []}))
-    assert "no variant that both have" in run("compare", a, b).stderr
+    assert "no variant that both have" in run("verify", "compare", a, b).stderr
 
 
 def test_a_ratio_is_taken_within_a_round(pair, monkeypatch):

@@ -31,7 +31,7 @@ def cases(path):
 
 def test_an_artifact_passes_by_its_own_reference(tmp_path):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0, "int8": 1e-4}, max_probability_error=1e-3)
-    found = run("parity", folder, "--json", tmp_path / "a.json", "--junit", tmp_path / "a.xml")
+    found = run("verify", "parity", folder, "--json", tmp_path / "a.json", "--junit", tmp_path / "a.xml")
     assert (found.returncode, found.stderr) == (0, "")
     lines = found.stdout.splitlines()
     assert lines[0].startswith("| variant | max Δp |")
@@ -46,7 +46,7 @@ def test_an_artifact_passes_by_its_own_reference(tmp_path):
 def test_a_failure_names_label_text_and_both_numbers(tmp_path):
     limits = {"max_probability_error": 1e-3, "max_flip_rate": 0.1}
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0, "int8": 0.75}, **limits)
-    found = run("parity", folder, "--junit", tmp_path / "a.xml", "--json", tmp_path / "a.json")
+    found = run("verify", "parity", folder, "--junit", tmp_path / "a.xml", "--json", tmp_path / "a.json")
     assert found.returncode == 1
     assert "FAILED (Δp ≤ 0.001, flips ≤ 0.1)" in found.stdout
     assert "2 FAILED." in found.stdout
@@ -78,21 +78,21 @@ def test_other_token_ids_fail_and_the_text_is_named(tmp_path):
     vocabulary = other["model"]["vocab"]
     vocabulary["z"], vocabulary["b"] = vocabulary["b"], vocabulary["z"]
     (folder / "tokenizer.json").write_text(json.dumps(other))
-    found = run("parity", folder, "--junit", tmp_path / "a.xml")
+    found = run("verify", "parity", folder, "--junit", tmp_path / "a.xml")
     assert found.returncode == 1
     message = cases(tmp_path / "a.xml")["tokenizer.token_ids"]
     assert f"3 of 7 texts differ from the reference; 'the a b c', token 3: found {vocabulary['b']}" in message
     cut = artifacts.tokenizer()
     cut.enable_truncation(4)
     cut.save(str(folder / "tokenizer.json"))
-    found = run("parity", folder)
+    found = run("verify", "parity", folder)
     assert "'the a b c': found 4 tokens, expected 6" in found.stderr
 
 
 def test_a_graph_of_another_encoder_fails_and_the_others_are_measured(tmp_path):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0, "int8": 0.0}, max_probability_error=1e-3)
     artifacts.graph(folder / "onnx/model.onnx", LABELS, artifacts.WEIGHTS, 0.0, encoder="f" * 64)
-    found = run("parity", folder, "--junit", tmp_path / "a.xml")
+    found = run("verify", "parity", folder, "--junit", tmp_path / "a.xml")
     assert found.returncode == 1
     failed = cases(tmp_path / "a.xml")
     assert "encoder_sha256: found ffff" in failed["fp32.same_original"]
@@ -110,7 +110,7 @@ def test_what_cannot_be_read_is_one_line_and_nothing_is_written(tmp_path, damage
         (folder / file).unlink()
     else:
         (folder / file).write_text("{")
-    found = run("parity", folder, "--json", tmp_path / "a.json", "--junit", tmp_path / "a.xml")
+    found = run("verify", "parity", folder, "--json", tmp_path / "a.json", "--junit", tmp_path / "a.xml")
     assert found.returncode == 1
     assert found.stderr.startswith(f"error: {folder / file}: ")
     assert found.stderr.count("\n") == 1
@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_one_line_and_nothing_is_written(tmp_path, damage
 
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0}, max_probability_error=1e-3)
-    found = run("parity", folder, "--junit", folder / "manifest.json" / "a.xml")
+    found = run("verify", "parity", folder, "--junit", folder / "manifest.json" / "a.xml")
     assert found.returncode == 1
     assert "a.xml: cannot be written" in found.stderr
 
@@ -129,13 +129,14 @@ def test_parity_and_compare_need_nothing_of_the_build(tmp_path):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0}, max_probability_error=1e-3)
     environment = without_the_build(tmp_path)
     for arguments in (("parity", folder, "--junit", tmp_path / "a.xml"), ("compare", folder, folder)):
-        found = run(*arguments, env=environment)
+        found = run("verify", *arguments, env=environment)
         assert found.returncode == 0, found.stderr
 
 
 def test_the_default_passes_without_the_build(artifact, tmp_path):
     reference = DEFAULT / "reference.npz"
     found = run(
+        "verify",
         "parity",
         artifact,
         "--reference",

@@ -25,7 +25,7 @@ def copy(artifact, tmp_path):
 
 
 def test_the_default_artifact_is_proved(artifact):
-    found = run("artifact", artifact)
+    found = run("verify", "artifact", artifact)
     assert found.returncode == 0, found.stderr
     assert [line.split()[0] for line in found.stdout.splitlines()] == ["hashes", "agree", "parity", "parity"]
 
@@ -141,7 +141,7 @@ def test_a_graph_over_its_tolerance_is_not_proved(copy):
             part["hashes"][0]["content"] = digest
     rewrite(copy / "sbom.cdx.json", json.dumps(bill).encode())
     reseal(copy, size)
-    found = run("artifact", copy)
+    found = run("verify", "artifact", copy)
     assert found.returncode == 1
     assert found.stderr.startswith("error: int8: flip_rate: found ")
 
@@ -149,6 +149,6 @@ def test_a_graph_over_its_tolerance_is_not_proved(copy):
 def test_a_public_key_without_a_signature_or_the_library_is_one_error(copy, tmp_path):
     key = tmp_path / "key.pem"
     key.write_text("not a key")
-    found = run("artifact", copy, "--hashes-only", "--public-key", key)
+    found = run("verify", "artifact", copy, "--hashes-only", "--public-key", key)
     assert found.returncode == 1
     assert "model.sig: no such file: the artifact is not signed" in found.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -11,9 +9,8 @@ import pytest
 
 from core.artifact import proof
 from core.errors import ArtifactError
-from tests.support.commands import run
+from tests.support.commands import call, environment_of_make, run
 from tests.support.forge import linked_copy
-from tests.support.places import ROOT
 from verify.proof import signature
 
 OLD = b'{"a": "signature"}'
@@ -74,7 +71,7 @@ def key(tmp_path):
 
 @pytest.mark.parametrize("name", ["missing.pem", "."])
 def test_a_key_that_is_not_there_is_one_error_and_the_old_signature_stays(signed, tmp_path, name):
-    found = run("sign", signed, "--key", tmp_path / name)
+    found = run("verify", "sign", signed, "--key", tmp_path / name)
     assert found.returncode == 1
     assert found.stderr == f"error: {tmp_path / name}: no such private key\n"
     assert proof.check_files(signed).signed
@@ -104,7 +101,7 @@ def test_the_signature_is_over_all_files_but_itself_by_names_that_hold_anywhere(
 @pytest.mark.parametrize("lost", ["model.sig", "model.sig.sha256"])
 def test_half_a_signature_is_not_proved_and_can_be_made_anew(signed, lost):
     (signed / lost).unlink()
-    found = run("artifact", signed, "--hashes-only")
+    found = run("verify", "artifact", signed, "--hashes-only")
     assert found.returncode == 1
     assert f"{lost}: missing" in found.stderr
     assert "sign it again" in found.stderr
@@ -114,19 +111,14 @@ def test_half_a_signature_is_not_proved_and_can_be_made_anew(signed, lost):
 
 def test_a_changed_artifact_is_not_signed(signed, key):
     (signed / "more.txt").write_text("x")
-    found = run("sign", signed, "--key", key)
+    found = run("verify", "sign", signed, "--key", key)
     assert found.returncode == 1
     assert "more.txt: not listed in the manifest" in found.stderr
     assert (signed / "model.sig").read_bytes() == OLD
 
 
 def test_make_sign_without_a_key_says_what_it_needs():
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")
-    }
-    found = subprocess.run(
-        ["make", "sign"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    found = call("make", "sign", env=environment_of_make())
     assert found.returncode != 0
     assert found.stdout == ""
     assert "make sign KEY=FILE: name a private key" in found.stderr

@@ -14,7 +14,7 @@ from core.contract import VARIANT_FILES
 from core.disk.files import sha256_file
 from core.errors import ArtifactError
 from tests.support import builds
-from tests.verify.conftest import failed
+from tests.support.commands import assert_failed
 from verify.quality import answers, evaluate, evaluate_table
 from verify.report import release
 
@@ -176,17 +176,21 @@ def test_an_evaluation_of_another_layout_is_refused(build, content):
 
 def test_refusals_of_evaluate_write_nothing(build, verify, tmp_path, monkeypatch):
     builds.graph(build.graph("int8"), np.full((len(builds.WORDS), 3), np.nan))
-    failed(verify("evaluate"), "model_quantized.onnx: probability of joy", "found nan, expected a number")
+    assert_failed(
+        verify("evaluate"), "model_quantized.onnx: probability of joy", "found nan, expected a number"
+    )
     builds.graph(build.graph("int8"), builds.weights(0.4), {"joy": 0.3, "neutral": 0.5, "anger": 0.5})
-    failed(verify("evaluate"), "model_quantized.onnx: labels: found ['joy', 'neutral', 'anger'], expected")
+    assert_failed(
+        verify("evaluate"), "model_quantized.onnx: labels: found ['joy', 'neutral', 'anger'], expected"
+    )
     build.graph("int8").unlink()
-    failed(verify("evaluate"), "model_quantized.onnx")
+    assert_failed(verify("evaluate"), "model_quantized.onnx")
     (tmp_path / "data/test.tsv").write_text("other")
-    failed(verify("evaluate"), "test.tsv: SHA-256 found")
+    assert_failed(verify("evaluate"), "test.tsv: SHA-256 found")
     assert not list(build.folder.glob("evaluation*"))
 
 
 def test_a_label_that_goemotions_lacks(build, verify):
     path = build.recipe_folder / "recipe.toml"
     path.write_text(path.read_text().replace('"joy"', '"envy"'))
-    failed(verify("evaluate"), "labels.names of tiny: GoEmotions has no envy")
+    assert_failed(verify("evaluate"), "labels.names of tiny: GoEmotions has no envy")

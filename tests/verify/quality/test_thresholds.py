@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from tests.support import builds
-from tests.verify.conftest import failed
+from tests.support.commands import assert_failed
 from verify.quality import answers
 
 
@@ -56,16 +56,16 @@ def test_a_floor_holds_on_dev(build, verify):
     ],
 )
 def test_refusals_of_thresholds_write_nothing(build, verify, options, words):
-    failed(verify("thresholds", *options), *words)
+    assert_failed(verify("thresholds", *options), *words)
     assert not (build.folder / "thresholds.json").exists()
 
 
 def test_a_recipes_file_is_not_written_over_silently(build, verify):
     out = build.recipe_folder / "thresholds.json"
     out.write_text("mine")
-    failed(verify("thresholds", "--out", out), f"{out}: is there", "--replace")
+    assert_failed(verify("thresholds", "--out", out), f"{out}: is there", "--replace")
     assert out.read_text() == "mine"
-    failed(verify("thresholds", "--out", build.recipe_folder), "found a folder")
+    assert_failed(verify("thresholds", "--out", build.recipe_folder), "found a folder")
     code, _ = verify("thresholds", "--out", out, "--replace")
     assert code == 0
     assert list(json.loads(out.read_text())) == builds.LABELS
@@ -75,4 +75,4 @@ def test_a_damaged_file_of_probabilities_is_named(build, verify):
     verify("evaluate")
     path = build.folder / "evaluation.npz"
     path.write_bytes(path.read_bytes()[:200])
-    failed(verify("thresholds"), "evaluation.npz: not what `make evaluate` writes")
+    assert_failed(verify("thresholds"), "evaluation.npz: not what `make evaluate` writes")
