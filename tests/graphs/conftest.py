@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.support.factories import Shape
+from tests.support.features import FEATURES, encoder_with_features
 from tests.support.graphs import Exported, exported, pooled
 
 
@@ -56,6 +57,12 @@ def every_encoder(request) -> Exported:
     """1 to 3 layers, of 5, 3 and 7 heads; both poolings, normalized and not."""
     export, pooling, normalize = request.param
     return request.getfixturevalue(export).with_pooling(pooling, normalize)
+
+
+@pytest.fixture(scope="session", params=FEATURES)
+def made(request, tmp_path_factory) -> Exported:
+    """An encoder with features of several layers, of every kind."""
+    return encoder_with_features(tmp_path_factory.mktemp("features"), request.param)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -23,6 +24,10 @@ from graphs.encoder import embeddings, features, fuse, mask, pool
 from graphs.head.files import LinearHead
 from graphs.packed import pack, prune, unfuse
 from tests.support.factories import Shape, write_checkpoint
+
+# Attention of a packed layer: groups of the long rows, and of the short ones.
+GROUP = {"Gather": 4, "Transpose": 1, "MatMul": 2, "Add": 1, "Softmax": 1, "Reshape": 1}
+ATTENTION = Counter({"Gemm": 1, "Reshape": 2, "Concat": 1}) + Counter(GROUP) + Counter(GROUP)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,12 @@ def pruned(made: Exported) -> ir.Model:
 def finished(made: Exported) -> ir.Model:
     """The graph after every step of the stage `pack`."""
     return pruned(made) if made.info.pooling == "cls" else unfused(made)
+
+
+def operators_of_layer(model: ir.Model, number: int) -> Counter[str]:
+    """Count the operators of a layer's nodes, which its number names."""
+    names = {node: str(node.name) for node in model.graph}
+    return Counter(node.op_type for node, name in names.items() if name.startswith(f"layer_{number}_"))
 
 
 def session_of(model: ir.Model) -> onnxruntime.InferenceSession:

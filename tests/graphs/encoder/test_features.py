@@ -5,41 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 import torch
 from hypothesis import given, settings
 
 from core.errors import GraphError
-from core.recipe import FeaturesTable
-from graphs.edit import legal, names, ops
+from graphs.edit import legal, ops
 from graphs.encoder import features
-from graphs.head import merge, project
-from graphs.int8 import calibration, quantize, smooth
-from graphs.packed import pack, prune, unfuse
-from graphs.search import initial_plan
-from tests.support.factories import Shape
-from tests.support.graphs import answer, exported, linear_head, packed, pooled, run, session_of
+from graphs.head import project
+from graphs.int8 import quantize, smooth
+from tests.support.features import LABELS, plan_of, pruned, with_head
+from tests.support.graphs import answer, linear_head, packed, pooled, run, session_of
 from tests.support.masks import batch_of, batches
 
 TOLERANCE = 1e-5
-LABELS = ["joy", "anger", "neutral"]
-# Layers and poolings, of encoders with 3 layers: all means, a mixture, the CLS tokens, not the last layer.
-FEATURES = {
-    "means": [([0, 2, 3], ["mean"])],
-    "mixture": [([3, 0, 1], ["max", "mean", "cls"])],
-    "cls": [([1, 3], ["cls"])],
-    "below the last": [([0, 2], ["mean"]), ([2], ["max"])],
-    "pruned": [([0, 2], ["mean"]), ([3], ["cls"])],
-}
-
-
-@pytest.fixture(scope="session", params=FEATURES)
-def made(request, tmp_path_factory):
-    parts = [FeaturesTable(layers=layers, pooling=pooling) for layers, pooling in FEATURES[request.param]]
-    # CLS in the recipe, so that batches keep column 0.
-    shape = Shape(layers=3, heads=5, hidden=20)
-    return exported(tmp_path_factory.mktemp("features"), shape, "cls", features=parts)
 
 
 def original(made, ids, attention_mask):
@@ -58,28 +37,6 @@ def original(made, ids, attention_mask):
         parts = [plain[how](states[at][row].numpy()[kept]) for at, how in made.info.feature_parts]
         rows.append(np.concatenate(parts))
     return np.stack(rows)
-
-
-def pruned(made, model):
-    unfuse.unfuse(model)
-    if made.info.last_is_cls:
-        prune.prune(model, made.info.used_layers, names.FEATURE.format(made.info.used_layers, "cls"))
-    return model
-
-
-def with_head(made, *, projected: bool) -> ir.Model:
-    model = packed_with_head(made)
-    if projected:
-        means = sum(pooling == "mean" for _, pooling in made.info.feature_parts)
-        assert project.project(model, made.info.feature_parts, merge.head_node("stacked")) == means
-    return pruned(made, model)
-
-
-def packed_with_head(made) -> ir.Model:
-    model = pooled(made)
-    merge.stacked(model, linear_head(LABELS, made.info.features))
-    pack.pack(model)
-    return model
 
 
 @pytest.fixture(scope="session")
@@ -129,13 +86,6 @@ def test_what_a_projection_leaves(made):
 def test_layers_above_the_features_are_left_out(made):
     layers = {str(n.name).split("_")[1] for n in packed(made).graph if str(n.name).startswith("layer_")}
     assert layers == {str(number) for number in range(made.info.used_layers)}
-
-
-def plan_of(made, model):
-    random = np.random.default_rng(0)
-    lengths = random.integers(2, 30, 40)
-    ids = [random.integers(0, made.info.vocabulary, length).astype(np.int32) for length in lengths]
-    return initial_plan.initial_plan(model, calibration.calibrate(model, ids), 8, "0" * 64, "0" * 64)
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["pooled first", "projected"])

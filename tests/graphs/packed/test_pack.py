@@ -13,19 +13,22 @@ from graphs.edit import legal
 from graphs.head import merge
 from graphs.packed import pack
 from tests.support.factories import random_tokens
-from tests.support.graphs import answer, finished, linear_head, packed, pooled, pruned, session_of, unfused
+from tests.support.graphs import (
+    ATTENTION,
+    answer,
+    finished,
+    linear_head,
+    operators_of_layer,
+    packed,
+    pooled,
+    pruned,
+    session_of,
+    unfused,
+)
 from tests.support.masks import KINDS, batch_of, batches
 
 TOLERANCE = 1e-5
 STAGES = {"packed": packed, "unfused": unfused, "finished": finished}
-# Of the long rows, and of the short ones.
-GROUP = {"Gather": 4, "Transpose": 1, "MatMul": 2, "Add": 1, "Softmax": 1, "Reshape": 1}
-ATTENTION = Counter({"Gemm": 1, "Reshape": 2, "Concat": 1}) + Counter(GROUP) + Counter(GROUP)
-
-
-def operators_of_layer(model, number):
-    names = {node: str(node.name) for node in model.graph}
-    return Counter(node.op_type for node, name in names.items() if name.startswith(f"layer_{number}_"))
 
 
 @pytest.fixture(scope="session", params=STAGES)

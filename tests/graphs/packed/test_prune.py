@@ -12,8 +12,17 @@ from core.errors import GraphError
 from graphs.edit import legal, ops
 from graphs.head import merge
 from graphs.packed import prune
-from tests.graphs.packed.test_pack import operators_of_layer
-from tests.support.graphs import answer, linear_head, packed, pooled, pruned, run, session_of, unfused
+from tests.support.graphs import (
+    answer,
+    linear_head,
+    operators_of_layer,
+    packed,
+    pooled,
+    pruned,
+    run,
+    session_of,
+    unfused,
+)
 from tests.support.masks import KINDS, batch_of
 
 # Attention of the CLS rows alone; the feed-forward as it was.

@@ -11,8 +11,7 @@ import pytest
 from core.errors import GraphError
 from graphs.edit import legal, ops
 from graphs.packed import unfuse
-from tests.graphs.packed.test_pack import ATTENTION, operators_of_layer
-from tests.support.graphs import packed, pooled, unfused
+from tests.support.graphs import ATTENTION, operators_of_layer, packed, pooled, unfused
 
 REST = {"Gemm": 3, "Add": 2, "LayerNormalization": 2, "Gelu": 1}
 

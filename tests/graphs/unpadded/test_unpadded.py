@@ -19,12 +19,11 @@ from graphs.finish import padded
 from graphs.int8 import quantize
 from graphs.packed import pack
 from graphs.unpadded import branch as unpadded
-from tests.graphs.encoder import test_features as several
+from tests.support import features as several
 from tests.support.graphs import pooled, session_of
 from tests.support.quantization import bare, busy, int8, packed_with_head, plan_of
 
 EXACT = 1e-6
-made = several.made
 
 
 def branched(model: ir.Model) -> ir.Model:
