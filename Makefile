@@ -19,7 +19,9 @@ ifdef HEAD
 export HEAD
 endif
 
-# Each stage is one process, alone in build/NAME, and writes its stamp last (core/build/stage.py).
+# Each stage is one process, alone in build/NAME, and writes its stamp last (core/build/stage.py). It does nothing
+# where another make has done the same since this one began.
+STAGE := BUILD_BEGUN=$(shell date +%s) $(PY)
 EXPORTED := $(BUILD)/.exported
 GRAPHS := $(BUILD)/.graphs
 VERIFIED := $(BUILD)/.verified
@@ -49,14 +51,14 @@ $(VENV): requirements/build.txt
 	$(PYTHON) -m requirements.install $(@D) $<
 
 $(EXPORTED): $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml $(BUILD)/.inputs) $(call code,export) | $(VENV)
-	@$(PY) -m export build $(RECIPE) $(BUILD)
+	@$(STAGE) -m export build $(RECIPE) $(BUILD)
 # A recipe's own plan of the quantization is replayed; without one, or for other sources, one is searched.
 $(GRAPHS): $(EXPORTED) $(wildcard $(RECIPE)/quantization.json) $(call code,graphs)
-	@$(PY) -m graphs build $(RECIPE) $(BUILD)
+	@$(STAGE) -m graphs build $(RECIPE) $(BUILD)
 $(VERIFIED): $(GRAPHS) $(wildcard $(BUILD)/.data) $(call code,verify)
-	@$(PY) -m verify gate $(RECIPE) $(BUILD)
+	@$(STAGE) -m verify gate $(RECIPE) $(BUILD)
 $(RELEASED): $(VERIFIED) $(call code,verify) $(wildcard $(addprefix $(BUILD)/,evaluation.json evaluation.npz bench/bench.json))
-	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
+	@$(STAGE) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Graphs on the way, to look at and to compare with.
 merge: $(BUILD)/merged.onnx #: the graph with the head merged: build/NAME/merged.onnx

@@ -19,6 +19,7 @@ from core.cli import CommandLine
 from core.contract import HEAD_FILE, THRESHOLDS_FILE, FeaturePooling
 from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
+from core.recipe import RECIPE_FILE
 from export.encoder import checkpoint
 from export.sources.recipe_lock import LOCK_FILE
 from export.sources.resolve import Sources
@@ -93,6 +94,7 @@ def _build(arguments: argparse.Namespace) -> None:
             _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
         files = [sources.encoder.folder / name for name in checkpoint.FILES]
         files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
+        files += [arguments.recipe / RECIPE_FILE]
         state = inputs.Inputs(arguments.recipe, files)
         info = _export(sources, arguments.build)
         if "int8" in sources.recipe.variants and inputs.replayed_plan(arguments.recipe) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from core.errors import ArtifactError
 
 # The stamps of the stages, in their order.
 STAMPS = EXPORTED, GRAPHS, VERIFIED = ".exported", ".graphs", ".verified"
+# The variable in which make says when it began.
+BEGUN = "BUILD_BEGUN"
 
 
 def _require(stamps: tuple[str, ...], build: Path, recipe: Path) -> None:
@@ -27,24 +30,31 @@ def _require(stamps: tuple[str, ...], build: Path, recipe: Path) -> None:
         )
 
 
-def _number(build: Path, product: Path) -> int:
-    """Return how many stages come before the one that writes a file: all, before the release."""
-    return STAMPS.index(product.name) if product.parent == build else len(STAMPS)
+def _begun() -> float:
+    """Return when the build that this stage belongs to began: make says so in whole seconds, cut off."""
+    return float(os.environ[BEGUN]) + 1 if BEGUN in os.environ else time.time()
+
+
+def _is_newer(product: Path, begun: float, before: list[Path]) -> bool:
+    oldest = max([begun, *(path.stat().st_mtime for path in before)])
+    return product.is_file() and product.stat().st_mtime >= oldest
 
 
 def run_alone(recipe: Path, build: Path, product: Path, work: Callable[[], object]) -> None:
     """Do a stage's work, whose last file is `product`, with the build's folder to itself.
 
-    A stage that had to wait for another build does nothing where that has done the same meanwhile.
+    It does nothing where another build has done the same since this one began.
 
     Raises:
         ArtifactError: the folder cannot be written, or holds the export of other sources than this
             process's: builds take turns stage by stage.
     """
-    begun = time.time()
-    with lock.build(build) as waited:
-        _require(STAMPS[: _number(build, product)], build, recipe)
-        done_meanwhile = waited and product.is_file() and product.stat().st_mtime >= begun
+    begun = _begun()
+    # Before the release come all of them.
+    before = STAMPS[: STAMPS.index(product.name)] if product.parent == build else STAMPS
+    with lock.build(build):
+        _require(before, build, recipe)
+        done_meanwhile = _is_newer(product, begun, [build / stamp for stamp in before])
         if not (done_meanwhile and inputs.are_recorded(build, recipe, inputs.overrides())):
             work()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import grimp
 import pytest
@@ -110,6 +111,32 @@ def test_a_stage_that_waited_for_another_build_does_not_do_the_same_again(tmp_pa
     assert done == ["again"]
     stage.run(*export, lambda: done.append("alone"))
     assert done == ["again", "alone"]
+
+
+def test_a_stage_that_another_make_did_since_this_one_began_is_not_done_again(tmp_path, monkeypatch):
+    done = []
+
+    def stages(*names):
+        for name in names:
+            stage.run(tmp_path, tmp_path, name, lambda name=name: done.append(name))
+
+    def export():
+        inputs.Inputs(tmp_path, [tmp_path / "recipe.toml"]).record(tmp_path)
+        done.append(stage.EXPORTED)
+
+    stage.run(tmp_path, tmp_path, stage.EXPORTED, export)
+    stages(stage.GRAPHS)
+    monkeypatch.setenv(stage.BEGUN, str(int(time.time()) - 60))
+    del done[:]
+    stages(stage.EXPORTED, stage.GRAPHS)
+    assert done == []
+    # It was done of an export that is gone: make looks at the same times.
+    (tmp_path / stage.EXPORTED).touch()
+    stages(stage.GRAPHS)
+    assert done == [stage.GRAPHS]
+    (tmp_path / "recipe.toml").touch()
+    stages(stage.EXPORTED)
+    assert done == [stage.GRAPHS, stage.EXPORTED]
 
 
 def test_a_stage_refuses_a_folder_that_another_builds_export_took_over(tmp_path, monkeypatch):
