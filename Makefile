@@ -21,7 +21,7 @@ endif
 
 # Each stage is one process, alone in build/NAME, and writes its stamp last (core/build/stage.py). It does nothing
 # where another make has done the same since this one began.
-STAGE := BUILD_BEGUN=$(shell date +%s) $(PY)
+BEGUN := $(shell date +%s)
 EXPORTED := $(BUILD)/.exported
 GRAPHS := $(BUILD)/.graphs
 VERIFIED := $(BUILD)/.verified
@@ -30,6 +30,8 @@ RELEASED := $(DIST)/manifest.json
 code = $(shell find core $(1) -name __pycache__ -prune -o -type f -print)
 # ... or what it reads outside of the build: this touches .inputs and .data, which the stages write.
 $(if $(wildcard $(BUILD)/.inputs),$(shell $(PYTHON) -m core.build.inputs '$(BUILD)' '$(RECIPE)' '$(ENCODER)' '$(HEAD)'))
+
+$(EXPORTED) $(GRAPHS) $(VERIFIED) $(RELEASED): export BUILD_BEGUN = $(BEGUN)
 
 .PHONY: artifact export quantize verify package score evaluate head publish help \
         merge pack simplify reference search features thresholds parity-test-split clean FORCE
@@ -51,14 +53,14 @@ $(VENV): requirements/build.txt
 	$(PYTHON) -m requirements.install $(@D) $<
 
 $(EXPORTED): $(RECIPE)/recipe.toml $(wildcard $(RECIPE)/recipe.lock.toml $(BUILD)/.inputs) $(call code,export) | $(VENV)
-	@$(STAGE) -m export build $(RECIPE) $(BUILD)
+	@$(PY) -m export build $(RECIPE) $(BUILD)
 # A recipe's own plan of the quantization is replayed; without one, or for other sources, one is searched.
 $(GRAPHS): $(EXPORTED) $(wildcard $(RECIPE)/quantization.json) $(call code,graphs)
-	@$(STAGE) -m graphs build $(RECIPE) $(BUILD)
+	@$(PY) -m graphs build $(RECIPE) $(BUILD)
 $(VERIFIED): $(GRAPHS) $(wildcard $(BUILD)/.data) $(call code,verify)
-	@$(STAGE) -m verify gate $(RECIPE) $(BUILD)
+	@$(PY) -m verify gate $(RECIPE) $(BUILD)
 $(RELEASED): $(VERIFIED) $(call code,verify) $(wildcard $(addprefix $(BUILD)/,evaluation.json evaluation.npz bench/bench.json))
-	@$(STAGE) -m verify release $(RECIPE) $(BUILD) $(DIST)
+	@$(PY) -m verify release $(RECIPE) $(BUILD) $(DIST)
 
 # Graphs on the way, to look at and to compare with.
 merge: $(BUILD)/merged.onnx #: the graph with the head merged: build/NAME/merged.onnx
