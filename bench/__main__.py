@@ -180,7 +180,6 @@ def _add_bulk(parser: ArgumentParser) -> None:
     add("memory", "resident memory of a long run").add_argument("--seconds", type=float, default=1200.0)
     add("kills", "runs killed at random moments and resumed").add_argument("--kills", type=int, default=10)
     add("against", "another command, a line that is given the file of texts, in turns with ours", "other")
-    add("nodes", "Ray on simulated nodes").add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
     add("once", "score a file and print its time", "file")
 
 

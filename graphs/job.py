@@ -69,9 +69,9 @@ def front_of(job: Job) -> ir.Model:
     return job.front
 
 
-def of_all_tokens(job: Job) -> Counts:
+def of_all_tokens(job: Job) -> int:
     """Return how many attentions answer for all tokens: the last does not where only the first is read."""
-    return {"attentions": job.encoder.used_layers - int(job.encoder.last_is_cls)}
+    return job.encoder.used_layers - int(job.encoder.last_is_cls)
 
 
 def each_layer(job: Job) -> Counts:
@@ -80,13 +80,13 @@ def each_layer(job: Job) -> Counts:
     return {"Attention": layers, "SkipLayerNormalization": 2 * layers, "BiasGelu": layers}
 
 
-def means(job: Job) -> Counts:
+def means(job: Job) -> int:
     """Return how many means a linear head reads token by token."""
     linear = isinstance(job.head, LinearHead)
-    return {"means": linear * sum(pooling == "mean" for _, pooling in job.encoder.feature_parts)}
+    return linear * sum(pooling == "mean" for _, pooling in job.encoder.feature_parts)
 
 
-def int8_products(job: Job) -> Counts:
+def int8_products(job: Job) -> int:
     """Return how many int8 products the plan makes."""
     # A linear layer each; one more for a second term, and for CLS rows.
     count = 0
@@ -94,4 +94,4 @@ def int8_products(job: Job) -> Counts:
         cls_rows = job.encoder.last_is_cls and name == f"layer_{job.encoder.used_layers - 1}_qkv"
         terms = {"int8": 1, "int8x2": 2, "float": 0}[activation.mode]
         count += terms * (2 if cls_rows else 1)
-    return {"products in int8": count}
+    return count

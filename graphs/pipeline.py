@@ -23,20 +23,29 @@ from graphs.unpadded import branch
 
 @dataclass(frozen=True)
 class Step:
-    """A named rewrite of a graph in place, and how often it must apply to this job's graph.
+    """A named rewrite of a graph in place: what it counts, and how many it must find in a job's graph.
 
-    `expected` is None where it may find nothing.
+    One that counts several things returns a number of each. `expected` is None where it may find nothing.
     """
 
     name: str
-    rewrite: Callable[[ir.Model, Job], Counts]
-    expected: Callable[[Job], Counts] | None
+    counted: str
+    rewrite: Callable[[ir.Model, Job], int | Counts]
+    expected: Callable[[Job], int | Counts] | None
+
+    def named(self, counts: int | Counts) -> Counts:
+        """Return counts by the name of what is counted."""
+        return {self.counted: counts} if isinstance(counts, int) else counts
 
 
-def _pool(model: ir.Model, job: Job) -> Counts:
+def _layers(job: Job) -> int:
+    return job.encoder.used_layers
+
+
+def _pool(model: ir.Model, job: Job) -> int:
     if job.encoder.feature_layers:
-        return {"poolings": features.features(model, job.encoder)}
-    return {"poolings": pool.pool(model, job.encoder.pooling, job.encoder.normalize)}
+        return features.features(model, job.encoder)
+    return pool.pool(model, job.encoder.pooling, job.encoder.normalize)
 
 
 def _merge(model: ir.Model, job: Job) -> Counts:
@@ -51,90 +60,56 @@ def _merge(model: ir.Model, job: Job) -> Counts:
     return {f"{job.head.info.kind} heads": count}
 
 
-def _project(model: ir.Model, job: Job) -> Counts:
+def _project(model: ir.Model, job: Job) -> int:
     parts = job.encoder.feature_parts if isinstance(job.head, LinearHead) else []
-    return {"means": project.project(model, parts, merge.head_node(job.recipe.contract))}
+    return project.project(model, parts, merge.head_node(job.recipe.contract))
 
 
-def _prune(model: ir.Model, job: Job) -> Counts:
+def _prune(model: ir.Model, job: Job) -> int:
     if not job.encoder.last_is_cls:
-        return {"layers": 0}
+        return 0
     last = job.encoder.used_layers
     pooled = names.FEATURE.format(last, "cls") if job.encoder.feature_layers else names.POOLED
-    return {"layers": prune.prune(model, last, pooled)}
+    return prune.prune(model, last, pooled)
 
 
-def _stamp(model: ir.Model, job: Job, quantization: str) -> Counts:
-    metadata = Metadata.of(job.recipe.name, job.encoder, job.head.info, quantization)
-    return {"properties": stamp.stamp(model, metadata)}
+def _stamp(model: ir.Model, job: Job, quantization: str) -> int:
+    return stamp.stamp(model, Metadata.of(job.recipe.name, job.encoder, job.head.info, quantization))
 
 
-def _properties(_: Job) -> Counts:
-    return {"properties": len(Metadata._fields)}
-
-
+_TOKENS = Step(
+    "tokens", "attentions", lambda m, job: token_dimension.name(m, job.encoder.hidden), of_all_tokens
+)
+_PROPERTIES = len(Metadata._fields)
 MERGE = (
-    Step("fuse", lambda model, job: fuse.fuse(model), each_layer),
-    Step(
-        "mask",
-        lambda model, job: {"attention masks": mask.mask(model)},
-        lambda job: {"attention masks": job.encoder.used_layers},
-    ),
-    Step(
-        "embeddings",
-        lambda model, job: {"embedding sums": embeddings.embeddings(model)},
-        lambda job: {"embedding sums": 1},
-    ),
-    Step("pool", _pool, lambda job: {"poolings": len(job.encoder.feature_parts) or 1}),
-    Step("merge", _merge, lambda job: {f"{job.head.info.kind} heads": 1}),
+    Step("fuse", "", lambda m, _: fuse.fuse(m), each_layer),
+    Step("mask", "attention masks", lambda m, _: mask.mask(m), _layers),
+    Step("embeddings", "embedding sums", lambda m, _: embeddings.embeddings(m), lambda _: 1),
+    Step("pool", "poolings", _pool, lambda job: len(job.encoder.feature_parts) or 1),
+    Step("merge", "", _merge, lambda job: {f"{job.head.info.kind} heads": 1}),
 )
 PACK = (
-    Step(
-        "pack",
-        lambda model, job: {"attentions": pack.pack(model)},
-        lambda job: {"attentions": job.encoder.used_layers},
-    ),
-    Step("project", _project, means),
-    Step(
-        "unfuse",
-        lambda model, job: {"linear layers": unfuse.unfuse(model)},
-        lambda job: {"linear layers": 3 * job.encoder.used_layers},
-    ),
-    Step("prune", _prune, lambda job: {"layers": int(job.encoder.last_is_cls)}),
+    Step("pack", "attentions", lambda m, _: pack.pack(m), _layers),
+    Step("project", "means", _project, means),
+    Step("unfuse", "linear layers", lambda m, _: unfuse.unfuse(m), lambda job: 3 * job.encoder.used_layers),
+    Step("prune", "layers", _prune, lambda job: int(job.encoder.last_is_cls)),
 )
-SIMPLIFY = (Step("simplify", lambda model, job: {"nodes removed": simplify.simplify(model)}, None),)
-_TOKENS = Step(
-    "tokens",
-    lambda model, job: {"attentions": token_dimension.name(model, job.encoder.hidden)},
-    of_all_tokens,
-)
+SIMPLIFY = (Step("simplify", "nodes removed", lambda m, _: simplify.simplify(m), None),)
 FP32 = (
     _TOKENS,
-    Step(
-        "standard",
-        lambda model, job: {"Gelu": standard.standard(model)},
-        lambda job: {"Gelu": job.encoder.used_layers},
-    ),
-    Step("stamp", lambda model, job: _stamp(model, job, "none"), _properties),
+    Step("standard", "Gelu", lambda m, _: standard.standard(m), _layers),
+    Step("stamp", "properties", lambda m, job: _stamp(m, job, "none"), lambda _: _PROPERTIES),
 )
 INT8 = (
-    Step(
-        "quantize",
-        lambda model, job: {"products in int8": quantize.quantize(model, plan_of(job))},
-        int8_products,
-    ),
+    Step("quantize", "products in int8", lambda m, job: quantize.quantize(m, plan_of(job)), int8_products),
     _TOKENS,
-    Step("unpadded", lambda model, job: {"branches": branch.unpadded(model)}, lambda job: {"branches": 1}),
-    Step("stamp", lambda model, job: _stamp(model, job, plan_of(job).description), _properties),
+    Step("unpadded", "branches", lambda m, _: branch.unpadded(m), lambda _: 1),
+    Step(
+        "stamp", "properties", lambda m, job: _stamp(m, job, plan_of(job).description), lambda _: _PROPERTIES
+    ),
 )
 # From a finished graph.
-TEXT = (
-    Step(
-        "text",
-        lambda model, job: {"tokenizers": build.text(model, front_of(job))},
-        lambda job: {"tokenizers": 1},
-    ),
-)
+TEXT = (Step("text", "tokenizers", lambda m, job: build.text(m, front_of(job)), lambda _: 1),)
 STAGES = {
     "merge": MERGE,
     "pack": PACK,
@@ -154,10 +129,10 @@ def run(model: ir.Model, job: Job, stage: str) -> Iterator[tuple[str, Counts]]:
     """
     for step in STAGES[stage]:
         try:
-            counts = step.rewrite(model, job)
+            counts = step.named(step.rewrite(model, job))
             legal.check(model)
         except GraphError as error:
             raise GraphError(f"{stage}: {step.name}: {error}") from error
         if step.expected is not None:
-            legal.check_count(step.name, counts, step.expected(job))
+            legal.check_count(step.name, counts, step.named(step.expected(job)))
         yield step.name, counts

@@ -1,6 +1,5 @@
 """Measure how `python -m score` does on many texts.
 
 In: a finished artifact and GoEmotions. Out: the figures that docs/bulk.md quotes. `measurements.py` has them
-by name, and takes those of its own process; `process.py` starts the command, `ray_cluster.py` simulates
-a cluster.
+by name, and takes those of its own process; `process.py` starts the command.
 """

@@ -145,16 +145,6 @@ def _once(options: Options) -> dict[str, float]:
     return {"texts": summary.rows, "seconds": summary.seconds}
 
 
-def _nodes(options: Options, counts: Sequence[int]) -> dict[str, Any]:
-    # An extra, in an environment of its own.
-    from bench.bulk import ray_cluster
-
-    return {
-        "bytes_a_text": ray_cluster.object_store(options),
-        "nodes": ray_cluster.scaling(options, counts),
-    }
-
-
 _MEASUREMENTS: dict[str, Callable[[Options, Texts, Namespace], Any]] = {
     "sweep": lambda options, texts, given: _sweep(options, texts, given.rounds),
     "rate": lambda options, texts, given: _rate(options, texts, given.tokens or BATCH_TOKENS, given.rounds),
@@ -163,7 +153,6 @@ _MEASUREMENTS: dict[str, Callable[[Options, Texts, Namespace], Any]] = {
     "memory": lambda options, _, given: process.memory(options, given.seconds),
     "kills": lambda options, _, given: process.kills(options, given.kills),
     "against": lambda options, _, given: process.against(options, shlex.split(given.other), given.rounds),
-    "nodes": lambda options, _, given: _nodes(options, given.nodes),
 }
 
 
