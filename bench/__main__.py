@@ -101,16 +101,6 @@ def _random_encoder(arguments: Namespace) -> None:
     print("  bench    random     12 layers, 384 hidden, and a head; seeded random weights")
 
 
-def _pipeline(arguments: Namespace) -> None:
-    import pyarrow.parquet as pq
-
-    from bench.contenders import pipeline, torch_pair
-
-    pair = torch_pair.Pair(*torch_pair.sources(arguments.recipe, arguments.build))
-    texts = pq.read_table(arguments.texts).column("text").to_pylist()
-    print(json.dumps({"texts": len(texts), "seconds": pipeline.seconds(pair, texts)}))
-
-
 def _bulk(arguments: Namespace) -> None:
     from bench.bulk import measurements
 
@@ -198,9 +188,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         graphs.add_argument(name, type=kind, default=SUPPRESS, help=summary)
     line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "build")
     _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
-    line.add(
-        "pipeline", _pipeline, "time transformers' pipeline on a Parquet file", "recipe", "build", "texts"
-    )
     optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")
     optimum.add_argument("--venv", help="optimum's environment; left out or empty: do without optimum")
     line.add("products", _products, "write bare matrix products, one per graph", "folder")

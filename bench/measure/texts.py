@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle, islice
 
 import numpy as np
@@ -40,11 +40,6 @@ def slices(ids: Ids, texts: int, rounds: int) -> list[Ids]:
     return [list(islice(stream, texts)) for _ in range(rounds)]
 
 
-def _stream(ids: Ids) -> Iterator[int]:
-    """Yield the texts' own tokens, joined, without end."""
-    return cycle([token for row in ids for token in row[1:-1]])
-
-
 def of_lengths(ids: Ids, lengths: Sequence[int]) -> Ids:
     """Join and cut texts to the wanted lengths in tokens; each begins and ends as a text does.
 
@@ -53,7 +48,9 @@ def of_lengths(ids: Ids, lengths: Sequence[int]) -> Ids:
     """
     if not any(len(row) > 2 for row in ids) or min(lengths) < 2:
         raise BenchmarkError(f"cannot make texts of {min(lengths)} tokens from {len(ids)} texts")
-    first, last, stream = ids[0][0], ids[0][-1], _stream(ids)
+    # The texts' own tokens, joined, without end.
+    stream = cycle([token for row in ids for token in row[1:-1]])
+    first, last = ids[0][0], ids[0][-1]
     return [[first, *islice(stream, length - 2), last] for length in lengths]
 
 

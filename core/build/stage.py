@@ -30,11 +30,6 @@ def _require(stamps: tuple[str, ...], build: Path, recipe: Path) -> None:
         )
 
 
-def _begun() -> float:
-    """Return when the build that this stage belongs to began: make says so in whole seconds, cut off."""
-    return float(os.environ[BEGUN]) + 1 if BEGUN in os.environ else time.time()
-
-
 def _is_newer(product: Path, begun: float, before: list[Path]) -> bool:
     oldest = max([begun, *(path.stat().st_mtime for path in before)])
     return product.is_file() and product.stat().st_mtime >= oldest
@@ -49,7 +44,8 @@ def run_alone(recipe: Path, build: Path, product: Path, work: Callable[[], objec
         ArtifactError: the folder cannot be written, or holds the export of other sources than this
             process's: builds take turns stage by stage.
     """
-    begun = _begun()
+    # When the build began that this stage belongs to: make says so in whole seconds, cut off.
+    begun = float(os.environ[BEGUN]) + 1 if BEGUN in os.environ else time.time()
     # Before the release come all of them.
     before = STAMPS[: STAMPS.index(product.name)] if product.parent == build else STAMPS
     with lock.build(build):

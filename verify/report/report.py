@@ -14,7 +14,6 @@ from verify.parity import parity
 from verify.report import inputs, plots
 
 REPORT_FILE = "report.html"
-_LONGEST_TEXT = 100
 
 
 def _printable(value: Any) -> Any:
@@ -30,10 +29,6 @@ def _signed(value: float | None) -> str:
     return "" if value is None else f"{value:+.3f}".replace("-", "−")
 
 
-def _shortened(text: str) -> str:
-    return shortened(text, _LONGEST_TEXT)
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("verify.report", "templates"),
@@ -45,7 +40,7 @@ def _environment() -> Environment:
         finalize=_printable,
     )
     environment.globals |= {"runs": _runs, "zip": zip}
-    environment.filters |= {"number": _number, "shortened": _shortened, "signed": _signed, "spread": spread}
+    environment.filters |= {"number": _number, "shortened": shortened, "signed": _signed, "spread": spread}
     return environment
 
 
