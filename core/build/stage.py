@@ -21,8 +21,11 @@ BEGUN = "BUILD_BEGUN"
 def _require(stamps: tuple[str, ...], build: Path, recipe: Path) -> None:
     """Refuse a folder that another make line's build has taken over between two stages of this one."""
     missing = [stamp for stamp in stamps if not (build / stamp).is_file()]
-    found = f"no {missing[0]}" if missing else inputs.described(build)
-    expected = inputs.describe(recipe, inputs.overrides())
+    if missing:
+        raise ArtifactError(
+            f"{build}: found no {missing[0]}: a stage before this one did not end; run make again"
+        )
+    found, expected = inputs.described(build), inputs.describe(recipe, inputs.overrides())
     if stamps and found != expected:
         raise ArtifactError(
             f"{build}: found {found}, expected a build of {expected}; "
