@@ -33,11 +33,14 @@ def wait_for(path):
 
 
 def test_a_second_build_says_that_it_waits_and_runs_after_the_first(tmp_path):
-    folder = tmp_path / "build"
-    first = locked(folder, f"echo a >> {tmp_path}/out; sleep 0.5; echo b >> {tmp_path}/out")
+    folder, told = tmp_path / "build", tmp_path / "told"
+    wait = f"while [ ! -f {told} ]; do sleep 0.01; done"
+    first = locked(folder, f"echo a >> {tmp_path}/out; {wait}; echo b >> {tmp_path}/out")
     wait_for(tmp_path / "out")
     second = locked(folder, f"echo c >> {tmp_path}/out")
-    assert second.communicate()[1] == f"{folder}: another build is at work there; waiting for it\n"
+    assert second.stderr.readline() == f"{folder}: another build is at work there; waiting for it\n"
+    told.touch()
+    assert second.communicate()[1] == ""
     assert (first.wait(), second.wait()) == (0, 0)
     assert (tmp_path / "out").read_text() == "a\nb\nc\n"
 
