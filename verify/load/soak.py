@@ -75,7 +75,7 @@ def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads:
     callers = [threading.Thread(target=call, args=(seed,), daemon=True) for seed in range(threads)]
     for caller in callers:
         caller.start()
-    while time.monotonic() < deadline:
+    while not soaked.memory_bytes or time.monotonic() < deadline:
         soaked.memory_bytes.append(psutil.Process().memory_info().rss)
         time.sleep(min(_SECONDS_BETWEEN_SAMPLES, max(deadline - time.monotonic(), 0)))
     for caller in callers:
