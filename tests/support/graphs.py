@@ -15,7 +15,7 @@ import onnxruntime
 import torch
 from transformers import BertModel
 
-from core.build.facts import EncoderInfo, HeadInfo
+from core.build.facts import EncoderInfo
 from core.contract import Pooling
 from core.recipe import EncoderTable, FeaturesTable
 from export.encoder import checkpoint, torch_encoder
@@ -24,6 +24,7 @@ from graphs.encoder import embeddings, features, fuse, mask, pool
 from graphs.head.files import LinearHead
 from graphs.packed import pack, prune, unfuse
 from tests.support.factories import Shape, write_checkpoint
+from tests.support.head_info import head_info
 
 # Attention of a packed layer: groups of the long rows, and of the short ones.
 GROUP = {"Gather": 4, "Transpose": 1, "MatMul": 2, "Add": 1, "Softmax": 1, "Reshape": 1}
@@ -148,18 +149,7 @@ def run(model: ir.Model, ids, attention_mask, names=None) -> list[np.ndarray]:
 
 def linear_head(labels: list[str], hidden: int, order: list[str] | None = None) -> LinearHead:
     random = np.random.default_rng(5)
-    info = HeadInfo(
-        source="test",
-        revision=None,
-        sha256={"model.onnx": "0" * 64},
-        kind="linear",
-        reason="made so",
-        layout="named",
-        output=None,
-        labels=labels,
-        output_order=order or labels,
-        thresholds={label: 0.3 + 0.1 * index for index, label in enumerate(labels)},
-        fold_error=0.0,
-    )
+    thresholds = {label: 0.3 + 0.1 * index for index, label in enumerate(labels)}
+    info = head_info(labels, thresholds, order=order or labels)
     weight = random.standard_normal((hidden, len(labels))).astype(np.float32) * 3
     return LinearHead(info, weight, random.standard_normal(len(labels)).astype(np.float32))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.artifact.metadata import Metadata
-from core.build.facts import EncoderInfo, HeadInfo
+from core.build.facts import EncoderInfo
 from core.errors import ArtifactError
+from tests.support.head_info import head_info
 
 FILE = Path("model.onnx")
 LABELS = ["admiration", "joie de vivre é", '"quoted"']
@@ -68,19 +69,7 @@ def test_it_is_made_of_what_the_exporter_knows():
         max_length=512,
         feature_parts=[(0, "mean"), (6, "max")],
     )
-    head = HeadInfo(
-        source="path:y",
-        revision=None,
-        sha256={"model.onnx": "d" * 64},
-        kind="linear",
-        reason="",
-        layout="named",
-        output=None,
-        labels=LABELS,
-        output_order=LABELS[::-1],
-        thresholds=THRESHOLDS,
-        fold_error=None,
-    )
+    head = head_info(LABELS, THRESHOLDS, order=LABELS[::-1], sha256="d" * 64)
     assert Metadata.of("tiny", encoder, head, "none") == METADATA
 
 

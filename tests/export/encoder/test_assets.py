@@ -8,26 +8,14 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-from core.build.facts import HeadInfo
 from core.errors import CheckpointError, SourceError
 from export.encoder import assets
+from tests.support.head_info import head_info
 from tests.support.sources import edit_json, read_checkpoint, source
 
 LABELS = ["joy", "très content", "neutral"]
 THRESHOLDS = {"joy": 0.1 + 0.2, "très content": 0.05, "neutral": 1 / 3}
-HEAD = HeadInfo(
-    source="path:head",
-    revision=None,
-    sha256={"model.onnx": "0" * 64},
-    kind="linear",
-    reason="",
-    layout="named",
-    output=None,
-    labels=LABELS,
-    output_order=LABELS[::-1],
-    thresholds=THRESHOLDS,
-    fold_error=0.0,
-)
+HEAD = head_info(LABELS, THRESHOLDS, order=LABELS[::-1])
 TEXTS = [
     "",
     "the a b c!",
