@@ -15,6 +15,7 @@ IDLE_SECONDS = 0.07
 
 Turn = Callable[[int], list[float]]
 Key = TypeVar("Key", bound=Hashable)
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
 def percentile_ms(seconds: Sequence[float], percent: float) -> float:
     """Return a percentile of call times, in milliseconds."""
     return float(np.percentile(seconds, percent)) * 1e3
+
+
+def call_seconds(run: Callable[[Batch], object], batches: Sequence[Batch]) -> list[float]:
+    """Run batches one after the other; return the seconds of each."""
+    seconds = []
+    for batch in batches:
+        start = time.perf_counter()
+        run(batch)
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def interleave(turns: Mapping[Key, Turn], rounds: int) -> dict[Key, list[list[float]]]:

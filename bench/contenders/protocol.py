@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BenchmarkError
+from core.timing import call_seconds
 
 _TAIL_LINES = 5
 _END_SECONDS = 5.0
@@ -52,15 +53,6 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _seconds(model: Model, batches: Sequence[TokenIds]) -> list[float]:
-    seconds = []
-    for batch in batches:
-        start = time.perf_counter()
-        model.run(batch)
-        seconds.append(time.perf_counter() - start)
-    return seconds
-
-
 def serve(load: Callable[[], Model]) -> None:
     """Open a model, and answer requests until standard input ends.
 
@@ -84,7 +76,7 @@ def serve(load: Callable[[], Model]) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "batches" in request:
-            reply(seconds=_seconds(model, request["batches"]), peak_bytes=peak_bytes())
+            reply(seconds=call_seconds(model.run, request["batches"]), peak_bytes=peak_bytes())
         else:
             reply(probabilities=model.run(request["probabilities"]).tolist())
 

@@ -5,7 +5,6 @@ Speed is taken in interleaved rounds in one process: medians with their spread.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from core.artifact.graph import Answers, Graph, try_out
 from core.dataset import GO_EMOTIONS_LABELS
 from core.errors import ArtifactError, BenchmarkError
 from core.runtime import TokenIds
-from core.timing import Turn, interleave, ratio, spread
+from core.timing import Turn, call_seconds, interleave, ratio, spread
 from verify.parity.parity import worst_first
 
 _WORST = 5
@@ -143,16 +142,7 @@ def _turn(graph: Graph, ids: TokenIds, size: int) -> Turn:
     batches = [ids[start : start + size] for start in range(0, len(ids), size)]
     # onnxruntime plans its memory in the first run.
     graph.run(batches[0])
-
-    def seconds(_: int) -> list[float]:
-        calls = []
-        for batch in batches:
-            start = time.perf_counter()
-            graph.run(batch)
-            calls.append(time.perf_counter() - start)
-        return calls
-
-    return seconds
+    return lambda _: call_seconds(graph.run, batches)
 
 
 def speed(a: Side, b: Side, texts: Sequence[str], plan: Plan) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def test_a_ratio_is_taken_within_a_round(pair, monkeypatch):
             clock[0] += (2.0 if path.is_relative_to(pair[0]) else 1.0) * (1 + (timed - 1) // 4)
         return clock[0]
 
-    monkeypatch.setattr("verify.compare.measure.time.perf_counter", now)
+    monkeypatch.setattr("core.timing.time.perf_counter", now)
     (row,) = measure.speed(*sides, TEXTS, Plan(rounds=4, texts=6, sizes=(3,)))
     assert {size for _, size in spent} == {3}
     # Two batches a side and round, after one each to warm up.
