@@ -43,7 +43,10 @@ TEXT = "text"
 # The published head's input takes embeddings, whatever its name says.
 HEAD_INPUT = "logits"
 
-PROBLEM_TYPE = "multi_label_classification"
+# As `config.json` and a graph's metadata state it: each label decided by itself, or one label a text.
+ProblemType = Literal["multi_label_classification", "single_label_classification"]
+MULTI_LABEL: ProblemType = "multi_label_classification"
+SINGLE_LABEL: ProblemType = "single_label_classification"
 
 # Where a variant lies inside an artifact (the layout that transformers.js and optimum look for).
 VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}

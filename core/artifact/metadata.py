@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from core.build.facts import EncoderInfo, HeadInfo, check_thresholds
-from core.contract import INPUTS, OUTPUT_TYPES, PROBLEM_TYPE, TEXT, TOOLCHAIN_VERSION
+from core.contract import INPUTS, OUTPUT_TYPES, TEXT, TOOLCHAIN_VERSION
 from core.errors import ArtifactError
 from core.untrusted import json_file
 from core.untrusted.regular_file import RefusedError, naming
@@ -47,7 +47,7 @@ class Metadata(NamedTuple):
         return cls(
             labels=head.labels,
             thresholds=head.thresholds,
-            problem_type=PROBLEM_TYPE,
+            problem_type=head.problem_type,
             pooling=encoder.pooling,
             normalize=encoder.normalize,
             features=list(encoder.feature_parts),

@@ -7,7 +7,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from core.contract import HEAD_FILE, HIDDEN_STATE, LAST_HIDDEN_STATE, WEIGHTS_FILE, FeaturePooling, Pooling
+from core.contract import (
+    HEAD_FILE,
+    HIDDEN_STATE,
+    LAST_HIDDEN_STATE,
+    WEIGHTS_FILE,
+    FeaturePooling,
+    Pooling,
+    ProblemType,
+)
 from core.disk.files import write_json
 from core.errors import ArtifactError, ToolchainError
 from core.untrusted import json_file
@@ -126,7 +134,9 @@ class HeadInfo(_JsonFile):
     the order of `labels`) or ``subgraph`` (``head.onnx``, unchanged). `layout` says how the
     original gives its answers: ``named`` (one output a label), ``columns`` (one ``(N, labels)``
     tensor) or ``sequence`` (a sequence of ``(N, 2)``); the last two are in recipe order.
-    `output_order` is the original's own order of labels.
+    `output_order` is the original's own order of labels. `columns_from` says what told which column is
+    which label: ``names`` in the file, ``integers`` in it that count a list of labels, or, where it holds
+    neither, the ``recipe``'s order.
     """
 
     source: str
@@ -134,6 +144,8 @@ class HeadInfo(_JsonFile):
     sha256: dict[str, str]
     kind: Literal["linear", "subgraph"]
     reason: str
+    problem_type: ProblemType
+    columns_from: Literal["names", "integers", "recipe"]
     layout: Literal["named", "columns", "sequence"]
     output: str | None
     labels: list[str]

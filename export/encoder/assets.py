@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.build.facts import EncoderInfo, HeadInfo
-from core.contract import PROBLEM_TYPE, THRESHOLDS_FILE
+from core.contract import THRESHOLDS_FILE
 from core.disk.files import write_json, write_text
 from core.errors import CheckpointError
 from core.untrusted import json_file
@@ -51,7 +51,7 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
         **{key: encoder[key] for key in _ENCODER_FIELDS if key in encoder},
         "id2label": {str(index): label for index, label in enumerate(head.labels)},
         "label2id": {label: index for index, label in enumerate(head.labels)},
-        "problem_type": PROBLEM_TYPE,
+        "problem_type": head.problem_type,
     }
     write_json(folder / "config.json", config)
     write_text(folder / "tokenizer.json", tokenizer.to_str(pretty=True) + "\n")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
 from core.build.facts import HeadInfo, check_thresholds
-from core.contract import HEAD_FILE, OPSET, THRESHOLDS_FILE
+from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, THRESHOLDS_FILE
 from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable
@@ -179,6 +179,8 @@ def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int
         sha256=hashes,
         kind="subgraph" if weight_hl is None else "linear",
         reason=reason,
+        problem_type=MULTI_LABEL,
+        columns_from="names" if layout == "named" else "recipe",
         layout=layout,
         output=None if layout == "named" else outputs[0],
         labels=list(labels),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.build.facts import HeadInfo
+from core.contract import MULTI_LABEL
 
 
 def head_info(
@@ -14,6 +15,8 @@ def head_info(
         sha256={"model.onnx": sha256},
         kind="linear",
         reason="made so",
+        problem_type=MULTI_LABEL,
+        columns_from="names",
         layout="named",
         output=None,
         labels=labels,

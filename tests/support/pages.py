@@ -76,6 +76,8 @@ def described() -> dict[str, Any]:
             "sha256": {"model.onnx": "c" * 64},
             "kind": "linear",
             "reason": "every label is a plain logistic regression",
+            "problem_type": "multi_label_classification",
+            "columns_from": "names",
             "fold_error": 1e-7,
             "labels": LABELS,
             "thresholds": THRESHOLDS,

@@ -14,9 +14,9 @@ from core.build.reference import Reference
 from core.contract import (
     BATCH_AXIS,
     INPUTS,
+    MULTI_LABEL,
     OUTPUT_TYPES,
     PREDICTIONS,
-    PROBLEM_TYPE,
     SENTENCE_EMBEDDING,
     SEQUENCE_AXIS,
     THRESHOLDS_FILE,
@@ -44,7 +44,7 @@ def _hold(path: Path, claims: Iterable[_Claim]) -> int:
 def _config_claims(config: dict[str, Any], labels: list[str], max_length: int) -> Iterator[_Claim]:
     yield "id2label", config.get("id2label"), {str(index): label for index, label in enumerate(labels)}
     yield "label2id", config.get("label2id"), {label: index for index, label in enumerate(labels)}
-    yield "problem_type", config.get("problem_type"), PROBLEM_TYPE
+    yield "problem_type", config.get("problem_type"), MULTI_LABEL
     yield "max_position_embeddings", int(config.get("max_position_embeddings", 0)) >= max_length, True
 
 
