@@ -1,7 +1,9 @@
 """Decide from probabilities, and measure decisions against the truth.
 
-A decision is `probability >= threshold`, both float32: the rule of an artifact's graph. Whatever compares in
-float64 decides otherwise where a probability is the float32 next to its threshold.
+Multi-label: a label holds where `probability >= threshold`, both float32. Single-label: the label with the
+highest probability, the first of equals, and none where that one is below its threshold; 0 is below nothing.
+These are the rules of an artifact's graph. Whatever compares in float64 decides otherwise where a
+probability is the float32 next to its threshold.
 """
 
 from __future__ import annotations
@@ -12,7 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.contract import SINGLE_LABEL, ProblemType
+
 Floats = NDArray[np.float64]
+# A float32 softmax of many labels adds up to 1 within this.
+SUM_TOLERANCE = 1e-5
 
 
 def threshold_vector(thresholds: Mapping[str, float], labels: Sequence[str]) -> NDArray[np.float32]:
@@ -20,9 +26,26 @@ def threshold_vector(thresholds: Mapping[str, float], labels: Sequence[str]) -> 
     return np.array([thresholds[label] for label in labels], np.float32)
 
 
-def decide(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return `probabilities >= thresholds`, compared as float32; `[n, labels]` and `[labels]`, say."""
-    return np.greater_equal(probabilities.astype(np.float32), thresholds.astype(np.float32))
+def decide(
+    probabilities: NDArray[np.floating], thresholds: NDArray[np.floating], problem_type: ProblemType
+) -> NDArray[np.bool_]:
+    """Return the decisions, bool like `probabilities`; both are compared as float32.
+
+    Args:
+        probabilities: `[n, labels]`; of a multi-label problem any shape.
+        thresholds: `[labels]`; of a multi-label problem any that broadcasts.
+        problem_type: says which rule.
+    """
+    given = probabilities.astype(np.float32)
+    reached = np.greater_equal(given, thresholds.astype(np.float32))
+    return reached & chosen(given) if problem_type == SINGLE_LABEL else reached
+
+
+def chosen(probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return one true a row, the highest, the first of equals; bool `[n, labels]`, as `probabilities`."""
+    winner: NDArray[np.intp] = probabilities.argmax(axis=-1)
+    first: NDArray[np.bool_] = np.arange(probabilities.shape[-1]) == winner[..., None]
+    return first
 
 
 def truth_of(labels: Sequence[str], annotated: Sequence[frozenset[str]]) -> NDArray[np.bool_]:
@@ -35,6 +58,19 @@ def log_odds(negative: NDArray[np.floating], positive: NDArray[np.floating]) -> 
     tiny = np.finfo(np.float32).tiny
     odds: NDArray[Any] = np.log(np.maximum(positive, tiny)) - np.log(np.maximum(negative, tiny))
     return odds
+
+
+def log_probabilities(probabilities: NDArray[np.floating]) -> NDArray[Any]:
+    """Return the logits of a softmax, but for a constant a row; -87.3 stands for minus infinity."""
+    logits: NDArray[Any] = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    return logits
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Return the logarithms of each row's softmax, `[n, labels]`."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    normalized: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normalized
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -12,12 +12,13 @@ the best held out on dev, also before the median of bootstrap resamples, which i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.contract import MULTI_LABEL, ProblemType
 from core.decisions import Counts, Floats, decide
 from core.errors import ThresholdError
 
@@ -64,14 +65,15 @@ class Scored:
     labels: list[str]
     truth: NDArray[np.bool_]
     probabilities: NDArray[np.float32]
+    problem_type: ProblemType = MULTI_LABEL
 
     def rows(self, chosen: NDArray[np.bool_]) -> Scored:
         """Return the texts that are chosen."""
-        return Scored(self.labels, self.truth[chosen], self.probabilities[chosen])
+        return replace(self, truth=self.truth[chosen], probabilities=self.probabilities[chosen])
 
     def decide(self, thresholds: Floats) -> NDArray[np.bool_]:
         """Return the decisions at one threshold a label, bool `[n, labels]`."""
-        return decide(self.probabilities, thresholds)
+        return decide(self.probabilities, thresholds, self.problem_type)
 
 
 def exact(probability: NDArray[np.float32]) -> Floats:

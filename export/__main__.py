@@ -72,11 +72,12 @@ def _export(sources: Sources, build: Path) -> EncoderInfo:
     from export.head import published_head
 
     info = checkpoint.open_encoder(sources)
+    head = _read_head(sources, info)
+    head.info.check_contract(sources.recipe.contract)
     with replacing(build / "encoder.onnx") as temporary:
         torch_encoder.export(torch_encoder.load(sources.encoder.folder), info, temporary)
     info.write(build / "encoder.json")
     _say(f"encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; from {info.source}")
-    head = _read_head(sources, info)
     published_head.write(head, build)
     error = head.info.fold_error
     proof = "" if error is None else f", largest probability error {error:.1e}"

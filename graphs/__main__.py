@@ -34,7 +34,9 @@ _ON_THE_WAY_FILES = {"merge": "merged.onnx", "pack": "packed.onnx", "simplify": 
 
 
 def _job(recipe_folder: Path, build: Path) -> Job:
-    return Job(recipe.load(recipe_folder), EncoderInfo.read(build / "encoder.json"), files.read(build))
+    job = Job(recipe.load(recipe_folder), EncoderInfo.read(build / "encoder.json"), files.read(build))
+    job.head.info.check_contract(job.recipe.contract)
+    return job
 
 
 def _run(model: ir.Model, job: Job, name: str) -> None:

@@ -87,7 +87,7 @@ def card(build: Path, head_file: Path, threads: int) -> Model:
         embedding = _embedding(hidden, mask, info)
         probabilities = _positive(names, head.run(None, {head_input: embedding}), head_info.labels)
         # The decisions are part of everybody's work.
-        decisions.decide(probabilities, thresholds)
+        decisions.decide(probabilities, thresholds, head_info.problem_type)
         return probabilities
 
     return Model(run, [encoder_file, head_file], _VERSIONS)

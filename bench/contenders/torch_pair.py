@@ -74,7 +74,7 @@ def load(encoder: Source, head: Source, info: EncoderInfo, head_info: HeadInfo, 
     def run(ids: TokenIds) -> NDArray[np.float64]:
         _, probabilities = pair.run(*map(torch.from_numpy, pad(ids)))
         # The decisions are part of everybody's work.
-        decisions.decide(probabilities, thresholds)
+        decisions.decide(probabilities, thresholds, head_info.problem_type)
         return probabilities
 
     return Model(run, pair.files, {"torch": torch.__version__})

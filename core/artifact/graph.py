@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core import decisions, runtime
 from core.artifact.metadata import Metadata, check_interface
-from core.contract import LOGITS, PREDICTIONS, PROBABILITIES, TEXT
+from core.contract import LOGITS, MULTI_LABEL, PREDICTIONS, PROBABILITIES, TEXT
 from core.errors import ArtifactError
 from core.runtime import TokenIds
 from core.untrusted import onnx_file, trial
@@ -97,7 +97,7 @@ class Graph:
             return Answers(*outputs)
         negative, positive = np.moveaxis(np.stack(outputs, axis=1), 2, 0)
         logits = decisions.log_odds(negative, positive)
-        return Answers(logits, positive, decisions.decide(positive, self._thresholds))
+        return Answers(logits, positive, decisions.decide(positive, self._thresholds, MULTI_LABEL))
 
     def run_batches(self, ids: TokenIds, batch_size: int, advance: Advance | None = None) -> Answers:
         """Run texts in their natural order, in batches of `batch_size`; `advance` is told of each."""

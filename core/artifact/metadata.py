@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_args
 
 from core.build.facts import EncoderInfo, HeadInfo, check_thresholds
-from core.contract import INPUTS, OUTPUT_TYPES, TEXT, TOOLCHAIN_VERSION
+from core.contract import INPUTS, OUTPUT_TYPES, TEXT, TOOLCHAIN_VERSION, ProblemType
 from core.errors import ArtifactError
 from core.untrusted import json_file
 from core.untrusted.regular_file import RefusedError, naming
@@ -23,7 +23,7 @@ class Metadata(NamedTuple):
 
     labels: list[str]
     thresholds: dict[str, float]
-    problem_type: str
+    problem_type: ProblemType
     pooling: str
     normalize: bool
     features: list[tuple[int, str]]
@@ -72,7 +72,7 @@ class Metadata(NamedTuple):
 
         Raises:
             ArtifactError: one is missing; the labels are not different names, the thresholds not one number
-                between 0 and 1 a label, or another value is not of its field's type.
+                a label that `check_thresholds` takes, or another value is not of its field's type.
         """
         missing = [key for key in cls._fields if key not in properties]
         if missing:
@@ -83,12 +83,20 @@ class Metadata(NamedTuple):
         with naming(path, ArtifactError, "metadata", RefusedError):
             stated |= _checked(**stated)
         place = f"{path}: metadata"
-        stated["thresholds"] = check_thresholds(stated["thresholds"], stated["labels"], place, ArtifactError)
+        stated["thresholds"] = check_thresholds(
+            stated["thresholds"], stated["labels"], stated["problem_type"], place, ArtifactError
+        )
         return cls(**stated)
 
 
 def _checked(
-    labels: Any, thresholds: Any, features: Any, normalize: str, max_length: str, **texts: str
+    labels: Any,
+    thresholds: Any,
+    problem_type: str,
+    features: Any,
+    normalize: str,
+    max_length: str,
+    **texts: str,
 ) -> dict[str, Any]:
     """Check the properties that are not texts; return those that JSON does not give as they are."""
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
@@ -98,6 +106,9 @@ def _checked(
         raise RefusedError(f"labels: {duplicates[0]!r} is a duplicate")
     if not isinstance(thresholds, dict) or set(thresholds) != set(labels):
         raise RefusedError(f"thresholds: expected one a label: {', '.join(labels)}")
+    if problem_type not in get_args(ProblemType):
+        expected = " or ".join(get_args(ProblemType))
+        raise RefusedError(f"problem_type found {problem_type!r}, expected {expected}")
     if not isinstance(features, list) or any(
         not isinstance(pair, list) or [type(item) for item in pair] != [int, str] for pair in features
     ):

@@ -11,29 +11,37 @@ from core.contract import (
     HEAD_FILE,
     HIDDEN_STATE,
     LAST_HIDDEN_STATE,
+    SINGLE_LABEL,
     WEIGHTS_FILE,
     FeaturePooling,
     Pooling,
     ProblemType,
 )
 from core.disk.files import write_json
-from core.errors import ArtifactError, ToolchainError
+from core.errors import ArtifactError, HeadError, ToolchainError
 from core.untrusted import json_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 
 
 def check_thresholds(
-    thresholds: dict[str, Any], labels: Sequence[str], place: object, error: type[ToolchainError]
+    thresholds: dict[str, Any],
+    labels: Sequence[str],
+    problem_type: ProblemType,
+    place: object,
+    error: type[ToolchainError],
 ) -> dict[str, float]:
     """Check the thresholds of all `labels`; return label → threshold in this order.
 
     Raises:
-        error: one is not a number between 0 and 1; the message begins with `place` and names the label.
+        error: one is not a number between 0 and 1, or, of a single-label problem, 0; the message begins with
+            `place` and names the label.
     """
+    always = problem_type == SINGLE_LABEL
     for label, value in thresholds.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 < value < 1:
-            stated = f"found {value!r}, expected a number between 0 and 1"
+        if not number or not (0 < value < 1 or (always and value == 0)):
+            zero = "0 (always answer) or " if always else ""
+            stated = f"found {value!r}, expected {zero}a number between 0 and 1"
             raise error(f"{place}: threshold of {label!r}: {stated}")
     return {label: float(thresholds[label]) for label in labels}
 
@@ -152,6 +160,18 @@ class HeadInfo(_JsonFile):
     output_order: list[str]
     thresholds: dict[str, float]
     fold_error: float | None
+
+    def check_contract(self, contract: str) -> None:
+        """Check that a recipe's contract can say what this head answers.
+
+        Raises:
+            HeadError: single-label, under the contract of one output a label.
+        """
+        if self.problem_type == SINGLE_LABEL and contract != "stacked":
+            raise HeadError(
+                f"{self.source}: contract: found {contract!r}, expected 'stacked': a single-label head "
+                "(softmax) answers with one of its labels, not with yes or no for each"
+            )
 
     @property
     def model_sha256(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import decisions
+from core.contract import MULTI_LABEL, ProblemType
 from core.errors import ArtifactError
 from core.untrusted import json_file, npz_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
@@ -17,7 +18,11 @@ from core.untrusted.regular_file import FIELD_ERRORS, naming
 
 @dataclass(frozen=True)
 class Reference:
-    """Texts, their token ids, and the original's float32 answers `[n, labels]`."""
+    """Texts, their token ids, and the original's float32 answers `[n, labels]`.
+
+    The original gives probabilities; `logits` are their log-odds, or, of a single-label problem, their
+    logarithms, which are the logits of a softmax but for a constant a row.
+    """
 
     texts: list[str]
     labels: list[str]
@@ -25,13 +30,15 @@ class Reference:
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     thresholds: dict[str, float]
+    problem_type: ProblemType
     encoder_sha256: str
     head_sha256: str
 
     @property
     def decisions(self) -> NDArray[np.bool_]:
-        """`probability >= threshold`, bool `[n, labels]`."""
-        return decisions.decide(self.probabilities, decisions.threshold_vector(self.thresholds, self.labels))
+        """The original's decisions, bool `[n, labels]`."""
+        thresholds = decisions.threshold_vector(self.thresholds, self.labels)
+        return decisions.decide(self.probabilities, thresholds, self.problem_type)
 
 
 def _text(array: NDArray[np.uint8]) -> str:
@@ -45,6 +52,15 @@ def _names(path: Path, array: NDArray[Any]) -> list[str]:
     # JSON can spell lone surrogates, which no tokenizer and no file takes.
     "".join(found).encode("utf-8")
     return found
+
+
+def _problem_type(arrays: npz_file.Arrays) -> ProblemType:
+    # Files of before there was another problem do not say it.
+    stated = _text(arrays["problem_type"]) if "problem_type" in arrays else MULTI_LABEL
+    for known in get_args(ProblemType):
+        if stated == known:
+            return known  # type: ignore[no-any-return]
+    raise ValueError(f"problem_type: found {stated!r}, expected {' or '.join(get_args(ProblemType))}")
 
 
 def _ids(arrays: npz_file.Arrays) -> list[list[int]]:
@@ -72,6 +88,7 @@ def read(path: Path) -> Reference:
             logits=arrays["logits"],
             probabilities=arrays["probabilities"],
             thresholds=dict(zip(labels, arrays["thresholds"].tolist(), strict=True)),
+            problem_type=_problem_type(arrays),
             encoder_sha256=_text(arrays["encoder_sha256"]),
             head_sha256=_text(arrays["head_sha256"]),
         )

@@ -65,7 +65,7 @@ def read_thresholds(path: Path, labels: Sequence[str]) -> dict[str, float]:
     if not isinstance(thresholds, dict):
         raise HeadError(f"{path}: expected one object, label to threshold")
     _check_labels(path, list(thresholds), labels)
-    return check_thresholds(thresholds, labels, path, HeadError)
+    return check_thresholds(thresholds, labels, MULTI_LABEL, path, HeadError)
 
 
 def load(path: Path) -> onnx.ModelProto:

@@ -14,7 +14,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from core.build.facts import EncoderInfo
-from core.decisions import log_odds
+from core.contract import SINGLE_LABEL
+from core.decisions import log_odds, log_probabilities
 from core.disk.files import replacing
 from core.errors import ArtifactError
 from core.untrusted import json_file
@@ -45,20 +46,24 @@ def build(
     Returns:
         The arrays of a reference file: `texts` and `labels` (JSON, as UTF-8 bytes), `input_ids`
         int32 (all texts, one after another), `lengths` int32 `[n]`, `logits` and `probabilities`
-        float32 `[n, labels]`, `thresholds` float64 `[labels]`, `encoder_sha256`, `head_sha256`.
+        float32 `[n, labels]`, `thresholds` float64 `[labels]`, `problem_type`, `encoder_sha256`,
+        `head_sha256`.
     """
     ids = checkpoint.encode(tokenizer, listed)
     embeddings = torch_encoder.embed(torch_encoder.load(folder), info, ids, batch_size=1)
     negative, positive = head.run(embeddings)
+    single = head.info.problem_type == SINGLE_LABEL
+    logits = log_probabilities(positive) if single else log_odds(negative, positive)
     stream, lengths = joined(ids)
     return {
         "texts": _bytes(json.dumps(list(listed), ensure_ascii=False)),
         "labels": _bytes(json.dumps(head.info.labels, ensure_ascii=False)),
         "input_ids": stream,
         "lengths": lengths,
-        "logits": log_odds(negative, positive).astype(np.float32),
+        "logits": logits.astype(np.float32),
         "probabilities": positive.astype(np.float32),
         "thresholds": np.array([head.info.thresholds[label] for label in head.info.labels]),
+        "problem_type": _bytes(head.info.problem_type),
         "encoder_sha256": _bytes(info.weights_sha256),
         "head_sha256": _bytes(head.info.model_sha256),
     }

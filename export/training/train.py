@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from core import dataset
 from core.build.facts import EncoderInfo
-from core.contract import HEAD_FILE, THRESHOLDS_FILE
+from core.contract import HEAD_FILE, MULTI_LABEL, THRESHOLDS_FILE
 from core.decisions import count, decide, macro_f1, truth_of
 from core.disk.files import replacing, write_bytes, write_json
 from core.errors import ArtifactError, DatasetError
@@ -96,7 +96,7 @@ def _on_embeddings(train: Examples, dev: Examples, parts: int, console: Console)
             classifiers = [clone(regression).fit(train[0], column) for column in train[1].T]
             positive = [classifier.predict_proba(dev[0])[:, 1] for classifier in classifiers]
             probabilities = np.stack(positive, axis=1).astype(np.float32)
-            decided = decide(probabilities, tune(dev[1], probabilities))
+            decided = decide(probabilities, tune(dev[1], probabilities), MULTI_LABEL)
             candidates.append((macro_f1(dev[1], decided), strength, classifiers))
     _, strength, classifiers = max(candidates, key=lambda candidate: candidate[0])
     weight_lf = np.concatenate([fitted.coef_ for fitted in classifiers]).astype(np.float64)
@@ -116,7 +116,8 @@ def _on_features(train: Examples, dev: Examples, parts: int, console: Console) -
         score = f"macro-F1 across halves of train, out of fold, {candidate.score:.4f}"
         console.print(f"  head     {candidate.settings}: {score}")
     thresholds = tune(train[1], sigmoid(best.logits))
-    scores = [macro_f1(dev[1], decide(sigmoid(head.logits(dev[0])), thresholds)) for head in heads]
+    answers = [sigmoid(head.logits(dev[0])) for head in heads]
+    scores = [macro_f1(dev[1], decide(each, thresholds, MULTI_LABEL)) for each in answers]
     listed = ", ".join(f"{score:.4f}" for score in scores)
     mean = f"mean {np.mean(scores):.4f}"
     console.print(f"  head     macro-F1 on dev of seeds {features.SEEDS}: {listed}; {mean}")
@@ -165,7 +166,7 @@ def train(
     console.print(f"  head     {int((scale != 1).sum())} of {len(scale)} labels Platt-scaled")
     head = Linear(scale * fitted.head.weight_fl, scale * fitted.head.bias_l + shift)
     chosen = tune(wanted, sigmoid(held_out * scale + shift))
-    decided = decide(sigmoid(_logits(head, inputs)), chosen)
+    decided = decide(sigmoid(_logits(head, inputs)), chosen, MULTI_LABEL)
     columns = chosen, count(truth, decided).f_beta()
     thresholds, dev_f1 = (dict(zip(labels, column.tolist(), strict=True)) for column in columns)
     classifiers = [writer.classifier(*column) for column in zip(head.weight_fl.T, head.bias_l, strict=True)]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import thresholds
+from core.contract import MULTI_LABEL
 from core.decisions import Floats, decide, macro_f1
 
 _HALVINGS = 10
@@ -45,6 +46,6 @@ def macro_f1_across_halves(truth: NDArray[np.bool_], probabilities: NDArray[np.f
         decisions = np.zeros_like(truth)
         for tuned, decided in ((half, ~half), (~half, half)):
             limits = tune(truth[tuned], probabilities[tuned])
-            decisions[decided] = decide(probabilities[decided], limits)
+            decisions[decided] = decide(probabilities[decided], limits, MULTI_LABEL)
         scores.append(macro_f1(truth, decisions))
     return float(np.mean(scores))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
-from core.contract import BATCH_AXIS, LOGITS, PROBABILITIES
+from core.contract import BATCH_AXIS, LOGITS, PROBABILITIES, SINGLE_LABEL
 from core.errors import GraphError
 from graphs.edit import ops
 from graphs.edit.chain import Chain
@@ -82,26 +84,49 @@ def per_label(model: ir.Model, head: SubgraphHead) -> int:
     return 1
 
 
+def _picked(chain: Chain, value: ir.Value, columns: Sequence[int], name: str) -> tuple[ir.Value, ir.Value]:
+    """Return columns of a value in a given order, called `name`, and their logarithms."""
+    index = chain.integers(f"{name}_columns", columns)
+    picked = chain.add("Gather", [value, index], name, axis=1)
+    ops.typed(picked, ir.DataType.FLOAT, [BATCH_AXIS, len(columns)])
+    clamped = chain.add("Max", [picked, chain.floats("tiny", np.finfo(np.float32).tiny)], f"{name}_clamped")
+    return picked, chain.add("Log", [clamped], f"{name}_log")
+
+
+def _softmax(chain: Chain, head: SubgraphHead, outputs: dict[str, ir.Value]) -> tuple[ir.Value, ir.Value]:
+    info = head.info
+    if info.layout != "columns":
+        raise GraphError(f"a single-label head: found layout {info.layout}, expected columns")
+    order = [info.output_order.index(label) for label in info.labels]
+    probabilities, logits = _picked(chain, _float(chain, outputs[str(info.output)]), order, PROBABILITIES)
+    logits.name = LOGITS
+    return logits, probabilities
+
+
+def _sigmoids(chain: Chain, head: SubgraphHead, outputs: dict[str, ir.Value]) -> tuple[ir.Value, ir.Value]:
+    pairs = _pairs(chain, head, outputs)
+    order = [2 * head.info.output_order.index(label) for label in head.info.labels]
+    _, negative = _picked(chain, pairs, order, "negative")
+    probabilities, positive = _picked(chain, pairs, [place + 1 for place in order], PROBABILITIES)
+    return chain.add("Sub", [positive, negative], LOGITS), probabilities
+
+
 def stacked(model: ir.Model, head: SubgraphHead) -> int:
     """Append the head's graph; outputs `logits`, `probabilities`, `predictions`, `[b, labels]`.
 
     `probabilities` are the head's own; `logits` are their log-odds, at most ±87.3 where a
-    probability is 0 or 1 (float32's smallest normal number stands for 0).
+    probability is 0 or 1 (float32's smallest normal number stands for 0). Of a single-label head they are
+    the logarithms of the probabilities, whose softmax these are.
 
     Returns:
         1, the number of heads merged.
     """
-    chain, info = Chain(model.graph), head.info
-    pairs = _pairs(chain, head, _inline(model, head.model))
-    columns = np.array([info.output_order.index(label) for label in info.labels])
-    tiny = chain.floats("tiny", np.finfo(np.float32).tiny)
-    logarithms = []
-    for name, offset in (("negative", 0), (PROBABILITIES, 1)):
-        index = chain.integers(f"{name}_columns", 2 * columns + offset)
-        picked = chain.add("Gather", [pairs, index], name, axis=1)
-        ops.typed(picked, ir.DataType.FLOAT, [BATCH_AXIS, len(info.labels)])
-        clamped = chain.add("Max", [picked, tiny], f"{name}_clamped")
-        logarithms.append(chain.add("Log", [clamped], f"{name}_log"))
-    stack(model.graph, chain.add("Sub", logarithms[::-1], LOGITS), picked, info)
+    chain = Chain(model.graph)
+    outputs = _inline(model, head.model)
+    if head.info.problem_type == SINGLE_LABEL:
+        logits, probabilities = _softmax(chain, head, outputs)
+    else:
+        logits, probabilities = _sigmoids(chain, head, outputs)
+    stack(model.graph, logits, probabilities, head.info)
     ops.remove_unused(model)
     return 1

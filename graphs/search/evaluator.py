@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core import decisions
 from core.build.facts import HeadInfo
-from core.contract import PROBABILITIES
+from core.contract import PROBABILITIES, SINGLE_LABEL, ProblemType
 from core.runtime import Session
 from graphs.int8 import calibration
 from graphs.int8.calibration import Ids
@@ -26,15 +26,19 @@ _SPEED_BATCH, _SPEED_TEXTS, _SPEED_ROUNDS = 32, 96, 5
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Of one candidate: the share of texts with a flip, and the root mean square of logit errors."""
+    """Of one candidate: the share of texts with a flip, and the root mean square of logit errors.
+
+    Logits are log-odds, or, of a single-label problem, the logarithms of the probabilities.
+    """
 
     flip_rate: float
     logit_error: float
 
 
-def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+def _logits(probabilities: NDArray[np.float32], problem_type: ProblemType) -> NDArray[np.float64]:
     clipped = np.clip(probabilities.astype(np.float64), _LEAST, 1 - _LEAST)
-    logits: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    odds = clipped if problem_type == SINGLE_LABEL else clipped / (1 - clipped)
+    logits: NDArray[np.float64] = np.log(odds)
     return logits
 
 
@@ -62,9 +66,12 @@ class Evaluator:
         """Compare a candidate with the float graph on the first `count` held-out texts."""
         candidate = self._probabilities(calibration.session(model), count or len(self.ids))
         expected = self._float[: len(candidate)]
-        error = _logits(candidate) - _logits(expected)
-        flips = decisions.decide(candidate, self._thresholds) != decisions.decide(expected, self._thresholds)
-        return Evaluation(float(flips.any(axis=1).mean()), float(np.sqrt((error**2).mean())))
+        kind = self._head.problem_type
+        error = _logits(candidate, kind) - _logits(expected, kind)
+        ours, theirs = (
+            decisions.decide(answers, self._thresholds, kind) for answers in (candidate, expected)
+        )
+        return Evaluation(float((ours != theirs).any(axis=1).mean()), float(np.sqrt((error**2).mean())))
 
     def speeds(self, models: Mapping[str, ir.Model]) -> dict[str, float]:
         """Return texts/s of some models in natural order, batches of 32: medians of interleaved rounds."""

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import logit
+from scipy.special import logit, softmax
 from sklearn.metrics import fbeta_score, precision_recall_fscore_support
 
 from core import decisions
+from core.contract import MULTI_LABEL, SINGLE_LABEL
 
 
 def test_a_threshold_is_met_by_the_float32_that_is_equal_to_it():
@@ -18,7 +19,7 @@ def test_a_threshold_is_met_by_the_float32_that_is_equal_to_it():
     assert thresholds.tolist() == [np.float32(0.1), np.float32(0.2)]
     exact = np.array([[0.1, 0.2]], np.float32)
     below = np.nextafter(exact, np.float32(0))
-    assert decisions.decide(np.concatenate([exact, below]), thresholds).tolist() == [
+    assert decisions.decide(np.concatenate([exact, below]), thresholds, MULTI_LABEL).tolist() == [
         [True, True],
         [False, False],
     ]
@@ -29,7 +30,7 @@ def test_a_decision_is_float32s_whatever_the_types_given():
     assert np.float64(np.float32(0.7)) < 0.7
     for probability in (np.float32([0.7]), np.float64(np.float32([0.7]))):
         for threshold in (np.float32([0.7]), np.array([0.7])):
-            assert decisions.decide(probability, threshold).tolist() == [True]
+            assert decisions.decide(probability, threshold, MULTI_LABEL).tolist() == [True]
 
 
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
@@ -84,3 +85,25 @@ def test_logits_are_log_odds():
 def test_logits_of_certainty_are_finite():
     found = decisions.log_odds(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
     np.testing.assert_allclose(found, np.array([-1, 1]) * 87.33654, atol=1e-4)
+
+
+def test_a_single_label_decision_is_the_highest_and_the_first_of_equals():
+    probabilities = np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4], [0.3, 0.3, 0.4]], np.float32)
+    always = decisions.decide(probabilities, np.zeros(3), SINGLE_LABEL)
+    assert always.tolist() == np.eye(3, dtype=bool)[[1, 0, 2]].tolist()
+
+
+def test_a_single_label_says_nothing_below_its_own_threshold_and_never_another_label():
+    probabilities = np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4], [0.3, 0.3, 0.4]], np.float32)
+    floors = np.array([0.4, np.nextafter(np.float32(0.5), np.float32(1)), 0.4], np.float32)
+    found = decisions.decide(probabilities, floors, SINGLE_LABEL)
+    assert found.tolist() == [[False] * 3, [True, False, False], [False, False, True]]
+
+
+def test_logarithms_of_probabilities_are_logits_but_for_a_constant_a_row():
+    logits = np.random.default_rng(0).normal(0, 5, (20, 6))
+    expected = softmax(logits, axis=1)
+    found = decisions.log_probabilities(expected)
+    np.testing.assert_allclose(softmax(found, axis=1), expected, atol=1e-12)
+    np.testing.assert_allclose(decisions.log_softmax(logits), found, atol=1e-9)
+    assert np.isfinite(decisions.log_probabilities(np.array([0.0, 1.0], np.float32))).all()

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 
 from core.artifact.metadata import Metadata
-from core.contract import VARIANT_FILES
+from core.contract import MULTI_LABEL, VARIANT_FILES
 from export.reference.answers import write
 from tests.support.factories import _tokenizer
 
@@ -117,7 +117,7 @@ def graph(
     metadata = Metadata(
         labels=labels,
         thresholds={label: LIMITS[LABELS.index(label)] for label in labels},
-        problem_type="x",
+        problem_type=MULTI_LABEL,
         pooling="x",
         normalize=True,
         features=[],
@@ -148,6 +148,7 @@ def reference(path: Path, texts: list[str] = TEXTS) -> None:
         "logits": logits.astype(np.float32),
         "probabilities": (1 / (1 + np.exp(-logits))).astype(np.float32),
         "thresholds": np.array(LIMITS),
+        "problem_type": text(MULTI_LABEL),
         "encoder_sha256": text("e" * 64),
         "head_sha256": text("d" * 64),
     }

@@ -16,6 +16,7 @@ from core import dataset
 from core import recipe as recipes
 from core.artifact.metadata import Metadata
 from core.build.facts import EncoderInfo
+from core.contract import MULTI_LABEL
 from tests.support.factories import write_recipe
 from verify.build import Build
 
@@ -67,6 +68,7 @@ def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRE
         | {
             "labels": list(thresholds),
             "thresholds": thresholds,
+            "problem_type": MULTI_LABEL,
             "normalize": False,
             "features": [],
             "max_length": 64,

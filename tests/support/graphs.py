@@ -16,7 +16,7 @@ import torch
 from transformers import BertModel
 
 from core.build.facts import EncoderInfo
-from core.contract import Pooling
+from core.contract import SINGLE_LABEL, Pooling
 from core.recipe import EncoderTable, FeaturesTable
 from export.encoder import checkpoint, torch_encoder
 from export.sources import resolve
@@ -145,6 +145,13 @@ def answer(session: onnxruntime.InferenceSession, ids, attention_mask) -> np.nda
 
 def run(model: ir.Model, ids, attention_mask, names=None) -> list[np.ndarray]:
     return session_of(model).run(names, {"input_ids": ids, "attention_mask": attention_mask})
+
+
+def softmax_head(labels: list[str], hidden: int, thresholds: Sequence[float]) -> LinearHead:
+    """A single-label head of random weights."""
+    made = linear_head(labels, hidden)
+    floors = dict(zip(labels, thresholds, strict=True))
+    return replace(made, info=replace(made.info, problem_type=SINGLE_LABEL, thresholds=floors))
 
 
 def linear_head(labels: list[str], hidden: int, order: list[str] | None = None) -> LinearHead:

@@ -1,6 +1,7 @@
 """`python -m verify stress ARTIFACT`: run every variant on random batches, and on what it must refuse.
 
-Of every answer: finite, probabilities from 0 to 1, `predictions` exactly `probabilities >= thresholds`.
+Of every answer: finite, probabilities from 0 to 1 (a single-label artifact's add up to 1), `predictions`
+exactly what `core.decisions.decide` makes of probabilities and thresholds.
 Batches are named by seed and number, so that a run can be split, and a violation seen again.
 """
 
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 
 from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
-from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES
-from core.decisions import decide, threshold_vector
+from core.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, PREDICTIONS, PROBABILITIES, SINGLE_LABEL
+from core.decisions import SUM_TOLERANCE, decide, threshold_vector
 from core.errors import ArtifactError, GateError
 from core.untrusted import json_file
 from verify.load import inputs
@@ -87,8 +88,12 @@ def violation(graph: Graph, feeds: inputs.Feeds) -> str | None:
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         return f"probabilities from {probabilities.min()} to {probabilities.max()}"
     thresholds = threshold_vector(graph.thresholds, graph.labels)
-    if predictions is not None and not np.array_equal(predictions, decide(probabilities, thresholds)):
-        return "predictions are not probabilities >= thresholds"
+    kind = graph.metadata.problem_type
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    if kind == SINGLE_LABEL and (abs(sums - 1) > SUM_TOLERANCE).any():
+        return f"probabilities that add up to {sums.min()} to {sums.max()}, expected 1"
+    if predictions is not None and not np.array_equal(predictions, decide(probabilities, thresholds, kind)):
+        return "predictions are not what thresholds make of the probabilities"
     return None
 
 

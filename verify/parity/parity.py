@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from core.artifact.graph import Answers, Graph
 from core.artifact.manifest import Tolerance
 from core.build.reference import Reference
+from core.contract import SINGLE_LABEL
+from core.decisions import log_softmax
 from core.errors import GateError
 from verify import escape
 
@@ -29,9 +31,11 @@ class Parity:
     The original gives float32 probabilities, and its logits are their log-odds: where a probability is
     within `SATURATED` (1024 times float32's epsilon, 1.2e-4) of 0 or 1, the logit says how it was rounded.
     The logit errors are over the others; `saturated_logits` counts those left out. The probability errors
-    are over all.
+    are over all. Of a single-label problem the logits compared are those of the softmax less the constant
+    that it does not see: the logarithms of the probabilities.
 
-    `flips` counts the texts whose decision differs, per label; `flip_rate` is the share of texts
+    `flips` counts the texts whose decision differs, per label (of a single-label problem another label in its
+    place is a flip of both); `flip_rate` is the share of texts
     with at least one; `batch_flips` counts the texts that batch mates give another decision. `worst` has
     the ten largest probability errors, `worst_flips` the ten largest that flipped a decision:
     ``{text, label, probability, reference, threshold, flipped}``.
@@ -64,6 +68,7 @@ def _check_same_original(graph: Graph, reference: Reference) -> None:
     for name, found, expected in (
         ("labels", graph.labels, reference.labels),
         ("thresholds", graph.thresholds, reference.thresholds),
+        ("problem_type", graph.metadata.problem_type, reference.problem_type),
         ("encoder_sha256", graph.metadata.encoder_sha256, reference.encoder_sha256),
         ("head_sha256", graph.metadata.head_sha256, reference.head_sha256),
     ):
@@ -97,7 +102,10 @@ def _rows(
 def _logit_errors(answers: Answers, reference: Reference) -> NDArray[np.float64]:
     """Return the errors of the logits that are not saturated, `[k]`."""
     distance = np.minimum(reference.probabilities, 1 - reference.probabilities)
-    return abs(answers.logits.astype(np.float64) - reference.logits)[distance >= SATURATED]
+    logits = answers.logits.astype(np.float64)
+    if reference.problem_type == SINGLE_LABEL:
+        logits = log_softmax(logits)
+    return abs(logits - reference.logits)[distance >= SATURATED]
 
 
 def measure(graph: Graph, reference: Reference) -> Parity:

@@ -14,7 +14,6 @@ from core.build.reference import Reference
 from core.contract import (
     BATCH_AXIS,
     INPUTS,
-    MULTI_LABEL,
     OUTPUT_TYPES,
     PREDICTIONS,
     SENTENCE_EMBEDDING,
@@ -41,10 +40,12 @@ def _hold(path: Path, claims: Iterable[_Claim]) -> int:
     return count
 
 
-def _config_claims(config: dict[str, Any], labels: list[str], max_length: int) -> Iterator[_Claim]:
+def _config_claims(
+    config: dict[str, Any], labels: list[str], problem_type: str, max_length: int
+) -> Iterator[_Claim]:
     yield "id2label", config.get("id2label"), {str(index): label for index, label in enumerate(labels)}
     yield "label2id", config.get("label2id"), {label: index for index, label in enumerate(labels)}
-    yield "problem_type", config.get("problem_type"), MULTI_LABEL
+    yield "problem_type", config.get("problem_type"), problem_type
     yield "max_position_embeddings", int(config.get("max_position_embeddings", 0)) >= max_length, True
 
 
@@ -82,7 +83,7 @@ def check_files(folder: Path, manifest: dict[str, Any]) -> int:
     claims: dict[str, Iterable[_Claim]] = {
         MANIFEST_FILE: [("head.labels", head["labels"], labels)],
         THRESHOLDS_FILE: [("labels", list(thresholds), labels), ("", thresholds, head["thresholds"])],
-        _CONFIG_FILE: _config_claims(read(_CONFIG_FILE), labels, max_length),
+        _CONFIG_FILE: _config_claims(read(_CONFIG_FILE), labels, head["problem_type"], max_length),
         TOKENIZER_FILE: [("truncation", truncation, max_length)],
         _BILL_FILE: _bill_claims(read(_BILL_FILE), manifest),
         _VOCABULARY_FILE: [("tokens", same_tokens, True)],
@@ -114,7 +115,7 @@ def _decisions(graph: Graph, reference: Reference) -> Iterator[_Claim]:
         expected.tolist(),
     )
     answers = graph.run_batches(reference.ids, 32)
-    decided = decide(answers.probabilities, expected)
+    decided = decide(answers.probabilities, expected, graph.metadata.problem_type)
     yield "decisions other than its thresholds give", int((answers.predictions != decided).sum()), 0
 
 

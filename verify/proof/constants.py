@@ -23,18 +23,28 @@ def _floats(tensor: Message) -> NDArray[np.float32]:
     return np.frombuffer(b"".join(map(bytes, views)), "<f4")
 
 
+def _node(graph: Message, output: str) -> Message:
+    for node in graph["node"]:
+        if output in node["output"]:
+            found: Message = node
+            return found
+    raise ValueError(f"no node computes {output}")
+
+
 def _compared(graph: Message, output: str, outer: dict[str, Message]) -> Iterator[NDArray[np.float32]]:
     """Yield what each node that computes an output compares with: of an `If`, those in both branches."""
     constants = {**outer, **{tensor.get("name", ""): tensor for tensor in graph["initializer"]}}
-    node = next((node for node in graph["node"] if output in node["output"]), None)
-    if node is None:
-        raise ValueError(f"no node computes {output}")
+    node = _node(graph, output)
     operator, inputs = node.get("op_type", ""), node["input"]
     if operator == "If":
         index = node["output"].index(output)
         for branch in [attribute["g"] for attribute in node["attribute"]]:
             yield from _compared(branch, branch["output"][index].get("name", ""), constants)
         return
+    if operator == "And" and len(inputs) == 2:
+        # Of a single-label graph: the highest, where it reaches its threshold.
+        node = _node(graph, inputs[1])
+        operator, inputs = node.get("op_type", ""), node["input"]
     if operator != "GreaterOrEqual" or len(inputs) != 2:
         raise ValueError(f"{output}: found {operator} of {inputs}, expected GreaterOrEqual of two")
     if inputs[1] not in constants:

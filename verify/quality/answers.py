@@ -91,7 +91,12 @@ def _run_one(
         start = time.perf_counter()
         answers = graph.run_sorted(ids[split], _BATCH_SIZE, advance)
         seconds[split] = time.perf_counter() - start
-        scored[split] = Scored(labels, truth[split], _all_finite(path, labels, answers.probabilities))
+        scored[split] = Scored(
+            labels,
+            truth[split],
+            _all_finite(path, labels, answers.probabilities),
+            graph.metadata.problem_type,
+        )
     thresholds = np.array([graph.thresholds[label] for label in labels])
     return Answered(variant, sha256_file(path), seconds["test"], thresholds, scored)
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from core import decisions
+from core.contract import ProblemType
 from verify.escape import visible
 from verify.quality.curves import PrecisionRecall, Reliability, precision_recall, reliability
 from verify.report.inputs import Evaluation
@@ -79,7 +80,7 @@ def _reliability(label: str, variants: Sequence[Reliability]) -> Markup:
 
 
 def per_label(
-    evaluation: Evaluation, labels: list[str], thresholds: dict[str, float]
+    evaluation: Evaluation, labels: list[str], thresholds: dict[str, float], problem_type: ProblemType
 ) -> list[dict[str, Any]]:
     """Return the curves of each label.
 
@@ -89,11 +90,13 @@ def per_label(
     """
     rows = []
     variants = [row["variant"] for row in evaluation.variants]
+    limits = decisions.threshold_vector(thresholds, labels)
+    every = [decisions.decide(evaluation.probabilities[name], limits, problem_type) for name in variants]
     for column, label in enumerate(labels):
         truth = evaluation.truth[:, column]
         scores = [evaluation.probabilities[name][:, column] for name in variants]
         curves = [precision_recall(truth, score) for score in scores]
-        decided = decisions.decide(np.stack(scores, axis=1), np.array(thresholds[label]))
+        decided = np.stack([decisions_of[:, column] for decisions_of in every], axis=1)
         counts = decisions.count(np.broadcast_to(truth[:, None], decided.shape), decided)
         chosen = list(zip(counts.recall().tolist(), counts.precision().tolist(), strict=True))
         bins = [reliability(truth, score) for score in scores]

@@ -64,6 +64,7 @@ def _runs(benchmark: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]
 def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> dict[str, Any]:
     variants, head = described["variants"], described["head"]
     hashes = {row["name"]: files[row["file"]]["sha256"] for row in variants}
+    facts = head["labels"], head["thresholds"], head["problem_type"]
     evaluation = inputs.evaluation(build, hashes, head["labels"])
     return {
         **described,
@@ -71,7 +72,7 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         "files": files,
         "flips": _flips(described),
         "evaluation": evaluation,
-        "plots": plots.per_label(evaluation, head["labels"], head["thresholds"]) if evaluation else [],
+        "plots": plots.per_label(evaluation, *facts) if evaluation else [],
         "benchmark": inputs.benchmark(build, {row["name"]: row["size"] for row in variants}),
     }
 

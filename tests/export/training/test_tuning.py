@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from core.contract import MULTI_LABEL
 from core.decisions import decide, macro_f1
 from core.thresholds import GRID
 from export.training.tuning import macro_f1_across_halves, tune
@@ -57,4 +58,4 @@ def test_across_halves_a_threshold_that_chases_noise_does_not_pay(drawn):
         found.append(f1_score(truth, decisions, average="macro", zero_division=0.0))
     across = macro_f1_across_halves(truth, probabilities)
     assert across == pytest.approx(np.mean(found), abs=1e-12)
-    assert across < macro_f1(truth, decide(probabilities, tune(truth, probabilities)))
+    assert across < macro_f1(truth, decide(probabilities, tune(truth, probabilities), MULTI_LABEL))

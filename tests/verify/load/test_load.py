@@ -74,8 +74,8 @@ def operator(kind):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (numbers("limits", [0.3, 0.5, 0.75]), "predictions are not probabilities >= thresholds"),
-        (operator("LessOrEqual"), "predictions are not probabilities >= thresholds"),
+        (numbers("limits", [0.3, 0.5, 0.75]), "predictions are not what thresholds make"),
+        (operator("LessOrEqual"), "predictions are not what thresholds make"),
         (numbers("bias", [np.nan, 0, 0]), "answers are not finite"),
         (numbers("bias", [np.inf, 0, 0]), "answers are not finite"),
     ],

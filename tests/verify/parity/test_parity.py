@@ -10,6 +10,7 @@ import pytest
 from core.artifact.graph import Answers, Graph
 from core.artifact.manifest import Tolerance
 from core.build import reference
+from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError, GateError
 from tests.support.places import DEFAULT
 from verify.parity import parity
@@ -140,7 +141,13 @@ def test_not_a_number_is_never_within_a_tolerance(figures):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("encoder_sha256", "0" * 64), ("head_sha256", "0" * 64), ("labels", ["joy"]), ("thresholds", {})],
+    [
+        ("encoder_sha256", "0" * 64),
+        ("head_sha256", "0" * 64),
+        ("labels", ["joy"]),
+        ("thresholds", {}),
+        ("problem_type", SINGLE_LABEL),
+    ],
 )
 def test_another_originals_reference_is_refused(fp32, committed, field, value):
     with pytest.raises(GateError, match=f"{field}: found .* expected the reference's"):

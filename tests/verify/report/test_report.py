@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from core.contract import MULTI_LABEL
 from core.errors import ArtifactError
 from tests.support import pages
 from tests.support.pages import HASHES, LABELS, THRESHOLDS
@@ -174,7 +175,7 @@ def test_the_marks_are_where_the_decisions_are(tmp_path):
     arrays = pages.evaluate(tmp_path)
     truth, scores = arrays["truth/test"], arrays["int8/test/probabilities"]
     found = Evaluation(None, [{"variant": "int8", "protocols": {}}], {"int8": scores}, truth)
-    for column, row in enumerate(plots.per_label(found, LABELS, THRESHOLDS)):
+    for column, row in enumerate(plots.per_label(found, LABELS, THRESHOLDS, MULTI_LABEL)):
         said = scores[:, column] >= np.float32(THRESHOLDS[LABELS[column]])
         hits = (said & truth[:, column]).sum()
         (x, y) = re.findall(r'<circle class="dot v0" cx="([\d.]+)" cy="([\d.]+)"', str(row["curve"]))[0]
