@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.contract import MULTI_LABEL, ProblemType
-from core.decisions import Counts, Floats, decide
+from core.decisions import Counts, Floats, chosen, decide
 from core.errors import ThresholdError
 
 Kind = Literal["precision", "recall"]
@@ -186,6 +186,31 @@ def choose(scored: Scored, choice: Choice) -> Floats:
         except ThresholdError as error:
             raise ThresholdError(f"label {label!r}: {error}") from error
     return np.array([shortest(value) for value in chosen])
+
+
+def silences(scored: Scored, floors: Mapping[str, Floor]) -> Floats:
+    """Return the probabilities below which a single-label graph says nothing, `[labels]`; 0 without a floor.
+
+    Of a label with a floor, only the texts count that it wins: the threshold keeps the least precision (or
+    recall) of its answers on this split, with the best of the other.
+
+    Raises:
+        ThresholdError: a floor that no candidate keeps.
+    """
+    won = chosen(scored.probabilities)
+    found = np.zeros(len(scored.labels))
+    for label, floor in floors.items():
+        index = scored.labels.index(label)
+        # Below every candidate where another label wins.
+        probability = np.where(won[:, index], scored.probabilities[:, index], np.float32(-1))
+        distinct = np.unique(probability)
+        candidates = np.append(0.0, distinct[(distinct > 0) & (distinct < 1)].astype(np.float64))
+        try:
+            counts = count(scored.truth[:, index], probability, candidates)
+            found[index] = shortest(best_above(candidates, counts, floor))
+        except ThresholdError as error:
+            raise ThresholdError(f"label {label!r}: {error}") from error
+    return found
 
 
 def held_out(scored: Scored, choice: Choice, seed: int) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from core import dataset
 from core import recipe as recipes
 from core.artifact.metadata import Metadata
 from core.build.facts import EncoderInfo
-from core.contract import MULTI_LABEL
+from core.contract import MULTI_LABEL, ProblemType
 from tests.support.factories import write_recipe
 from verify.build import Build
 
@@ -26,7 +26,29 @@ THRESHOLDS = {"joy": 0.3, "anger": 0.4, "neutral": 0.5}
 VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.9\n"
 
 
-def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRESHOLDS) -> None:
+def _deciding(problem_type: ProblemType) -> list[onnx.NodeProto]:
+    """The nodes from `logits` to `predictions`."""
+    reached = ["probabilities", "limits"]
+    if problem_type == MULTI_LABEL:
+        return [
+            helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+            helper.make_node("GreaterOrEqual", reached, ["predictions"]),
+        ]
+    return [
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["winner"], axis=1),
+        helper.make_node("Equal", ["winner", "numbers"], ["wins"]),
+        helper.make_node("GreaterOrEqual", reached, ["reached"]),
+        helper.make_node("And", ["wins", "reached"], ["predictions"]),
+    ]
+
+
+def graph(
+    path: Path,
+    weight_vl: np.ndarray,
+    thresholds: dict[str, float] = THRESHOLDS,
+    problem_type: ProblemType = MULTI_LABEL,
+) -> None:
     """Write a graph whose logits are the sum of its tokens' rows of `weight_vl`, less 2."""
     limits = np.array(list(thresholds.values()), np.float32)
     constants = {
@@ -35,6 +57,7 @@ def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRE
         "limits": limits,
         "one": np.array([1]),
         "two": np.array([2]),
+        "numbers": np.arange(len(thresholds)),
     }
     nodes = [
         helper.make_node("Gather", ["weight", "input_ids"], ["rows"]),
@@ -43,8 +66,7 @@ def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRE
         helper.make_node("Mul", ["rows", "column"], ["real"]),
         helper.make_node("ReduceSum", ["real", "one"], ["sum"], keepdims=0),
         helper.make_node("Add", ["sum", "bias"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
-        helper.make_node("GreaterOrEqual", ["probabilities", "limits"], ["predictions"]),
+        *_deciding(problem_type),
     ]
     ids, answers = ["batch", "sequence"], ["batch", len(thresholds)]
     made = helper.make_graph(
@@ -68,7 +90,7 @@ def graph(path: Path, weight_vl: np.ndarray, thresholds: dict[str, float] = THRE
         | {
             "labels": list(thresholds),
             "thresholds": thresholds,
-            "problem_type": MULTI_LABEL,
+            "problem_type": problem_type,
             "normalize": False,
             "features": [],
             "max_length": 64,

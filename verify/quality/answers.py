@@ -2,7 +2,8 @@
 
 Its arrays: `VARIANT/SPLIT/probabilities` float32 `[n, labels]` and `truth/SPLIT` bool `[n, labels]`, for
 dev and test, in the data set's order of texts and the order of `labels`; `VARIANT/thresholds` float64
-`[labels]` and `VARIANT/sha256` are the graph's, `VARIANT/seconds` is the time that test took.
+`[labels]` and `VARIANT/sha256` are the graph's, `VARIANT/seconds` is the time that test took;
+`problem_type` is the graphs', `left_out/SPLIT` counts the texts that a single-label graph is not measured on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core import dataset
 from core.artifact import tokens
 from core.artifact.graph import Graph
+from core.contract import MULTI_LABEL, SINGLE_LABEL, ProblemType
 from core.decisions import truth_of
 from core.disk.files import replacing, sha256_file
 from core.errors import ArtifactError, DatasetError
@@ -29,6 +31,7 @@ from core.runtime import TokenIds
 from core.thresholds import Scored
 from core.untrusted import npz_file
 from verify.build import Build
+from verify.quality import single_label
 
 ANSWERS_FILE = "evaluation.npz"
 SPLITS = ("dev", "test")
@@ -39,7 +42,8 @@ _BATCH_SIZE = 32
 class Answered:
     """One variant's probabilities on dev and test; `seconds` is what test took, after loading.
 
-    `thresholds` are the graph's own, float64 `[labels]`.
+    `thresholds` are the graph's own, float64 `[labels]`. Of a single-label graph the texts without
+    exactly one label are left out; `left_out` counts them, a split.
     """
 
     variant: str
@@ -47,6 +51,7 @@ class Answered:
     seconds: float
     thresholds: NDArray[np.float64]
     scored: dict[str, Scored]
+    left_out: dict[str, int]
 
 
 def _splits(build: Build) -> dict[str, dataset.Split]:
@@ -85,20 +90,20 @@ def _run_one(
     graph = Graph(path)
     if graph.labels != labels:
         raise ArtifactError(f"{path}: labels: found {graph.labels}, expected the recipe's, {labels}")
-    scored, seconds = {}, {}
+    kind = graph.metadata.problem_type
+    scored, seconds, left_out = {}, {}, {}
     for split in SPLITS:
-        advance = partial(progress.advance, progress.add_task(f"{variant} on {split}", total=len(ids[split])))
+        kept = single_label.measured(truth[split], split, kind)
+        asked = [row for row, measured in zip(ids[split], kept, strict=True) if measured]
+        left_out[split] = len(kept) - len(asked)
+        advance = partial(progress.advance, progress.add_task(f"{variant} on {split}", total=len(asked)))
         start = time.perf_counter()
-        answers = graph.run_sorted(ids[split], _BATCH_SIZE, advance)
+        answers = graph.run_sorted(asked, _BATCH_SIZE, advance)
         seconds[split] = time.perf_counter() - start
-        scored[split] = Scored(
-            labels,
-            truth[split],
-            _all_finite(path, labels, answers.probabilities),
-            graph.metadata.problem_type,
-        )
+        probabilities = _all_finite(path, labels, answers.probabilities)
+        scored[split] = Scored(labels, truth[split][kept], probabilities, kind)
     thresholds = np.array([graph.thresholds[label] for label in labels])
-    return Answered(variant, sha256_file(path), seconds["test"], thresholds, scored)
+    return Answered(variant, sha256_file(path), seconds["test"], thresholds, scored, left_out)
 
 
 def _all_finite(path: Path, labels: list[str], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -122,7 +127,9 @@ def write(path: Path, answered: Sequence[Answered]) -> None:
         arrays[f"{each.variant}/sha256"] = np.array(each.sha256)
         arrays[f"{each.variant}/seconds"] = np.array(each.seconds)
         arrays[f"{each.variant}/thresholds"] = each.thresholds
+        arrays["problem_type"] = np.array(each.scored["test"].problem_type)
         for split, scored in each.scored.items():
+            arrays[f"left_out/{split}"] = np.array(each.left_out[split])
             arrays[f"truth/{split}"] = scored.truth
             arrays[f"{each.variant}/{split}/probabilities"] = scored.probabilities
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -150,11 +157,16 @@ def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
             sha256, seconds = str(arrays[f"{variant}/sha256"]), float(arrays[f"{variant}/seconds"])
             if sha256 != sha256_file(graph):
                 return None
+            kind: ProblemType = SINGLE_LABEL if arrays["problem_type"] == SINGLE_LABEL else MULTI_LABEL
             scored = {
-                split: Scored(labels, arrays[f"truth/{split}"], arrays[f"{variant}/{split}/probabilities"])
+                split: Scored(
+                    labels, arrays[f"truth/{split}"], arrays[f"{variant}/{split}/probabilities"], kind
+                )
                 for split in SPLITS
             }
-            answered.append(Answered(variant, sha256, seconds, arrays[f"{variant}/thresholds"], scored))
+            left_out = {split: int(arrays[f"left_out/{split}"]) for split in SPLITS}
+            thresholds = arrays[f"{variant}/thresholds"]
+            answered.append(Answered(variant, sha256, seconds, thresholds, scored, left_out))
     except (ValueError, KeyError) as error:
         raise ArtifactError(f"{path}: not what `make evaluate` writes: {error}; run it again") from error
     return answered

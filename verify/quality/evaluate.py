@@ -7,6 +7,8 @@ By four protocols, which say where thresholds were chosen, and where they are me
 - ``test-tuned``: chosen on test on the grid of 0.05 and measured there, as the published card did.
 - ``at-0.5``: 0.5 for every label, on test.
 - ``dev``: the artifact's own thresholds on dev.
+
+A single-label artifact has protocols of its own (`single_label`).
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core import decisions
+from core.contract import SINGLE_LABEL
 from core.decisions import Floats
 from core.disk.files import write_json
 from core.errors import ArtifactError
 from core.thresholds import PUBLISHED, Scored, choose
 from core.untrusted import json_file
-from verify.quality import evaluate_table
+from verify.quality import evaluate_table, single_label
 from verify.quality.evaluate_table import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
 
 if TYPE_CHECKING:
@@ -35,7 +38,8 @@ _CARD_ENCODER, _CARD_OWNER = "bge-small-en", "baai"
 
 def figures(scored: Scored, thresholds: Floats) -> dict[str, Any]:
     """Return a row a label and both averages, as `evaluation.json` and the model card have them."""
-    counts = decisions.count(scored.truth, scored.decide(thresholds))
+    decided = scored.decide(thresholds)
+    counts = decisions.count(scored.truth, decided)
     columns = {
         "label": scored.labels,
         "threshold": thresholds.tolist(),
@@ -45,12 +49,33 @@ def figures(scored: Scored, thresholds: Floats) -> dict[str, Any]:
         "support": counts.support.astype(int).tolist(),
     }
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return {"labels": rows, **counts.averages()}
+    single = scored.problem_type == SINGLE_LABEL
+    more = single_label.figures(scored.truth, decided) if single else {}
+    return {"labels": rows, **counts.averages(), **more}
 
 
 def _protocol(answered: Answered, split: str, thresholds: Floats) -> dict[str, Any]:
     scored = answered.scored[split]
-    return {"split": split, "texts": len(scored.truth), **figures(scored, thresholds)}
+    found = {"split": split, "texts": len(scored.truth), **figures(scored, thresholds)}
+    return found | ({"left_out": answered.left_out[split]} if "accuracy" in found else {})
+
+
+def _protocols(answered: Answered) -> dict[str, Any]:
+    """Return the first of which is of the packaged thresholds on test, what the card has."""
+    test, packaged = answered.scored["test"], answered.thresholds
+    if test.problem_type == SINGLE_LABEL:
+        always = {single_label.ALWAYS: _protocol(answered, "test", 0 * packaged)} if packaged.any() else {}
+        return {
+            single_label.PACKAGED: _protocol(answered, "test", packaged),
+            **always,
+            single_label.DEV: _protocol(answered, "dev", packaged),
+        }
+    return {
+        DEV_TUNED: _protocol(answered, "test", packaged),
+        TEST_TUNED: _protocol(answered, "test", choose(test, PUBLISHED)),
+        AT_HALF: _protocol(answered, "test", np.full(len(test.labels), 0.5)),
+        DEV: _protocol(answered, "dev", packaged),
+    }
 
 
 def measure(answered: Answered) -> dict[str, Any]:
@@ -59,17 +84,11 @@ def measure(answered: Answered) -> dict[str, Any]:
     Raises:
         ThresholdError: a label has no positive text in test.
     """
-    test, packaged = answered.scored["test"], answered.thresholds
     return {
         "variant": answered.variant,
         "sha256": answered.sha256,
         "seconds": answered.seconds,
-        "protocols": {
-            DEV_TUNED: _protocol(answered, "test", packaged),
-            TEST_TUNED: _protocol(answered, "test", choose(test, PUBLISHED)),
-            AT_HALF: _protocol(answered, "test", np.full(len(test.labels), 0.5)),
-            DEV: _protocol(answered, "dev", packaged),
-        },
+        "protocols": _protocols(answered),
     }
 
 
@@ -129,13 +148,15 @@ def run(arguments: argparse.Namespace) -> None:
     build = Build.of(arguments)
     encoder = EncoderInfo.read(build.folder / "encoder.json").source
     answered = answers.run(build, list(build.recipe.variants), Console(stderr=True))
+    # A published table is of sigmoids, each label by itself.
+    single = answered[0].scored["test"].problem_type == SINGLE_LABEL
     evaluation = {
         "recipe": build.recipe.name,
         "encoder": encoder,
-        "published": published_card(),
+        "published": None if single else published_card(),
         "variants": [measure(variant) for variant in answered],
     }
     answers.write(build.folder / answers.ANSWERS_FILE, answered)
     write_json(build.folder / EVALUATION_FILE, evaluation)
     packaged = dict(zip(build.recipe.labels.names, answered[0].thresholds.tolist(), strict=True))
-    print(evaluate_table.text(evaluation, remarks(encoder, packaged)))
+    print(evaluate_table.text(evaluation, [] if single else remarks(encoder, packaged)))

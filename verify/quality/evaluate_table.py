@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from verify.quality import single_label
+
 DEV_TUNED = "dev-tuned"
 TEST_TUNED = "test-tuned"
 AT_HALF = "at-0.5"
@@ -72,8 +74,38 @@ def beside_published(protocol: dict[str, Any], published: dict[str, Any], name: 
     return lines
 
 
+def _beside(protocols: dict[str, Any], card: dict[str, Any] | None, name: str) -> list[str]:
+    return beside_published(protocols[name], card, name) if card else per_label(protocols[name])
+
+
 def _short(threshold: float | None) -> str:
     return "–" if threshold is None else f"{threshold:.4g}"
+
+
+def _tables(protocols: dict[str, Any], card: dict[str, Any] | None) -> dict[str, list[str]]:
+    """Return the lines of each protocol."""
+    if single_label.PACKAGED in protocols:
+        tables = {}
+        for name, protocol in protocols.items():
+            rows = per_label(protocol)
+            shown = rows if name == single_label.PACKAGED else [rows[0], *rows[-2:]]
+            tables[name] = [*shown, single_label.described(protocol)]
+        return tables
+    half, dev = _beside(protocols, card, AT_HALF), per_label(protocols[DEV])
+    return {
+        DEV_TUNED: per_label(protocols[DEV_TUNED]),
+        TEST_TUNED: _beside(protocols, card, TEST_TUNED),
+        # Per label, 0.5 says little: only the averages, which the card has, too.
+        AT_HALF: [*half[: 2 if card else 1], *half[-2:]],
+        DEV: [dev[0], *dev[-2:]],
+    }
+
+
+def _measured(protocol: dict[str, Any]) -> str:
+    """Return on which texts a protocol is measured."""
+    left_out = protocol.get("left_out")
+    more = f" with one label, {left_out} others left out" if left_out else ""
+    return f"{protocol['split']}, {protocol['texts']} texts{more}"
 
 
 def text(evaluation: dict[str, Any], remarks: Sequence[str]) -> str:
@@ -82,20 +114,14 @@ def text(evaluation: dict[str, Any], remarks: Sequence[str]) -> str:
     lines = []
     for variant in evaluation["variants"]:
         protocols = variant["protocols"]
-        half, dev = beside_published(protocols[AT_HALF], card, AT_HALF), per_label(protocols[DEV])
-        tables = {
-            DEV_TUNED: per_label(protocols[DEV_TUNED]),
-            TEST_TUNED: beside_published(protocols[TEST_TUNED], card, TEST_TUNED),
-            # Per label, 0.5 says little: only the averages, which the card has, too.
-            AT_HALF: [*half[:2], *half[-2:]],
-            DEV: [dev[0], *dev[-2:]],
-        }
-        for name, rows in tables.items():
-            measured = f"{protocols[name]['split']}, {protocols[name]['texts']} texts"
-            lines += [f"\n{variant['variant']}, {name}: {_TITLES[name]} ({measured})", *rows]
-    lines += ["", f"Card: {card['source']}", *(f"Note: {remark}" for remark in remarks), ""]
+        titles = single_label.TITLES if single_label.PACKAGED in protocols else _TITLES
+        for name, rows in _tables(protocols, card).items():
+            heading = f"{variant['variant']}, {name}: {titles[name]} ({_measured(protocols[name])})"
+            lines += [f"\n{heading}", *rows]
+    source = [f"Card: {card['source']}"] if card else []
+    lines += ["", *source, *(f"Note: {remark}" for remark in remarks), ""]
     for variant in evaluation["variants"]:
-        texts = variant["protocols"][DEV_TUNED]["texts"]
+        texts = next(iter(variant["protocols"].values()))["texts"]
         lines.append(
             f"  evaluate {variant['variant']:<11}{texts} test texts in {variant['seconds']:.1f} s after load"
         )

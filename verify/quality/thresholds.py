@@ -1,4 +1,8 @@
-"""`python -m verify thresholds`: choose a variant's thresholds on dev, and compare the methods on test."""
+"""`python -m verify thresholds`: choose a variant's thresholds on dev, and compare the methods on test.
+
+A single-label graph answers with its highest label whatever the thresholds; they say when it must rather say
+nothing, and are chosen by least precision or recall alone.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.contract import THRESHOLDS_FILE
+from core.contract import SINGLE_LABEL, THRESHOLDS_FILE
+from core.decisions import Floats
 from core.disk.files import write_json
 from core.errors import ThresholdError
-from core.thresholds import CANDIDATES, METHODS, Choice, Floor, Kind, choose
-from verify.quality import evaluate, evaluate_table, threshold_comparison
+from core.thresholds import CANDIDATES, METHODS, Choice, Floor, Kind, Scored, choose, silences
+from verify.quality import evaluate, evaluate_table, single_label, threshold_comparison
 
 if TYPE_CHECKING:
     from verify.build import Build
@@ -101,6 +106,20 @@ def _answered(build: Build) -> dict[str, Answered]:
     return {variant.variant: variant for variant in answered}
 
 
+def _silences(dev: Scored, test: Scored, choice: Choice) -> Floats:
+    """Choose a single-label graph's thresholds on dev; print what they do on both splits."""
+    if not choice.floors:
+        raise ThresholdError(
+            "found no --min-precision and no --min-recall, expected one: a single-label classifier answers "
+            "with its highest label, and a threshold only says when it must rather say nothing"
+        )
+    thresholds = silences(dev, choice.floors)
+    for name, split in (("dev", dev), ("test", test)):
+        figures = single_label.figures(split.truth, split.decide(thresholds))
+        print(f"{name}: {single_label.described(figures)}")
+    return thresholds
+
+
 def _print_own(answered: dict[str, Answered], choice: Choice) -> None:
     """Say whether each variant but the first wants thresholds of its own; floors are left out."""
     choice = replace(choice, floors=None)
@@ -109,6 +128,12 @@ def _print_own(answered: dict[str, Answered], choice: Choice) -> None:
         thresholds = [choose(variant.scored["dev"], choice) for variant in (other, first)]
         names = other.variant, first.variant
         print(threshold_comparison.own_line(*names, other.scored["test"], *thresholds))
+
+
+def _compare(answered: dict[str, Answered], variant: str, choice: Choice) -> None:
+    dev, test = answered[variant].scored["dev"], answered[variant].scored["test"]
+    print(threshold_comparison.table(variant, threshold_comparison.methods(dev, test, choice)))
+    _print_own(answered, choice)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -124,10 +149,12 @@ def run(arguments: argparse.Namespace) -> None:
     target, variant = _target(arguments), _variant(arguments, build)
     answered = _answered(build)
     dev, test = answered[variant].scored["dev"], answered[variant].scored["test"]
-    thresholds = choose(dev, choice)
-    print(threshold_comparison.table(variant, threshold_comparison.methods(dev, test, choice)))
-    _print_own(answered, choice)
-    print(f"\n{variant}, {choice.name}, on dev:")
+    if dev.problem_type == SINGLE_LABEL:
+        thresholds, name = _silences(dev, test, choice), "least precision or recall"
+    else:
+        thresholds, name = choose(dev, choice), choice.name
+        _compare(answered, variant, choice)
+    print(f"\n{variant}, {name}, on dev:")
     print("\n".join(evaluate_table.per_label(evaluate.figures(dev, thresholds))))
     write_json(target, dict(zip(dev.labels, thresholds.tolist(), strict=True)))
-    print(f"\n  thresholds {variant:<9}{choice.name}; written to {target}")
+    print(f"\n  thresholds {variant:<9}{name}; written to {target}")

@@ -48,6 +48,12 @@ def _variant(build: Build, variant: str, files: _Files) -> dict[str, Any]:
     }
 
 
+def _packaged(protocols: dict[str, Any]) -> dict[str, Any]:
+    """Return the protocol of the packaged thresholds on test, which is each problem type's first."""
+    found: dict[str, Any] = protocols["packaged" if "packaged" in protocols else "dev-tuned"]
+    return found
+
+
 def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
     """Return how these very graphs did at the packaged thresholds; none where `make evaluate` has not run.
 
@@ -60,7 +66,7 @@ def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
     hashes = {files[VARIANT_FILES[variant]]["sha256"] for variant in build.recipe.variants}
     try:
         return [
-            {"variant": row["variant"], "sha256": row["sha256"], **row["protocols"]["dev-tuned"]}
+            {"variant": row["variant"], "sha256": row["sha256"], **_packaged(row["protocols"])}
             for row in build.json(EVALUATION_FILE)["variants"]
             if row["sha256"] in hashes
         ]
