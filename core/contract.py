@@ -47,6 +47,8 @@ HEAD_INPUT = "logits"
 ProblemType = Literal["multi_label_classification", "single_label_classification"]
 MULTI_LABEL: ProblemType = "multi_label_classification"
 SINGLE_LABEL: ProblemType = "single_label_classification"
+# In words, and in a card's tags.
+PROBLEM_NAMES: dict[ProblemType, str] = {MULTI_LABEL: "multi-label", SINGLE_LABEL: "single-label"}
 
 # Where a variant lies inside an artifact (the layout that transformers.js and optimum look for).
 VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
+from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError
 from verify.escape import shortened, spread, visible
 from verify.parity import parity
@@ -39,7 +40,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_printable,
     )
-    environment.globals |= {"runs": _runs, "zip": zip}
+    environment.globals["runs"] = _runs
     environment.filters |= {"number": _number, "shortened": shortened, "signed": _signed, "spread": spread}
     return environment
 
@@ -70,6 +71,7 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         **described,
         "verdicts": {row["name"]: not parity.violations(*parity.row_of(row)) for row in variants},
         "files": files,
+        "single_label": head["problem_type"] == SINGLE_LABEL,
         "flips": _flips(described),
         "evaluation": evaluation,
         "plots": plots.per_label(evaluation, *facts) if evaluation else [],

@@ -18,7 +18,7 @@ from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from core.contract import HEAD_FILE, INPUTS, OUTPUT_TYPES, WEIGHTS_FILE
+from core.contract import HEAD_FILE, INPUTS, OUTPUT_TYPES, PROBLEM_NAMES, WEIGHTS_FILE
 
 SBOM_FILE = "sbom.cdx.json"
 _Files = dict[str, dict[str, Any]]
@@ -74,13 +74,13 @@ def _metrics(described: dict[str, Any]) -> list[dict[str, str]]:
 def _model_card(described: dict[str, Any]) -> dict[str, Any]:
     """Return the ML fields; the library's own model has none (11.12)."""
     length, labels = described["encoder"]["max_length"], described["head"]["labels"]
-    outputs = list(OUTPUT_TYPES)
+    outputs, problem = list(OUTPUT_TYPES), PROBLEM_NAMES[described["head"]["problem_type"]]
     if described["recipe"]["contract"] == "per-label":
         outputs = described["head"]["output_order"]
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},
-            "task": f"multi-label text classification, {len(labels)} labels",
+            "task": f"{problem} text classification, {len(labels)} labels",
             "architectureFamily": "transformer encoder",
             "modelArchitecture": "BertForSequenceClassification",
             "inputs": [{"format": f"{name}: int64 [batch, sequence]"} for name in INPUTS],

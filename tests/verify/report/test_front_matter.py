@@ -8,6 +8,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from core import recipe as recipes
+from core.contract import MULTI_LABEL
 from core.errors import RecipeError
 from tests.support.factories import write_recipe
 from tests.support.places import DEFAULT
@@ -28,7 +29,7 @@ EVALUATIONS = [
 
 
 def read(recipe, evaluations=()):
-    text = f"---\n{front_matter(recipe, list(evaluations))}---\n# a card\n"
+    text = f"---\n{front_matter(recipe, list(evaluations), MULTI_LABEL)}---\n# a card\n"
     return ModelCard(text, ignore_metadata_errors=False).data
 
 
