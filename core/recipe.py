@@ -16,7 +16,14 @@ from pydantic import (
     model_validator,
 )
 
-from core.contract import NAME_PATTERN, VARIANT_FILES, FeaturePooling, Pooling, QuantizationForm
+from core.contract import (
+    NAME_PATTERN,
+    VARIANT_FILES,
+    FeaturePooling,
+    Pooling,
+    ProblemType,
+    QuantizationForm,
+)
 from core.errors import RecipeError
 from core.untrusted import toml_file
 
@@ -72,6 +79,8 @@ class HeadTable(Table):
 
     source: SourceSpec
     sha256: dict[str, Sha256] = {}
+    # Read from the head; an error where the head is the other.
+    problem_type: ProblemType | None = None
 
 
 class LabelsTable(Table):

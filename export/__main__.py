@@ -82,6 +82,8 @@ def _export(sources: Sources, build: Path) -> EncoderInfo:
     error = head.info.fold_error
     proof = "" if error is None else f", largest probability error {error:.1e}"
     _say(f"head       {head.info.kind}: {head.info.reason}{proof}")
+    if head.info.columns_from != "names":
+        _say(f"labels     columns taken in the order of the recipe: {', '.join(head.info.labels)}")
     assets.write(sources.encoder, info, head.info, build / "assets")
     _say("assets     config, tokenizer and thresholds")
     _write_reference(sources, info, head, build / "reference.npz")

@@ -15,7 +15,6 @@ from core.contract import HEAD_FILE, WEIGHTS_FILE
 from core.runtime import pad
 from export.encoder import checkpoint, torch_encoder
 from export.head import published_head
-from export.head.original import OriginalHead
 from export.sources.resolve import Source, Sources
 
 
@@ -33,13 +32,10 @@ class Pair:
             HeadError: onnxruntime does not load the head.
         """
         path = head.file(HEAD_FILE)
-        outputs = head_info.labels if head_info.output is None else [head_info.output]
         self.folder, self.info, self.head = encoder.folder, info, head_info
         self.files = (encoder.file(WEIGHTS_FILE), path)
         self.bert = torch_encoder.load(self.folder)
-        self._classify = OriginalHead(
-            str(path), published_head.load(path), head_info.layout, outputs, threads
-        )
+        self._classify = published_head.open_original(path, head_info.labels, info.features, threads)
 
     def run(
         self, input_ids: torch.Tensor, mask: torch.Tensor

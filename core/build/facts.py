@@ -140,11 +140,10 @@ class HeadInfo(_JsonFile):
 
     `kind` is ``linear`` (weights in ``head.npz``: ``weight_hl`` and ``bias_l``, float32, columns in
     the order of `labels`) or ``subgraph`` (``head.onnx``, unchanged). `layout` says how the
-    original gives its answers: ``named`` (one output a label), ``columns`` (one ``(N, labels)``
-    tensor) or ``sequence`` (a sequence of ``(N, 2)``); the last two are in recipe order.
-    `output_order` is the original's own order of labels. `columns_from` says what told which column is
-    which label: ``names`` in the file, ``integers`` in it that count a list of labels, or, where it holds
-    neither, the ``recipe``'s order.
+    answers are in ``head.onnx``: ``named`` (one output a label), ``columns`` (one ``(N, labels)``
+    tensor) or ``sequence`` (a sequence of ``(N, 2)``), in the order of `output_order`, the original's
+    own order of labels. `columns_from` says what told which column is which label: ``names`` in the file,
+    ``integers`` in it that count the recipe's labels, or, where it holds neither, the ``recipe``'s order.
     """
 
     source: str

@@ -1,14 +1,14 @@
 """Apply the operators of a head that keep its values affine in the embedding, one function each.
 
-A value is ``x @ weight + bias``, the sigmoid of that, a constant, or a sequence of values. An operator takes
-its inputs and attributes and returns its outputs, or raises `NotLinearError` with the reason.
+A value is ``x @ weight + bias``, the sigmoid or softmax of that, a constant, or a sequence of values. An
+operator takes its inputs and attributes and returns its outputs, or raises `NotLinearError` with the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -21,73 +21,99 @@ class NotLinearError(Exception):
     """The head is not plain logistic regressions; the message says where it stops being so."""
 
 
+# What makes values of `x @ weight + bias`: nothing, the sigmoid of each, or the softmax over columns.
+Link = Literal["affine", "sigmoid", "softmax"]
+
+
 @dataclass(frozen=True)
 class Columns:
-    """`x @ weight + bias`, or its sigmoid; weight `[features, k]`, bias `[k]`."""
+    """`x @ weight + bias`, its sigmoid, or columns of a softmax; weight `[features, k]`, bias `[k]`.
+
+    `places` are the columns of the softmax that these are, `whole` its own first value.
+    """
 
     weight: Array
     bias: Array
-    sigmoid: bool = False
+    link: Link = "affine"
+    places: tuple[int, ...] = ()
+    whole: Columns | None = None
 
     def pick(self, columns: Any) -> Columns:
         """Return the given columns, chosen as numpy indexes them."""
-        return Columns(self.weight[:, columns], self.bias[columns], self.sigmoid)
+        places = tuple(np.array(self.places, int)[columns].tolist()) if self.places else ()
+        return replace(self, weight=self.weight[:, columns], bias=self.bias[columns], places=places)
 
     @staticmethod
     def join(several: Sequence[Columns]) -> Columns:
         """Return the columns of several values of one kind side by side."""
+        first = several[0]
+        if any(value.link != first.link or value.whole is not first.whole for value in several):
+            raise NotLinearError("joins values of different kinds")
         weight = np.concatenate([value.weight for value in several], axis=1)
-        return Columns(weight, np.concatenate([value.bias for value in several]), several[0].sigmoid)
+        bias = np.concatenate([value.bias for value in several])
+        places = tuple(place for value in several for place in value.places)
+        return Columns(weight, bias, first.link, places, first.whole)
 
     def is_pair(self) -> bool:
         """Whether these are two columns `1 - p` and `p`."""
         return (
-            self.sigmoid
+            self.link == "sigmoid"
             and self.bias.shape == (2,)
             and np.array_equal(self.weight[:, 0], -self.weight[:, 1])
             and bool(self.bias[0] == -self.bias[1])
         )
+
+    def is_softmax(self) -> bool:
+        """Whether these are all columns of one softmax, in any order."""
+        whole = self.whole
+        return whole is not None and sorted(self.places) == list(range(whole.bias.size))
+
+    def adds_up(self) -> bool:
+        """Whether each row adds up to 1."""
+        return self.is_pair() or self.is_softmax()
 
 
 Value = Columns | NDArray[Any] | list[Any]
 Attributes = dict[str, Any]
 
 
-def columns(value: Value, *, sigmoid: bool | None = None) -> Columns:
+def columns(value: Value, *, link: Link | None = None) -> Columns:
     """Return a value as columns.
 
     Raises:
-        NotLinearError: it is none, or (where `sigmoid` is given) not of that kind.
+        NotLinearError: it is none, or (where `link` is given) not of that kind.
     """
-    if not isinstance(value, Columns) or (sigmoid is not None and value.sigmoid != sigmoid):
+    if not isinstance(value, Columns) or (link is not None and value.link != link):
         raise NotLinearError("takes something that is not affine in the embedding")
     return value
 
 
 def _linear_classifier(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    x = columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], link="affine")
     intercepts = np.array(attributes["intercepts"], np.float64)
     weight = np.array(attributes["coefficients"], np.float64).reshape(len(intercepts), -1).T
     z = Columns(x.weight @ weight, x.bias @ weight + intercepts)
     transform = attributes.get("post_transform", b"NONE")
-    if len(intercepts) == 2 and transform == b"LOGISTIC":
-        return [[], replace(z, sigmoid=True)]
-    if len(intercepts) == 2 and transform == b"SOFTMAX":
-        return [[], *_softmax([z], attributes)]
+    if len(intercepts) > 1 and transform == b"LOGISTIC":
+        return [[], replace(z, link="sigmoid")]
+    if len(intercepts) > 1 and transform == b"SOFTMAX":
+        return [[], *_softmax([z], {})]
     raise NotLinearError(f"has {len(intercepts)} classes and post_transform {transform.decode()}")
 
 
 def _softmax(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    z = columns(inputs[0], sigmoid=False)
+    z = columns(inputs[0], link="affine")
+    if attributes.get("axis", -1) not in (1, -1):
+        raise NotLinearError("is along the batch")
     if z.bias.shape != (2,):
-        raise NotLinearError("is over more than two columns")
+        return [Columns(z.weight, z.bias, "softmax", tuple(range(z.bias.size)), z)]
     # softmax((a, b)) = (sigmoid(a - b), sigmoid(b - a))
     difference = np.array([[1.0, -1.0], [-1.0, 1.0]])
-    return [Columns(z.weight @ difference, z.bias @ difference, sigmoid=True)]
+    return [Columns(z.weight @ difference, z.bias @ difference, "sigmoid")]
 
 
 def _affine(inputs: list[Value], scale: Array, shift: Array) -> list[Value]:
-    x = columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], link="affine")
     return [Columns(x.weight * scale, x.bias * scale + shift)]
 
 
@@ -107,8 +133,8 @@ def _add(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _sub(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    if isinstance(inputs[1], Columns) and inputs[1].sigmoid and np.all(_row(inputs[0]) == 1):
-        return [Columns(-inputs[1].weight, -inputs[1].bias, sigmoid=True)]
+    if isinstance(inputs[1], Columns) and inputs[1].link == "sigmoid" and np.all(_row(inputs[0]) == 1):
+        return [Columns(-inputs[1].weight, -inputs[1].bias, "sigmoid")]
     if isinstance(inputs[0], np.ndarray):
         return _affine(inputs[::-1], -np.ones(1), _row(inputs[0]))
     return _affine(inputs, np.ones(1), -_row(inputs[1]))
@@ -132,7 +158,7 @@ def _matrix(value: Value) -> Array:
 
 
 def _matmul(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    x = columns(inputs[0], sigmoid=False)
+    x = columns(inputs[0], link="affine")
     weight = _matrix(inputs[1])
     return [Columns(x.weight @ weight, x.bias @ weight)]
 
@@ -164,8 +190,10 @@ def _cast(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 def _normalizer(inputs: list[Value], attributes: Attributes) -> list[Value]:
-    if attributes.get("norm", b"MAX") != b"L1" or not columns(inputs[0]).is_pair():
-        raise NotLinearError("normalizes something other than a pair of probabilities")
+    # LpNormalization has p, and 2 where it does not say so.
+    first = attributes.get("norm", b"MAX") == b"L1" or attributes.get("p", 2) == 1
+    if not first or not columns(inputs[0]).adds_up():
+        raise NotLinearError("normalizes something other than probabilities that add up to 1")
     return [inputs[0]]
 
 
@@ -174,15 +202,15 @@ def _reduce_sum(inputs: list[Value], attributes: Attributes) -> list[Value]:
     axes = attributes.get("axes", [])
     if len(inputs) > 1 and isinstance(inputs[1], np.ndarray):
         axes = inputs[1].tolist()
-    if not columns(inputs[0]).is_pair() or axes not in ([1], [-1]):
-        raise NotLinearError("sums something other than a pair of probabilities")
+    if not columns(inputs[0]).adds_up() or axes not in ([1], [-1]):
+        raise NotLinearError("sums something other than probabilities that add up to 1")
     return [np.ones((1, 1))]
 
 
 def _concat(inputs: list[Value], attributes: Attributes) -> list[Value]:
     joined = [columns(value) for value in inputs]
-    if attributes["axis"] not in (1, -1) or len({value.sigmoid for value in joined}) > 1:
-        raise NotLinearError("joins values of different kinds or along the batch")
+    if attributes["axis"] not in (1, -1):
+        raise NotLinearError("joins values along the batch")
     return [Columns.join(joined)]
 
 
@@ -200,6 +228,18 @@ def _gather(inputs: list[Value], attributes: Attributes) -> list[Value]:
     return [columns(inputs[0]).pick(inputs[1].astype(int).reshape(-1))]
 
 
+def _extract(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    return _gather(inputs, {"axis": 1})
+
+
+def _reshape(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    x = columns(inputs[0])
+    shape = inputs[1].tolist() if isinstance(inputs[1], np.ndarray) else None
+    if shape not in ([-1, x.bias.size], *([[-1]] if x.bias.size == 1 else [])):
+        raise NotLinearError("changes the rows")
+    return [x]
+
+
 def _sequence_at(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if not isinstance(inputs[0], list) or not isinstance(inputs[1], np.ndarray):
         raise NotLinearError("picks from something that is not a sequence")
@@ -207,8 +247,9 @@ def _sequence_at(inputs: list[Value], attributes: Attributes) -> list[Value]:
 
 
 OPERATORS: dict[str, Callable[[list[Value], Attributes], list[Value]]] = {
-    "Abs": lambda inputs, _: [columns(inputs[0], sigmoid=True)],
+    "Abs": lambda inputs, _: [columns(inputs[0], link="sigmoid")],
     "Add": _add,
+    "ArrayFeatureExtractor": _extract,
     "Cast": _cast,
     "Concat": _concat,
     "Div": _div,
@@ -216,14 +257,16 @@ OPERATORS: dict[str, Callable[[list[Value], Attributes], list[Value]]] = {
     "Gemm": _gemm,
     "Identity": _same,
     "LinearClassifier": _linear_classifier,
+    "LpNormalization": _normalizer,
     "MatMul": _matmul,
     "Mul": _mul,
     "Normalizer": _normalizer,
     "ReduceSum": _reduce_sum,
+    "Reshape": _reshape,
     "Scaler": _scaler,
     "SequenceAt": _sequence_at,
     "SequenceConstruct": lambda inputs, _: [list(inputs)],
-    "Sigmoid": lambda inputs, _: [replace(columns(inputs[0], sigmoid=False), sigmoid=True)],
+    "Sigmoid": lambda inputs, _: [replace(columns(inputs[0], link="affine"), link="sigmoid")],
     "Slice": _slice,
     "Softmax": _softmax,
     "Sub": _sub,

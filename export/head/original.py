@@ -1,73 +1,129 @@
-"""The published head as it is: run through onnxruntime, probed, and compared with a fold."""
+"""The published head as it is, run through onnxruntime; what it says by label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import helper
 
 from core import runtime
 from core.errors import HeadError
 from core.untrusted.regular_file import naming
+from export.head.classes import Class
+from export.head.layout import SCORES, Choice, Layout
 
-Layout = Literal["named", "columns", "sequence"]
-FOLD_TOLERANCE = 1e-6
-_PROBES = 256
-_HUGE = 1e4
-# Embeddings near each label's boundary, the spread of their logits, and the roundings of a sum.
-_NEAR, _SMALL_LOGIT, _ROUNDINGS = 32, 4.0, 8.0
 # Probabilities of a pair lie between 0 and 1 and add up to 1, to float32 rounding.
 _SUM_TOLERANCE = 1e-5
+# By how much a head's own choice may miss the largest of its own probabilities.
+_CHOICE_TOLERANCE = 1e-4
+# Choices of a label from which on their mean counts.
+_ENOUGH = 8
+Answers = dict[str, Any]
+
+
+def open_head(name: str, model: onnx.ModelProto, threads: int = 0) -> runtime.Session:
+    """Open a head as it is; `threads` 0 leaves their number to onnxruntime.
+
+    Raises:
+        HeadError: onnxruntime does not load it.
+    """
+    content = model.SerializeToString()
+    return runtime.open_session(content, name, HeadError, threads=threads, log_severity=runtime.LOG_NOTHING)
+
+
+def answer(
+    name: str,
+    session: runtime.Session,
+    embeddings: NDArray[np.floating],
+    outputs: Sequence[str] | None = None,
+) -> Answers:
+    """Return what outputs (left out: all) of an open head answer, by name.
+
+    Raises:
+        HeadError: it fails.
+    """
+    (entry,) = session.get_inputs()
+    dtype = np.float64 if entry.type == "tensor(double)" else np.float32
+    asked = [value.name for value in session.get_outputs()] if outputs is None else list(outputs)
+    with naming(name, HeadError, f"fails on embeddings {embeddings.shape}", Exception):
+        answers = session.run(asked, {entry.name: embeddings.astype(dtype)})
+    arrays = [found if isinstance(found, list) else np.asarray(found) for found in answers]
+    return dict(zip(asked, arrays, strict=True))
 
 
 class OriginalHead:
-    """A published head in onnxruntime; calling it gives both probabilities of every label."""
+    """A published head in onnxruntime; calling it gives both probabilities of every label.
+
+    Every call also holds what the head itself chose, where its graph has that, against its probabilities by
+    label: a head whose columns were taken for others' contradicts itself.
+    """
 
     def __init__(
-        self, name: str, model: onnx.ModelProto, layout: Layout, outputs: Sequence[str], threads: int = 0
+        self, name: str, model: onnx.ModelProto, layout: Layout, labels: Sequence[str], threads: int = 0
     ) -> None:
-        """Open a head; `outputs` is one output a label, or the one that holds all labels.
-
-        `threads` 0 leaves their number to onnxruntime.
+        """Open a head for probabilities in the order of `labels`.
 
         Raises:
             HeadError: onnxruntime does not load it.
         """
-        self._name, self._layout, self._outputs = name, layout, list(outputs)
-        self._session = runtime.open_session(
-            model.SerializeToString(), name, HeadError, threads=threads, log_severity=runtime.LOG_NOTHING
-        )
-        self._input = self._session.get_inputs()[0].name
-        double = self._session.get_inputs()[0].type == "tensor(double)"
-        self._dtype: type[np.floating] = np.float64 if double else np.float32
+        self._name, self._layout, self._labels = name, layout, list(labels)
+        shown = onnx.ModelProto()
+        shown.CopyFrom(model)
+        present = {value.name for value in shown.graph.output}
+        self._choices = [choice.value for choice in layout.choices]
+        inner = [value for value in dict.fromkeys(self._choices) if value not in present]
+        shown.graph.output.extend(helper.make_empty_tensor_value_info(value) for value in inner)
+        self._asked = list(dict.fromkeys([*layout.outputs, *self._choices, *filter(None, [layout.table])]))
+        self._session = open_head(name, shown, threads)
+        # Platt's probabilities of a support vector machine may contradict its own choice at some points.
+        self._exact = all(node.op_type != "SVMClassifier" for node in model.graph.node)
 
     def __call__(self, embeddings: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return probabilities of no and of yes, each `[N, labels]`, for embeddings `[N, features]`.
 
         Raises:
-            HeadError: it fails, or its answers are not pairs of probabilities.
+            HeadError: it fails, its answers are not pairs of probabilities, or they contradict its choice.
         """
-        with naming(self._name, HeadError, f"fails on embeddings {embeddings.shape}", Exception):
-            answers = self._session.run(self._outputs, {self._input: embeddings.astype(self._dtype)})
-        if self._layout == "columns":
-            width = (np.shape(answers[0]) or (0,))[-1]
-            self._check_shape(self._outputs[0], answers[0], (len(embeddings), width))
-            positive = np.asarray(answers[0], np.float64)
-            negative = 1 - positive
-        else:
-            pairs = answers[0] if self._layout == "sequence" else answers
-            if not pairs:
-                raise HeadError(f"{self._name}: output {self._outputs[0]}: found an empty sequence")
-            for index, pair in enumerate(pairs):
-                label = self._outputs[index] if self._layout == "named" else f"{self._outputs[0]}[{index}]"
-                self._check_shape(label, pair, (len(embeddings), 2))
-            stacked = np.stack([np.asarray(pair, np.float64) for pair in pairs], axis=1)
-            negative, positive = stacked[..., 0], stacked[..., 1]
+        answers = answer(self._name, self._session, embeddings, self._asked)
+        pairs = self._by_label(answers, len(embeddings))
+        negative, positive = (np.stack([pairs[label][i] for label in self._labels], axis=1) for i in (0, 1))
         self._check(negative, positive)
+        for choice in self._layout.choices:
+            self._check_choice(choice, np.asarray(answers[choice.value]).reshape(-1).tolist(), positive)
+        if self._layout.table is not None:
+            self._check_table(np.asarray(answers[self._layout.table]) != 0, positive)
         return negative, positive
+
+    def _by_label(self, answers: Answers, rows: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+        layout, first = self._layout, answers[self._layout.outputs[0]]
+        if layout.form == "maps":
+            found = {}
+            for key, label in zip(layout.keys, layout.order, strict=True):
+                with naming(self._name, HeadError, f"output {layout.outputs[0]}", KeyError):
+                    found[label] = np.array([row[key] for row in first], np.float64)
+            return {label: (1 - positive, positive) for label, positive in found.items()}
+        if layout.form in ("columns", "vectors"):
+            if layout.form == "columns":
+                self._check_shape(layout.outputs[0], first, (rows, len(layout.order)))
+                columns = list(np.asarray(first, np.float64).T)
+            else:
+                columns = [np.asarray(answers[name], np.float64).reshape(-1) for name in layout.outputs]
+            by_label = zip(layout.order, columns, strict=True)
+            return {label: (1 - positive, positive) for label, positive in by_label}
+        pairs = first if layout.form == "sequence" else [answers[name] for name in layout.outputs]
+        if len(pairs) != len(layout.order):
+            expected = f"expected {len(layout.order)}, one a label"
+            raise HeadError(f"{self._name}: output {layout.outputs[0]}: found {len(pairs)} pairs, {expected}")
+        both = {}
+        for label, pair, yes in zip(layout.order, pairs, layout.yes, strict=True):
+            self._check_shape(label, pair, (rows, 2))
+            sides = np.asarray(pair, np.float64).T
+            both[label] = (sides[1 - yes], sides[yes])
+        return both
 
     def _check_shape(self, output: str, answer: Any, expected: tuple[int, int]) -> None:
         if np.shape(answer) != expected:
@@ -76,65 +132,53 @@ class OriginalHead:
 
     def _check(self, negative: NDArray[np.float64], positive: NDArray[np.float64]) -> None:
         inside = (positive >= -_SUM_TOLERANCE) & (positive <= 1 + _SUM_TOLERANCE)
-        sound = inside & (abs(negative + positive - 1) <= _SUM_TOLERANCE)
+        if not inside.all():
+            label = self._labels[int(np.argwhere(~inside)[0, 1])]
+            lowest, highest = float(positive.min()), float(positive.max())
+            raise HeadError(f"{self._name}: {label}: {SCORES.format(lowest, highest)}")
+        sound = abs(negative + positive - 1) <= _SUM_TOLERANCE
         if not sound.all():
-            column = int(np.argwhere(~sound)[0, 1])
-            label = self._outputs[column] if self._layout == "named" else f"column {column}"
+            label = self._labels[int(np.argwhere(~sound)[0, 1])]
             raise HeadError(f"{self._name}: {label}: its answers are not probabilities of no and yes")
 
+    def _check_choice(self, choice: Choice, chosen: list[Class], positive: NDArray[np.float64]) -> None:
+        if choice.of is not None:
+            own = np.array([choice.labels.get(value) == choice.of for value in chosen])
+            self._check_separation(choice.of, own, positive[:, self._labels.index(choice.of)])
+            return
+        places = {value: self._labels.index(label) for value, label in choice.labels.items()}
+        unknown = set(chosen) - set(places)
+        if unknown:
+            raise HeadError(
+                f"{self._name}: chooses {sorted(unknown, key=str)[0]!r}, which is none of its classes"
+            )
+        columns = np.array([places[value] for value in chosen])
+        if self._exact:
+            missed = positive.max(axis=1) - positive[np.arange(len(chosen)), columns] > _CHOICE_TOLERANCE
+            wrong = sorted(set(columns[missed]))
+        else:
+            wrong = [
+                column
+                for column in set(columns)
+                if (columns == column).sum() >= _ENOUGH
+                and positive[columns == column].mean(axis=0).argmax() != column
+            ]
+        if wrong:
+            label = self._labels[int(wrong[0])]
+            raise HeadError(f"{self._name}: chooses {label!r} where another label is more probable")
 
-def probe_count(features: int) -> int:
-    """Return how many embeddings `probes` has."""
-    return _PROBES + 2 * features + 3
+    def _check_table(self, decided: NDArray[np.bool_], positive: NDArray[np.float64]) -> None:
+        if decided.shape != positive.shape:
+            raise HeadError(f"{self._name}: output {self._layout.table}: found shape {decided.shape}")
+        for column, label in enumerate(self._layout.order):
+            self._check_separation(label, decided[:, column], positive[:, self._labels.index(label)])
 
-
-def probes(features: int) -> NDArray[np.float32]:
-    """Return embeddings to try a head on, `[n, features]`: random ones of norm 1, the axes, zeros."""
-    random = np.random.default_rng(0).standard_normal((_PROBES, features))
-    random /= np.linalg.norm(random, axis=1, keepdims=True)
-    axes = np.eye(features)
-    constant = np.full((1, features), features**-0.5)
-    zeros = np.zeros((1, features))
-    return np.concatenate([random, axes, -axes, constant, -constant, zeros]).astype(np.float32)
-
-
-def _near_boundaries(weight_hl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return embeddings where each label in turn has a small logit, whatever its bias."""
-    random = np.random.default_rng(1)
-    found = []
-    for weight, bias in zip(weight_hl.T.astype(np.float64), bias_l, strict=True):
-        norm = max(float(np.linalg.norm(weight)), float(np.finfo(np.float32).tiny))
-        steps = random.standard_normal((_NEAR, len(weight))) * (_SMALL_LOGIT / norm)
-        found.append(steps - bias * weight / norm**2)
-    return np.concatenate(found).astype(np.float32)
-
-
-def prove(head: OriginalHead, weight_hl: NDArray[np.float32], bias_l: NDArray[np.float32]) -> float:
-    """Compare a fold with the original head on random and extreme embeddings.
-
-    Embeddings of norm 1 (random ones, axes, the direction of every label's weights) and some near each
-    label's boundary must agree everywhere, but for what rounding the products' sum can do; embeddings
-    of norm 1e4 wherever the logit is beyond what their rounding can turn.
-
-    Returns:
-        The largest `|Δprobability|` beyond rounding; it is a proof where it is at most
-        `FOLD_TOLERANCE`.
-    """
-    norms = np.maximum(np.linalg.norm(weight_hl, axis=0), np.finfo(np.float32).tiny)
-    directions = (weight_hl / norms).T
-    unit = np.concatenate([probes(len(weight_hl)), directions, -directions])
-    eps = float(np.finfo(np.float32).eps)
-    worst = 0.0
-    near, far = _near_boundaries(weight_hl, bias_l), (unit * _HUGE).astype(np.float32)
-    for huge, embeddings in ((False, unit), (False, near), (True, far)):
-        z = (embeddings @ weight_hl + bias_l).astype(np.float64)
-        folded = 1 / (1 + np.exp(-np.clip(z, -100, 100)))
-        magnitude = (abs(embeddings) @ abs(weight_hl) + abs(bias_l)).astype(np.float64)
-        # Sigmoid's slope is p (1 - p); both sides round their sums.
-        rounding = _ROUNDINGS * eps * magnitude * folded * (1 - folded)
-        error = np.maximum(abs(folded - head(embeddings)[1]) - rounding, 0.0)
-        if huge:
-            # Products of float32 cancel: below this, the sign itself is rounding.
-            error = error[abs(z) > 30 + len(weight_hl) * eps * magnitude]
-        worst = max(worst, float(error.max(initial=0.0)))
-    return worst
+    def _check_separation(self, label: str, own: NDArray[np.bool_], positive: NDArray[np.float64]) -> None:
+        """Check that what was decided for a label are its larger probabilities, whatever the threshold."""
+        if own.all() or not own.any():
+            return
+        lowest, highest = positive[own].min(), positive[~own].max()
+        if not self._exact:
+            lowest, highest = positive[own].mean(), positive[~own].mean()
+        if highest - lowest > _CHOICE_TOLERANCE:
+            raise HeadError(f"{self._name}: {label}: decides against its own probabilities")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,19 +13,27 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
 from core.build.facts import HeadInfo, check_thresholds
-from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, THRESHOLDS_FILE
+from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, SINGLE_LABEL, THRESHOLDS_FILE, ProblemType
 from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable
 from core.untrusted import json_file, limits, onnx_file, trial
-from core.untrusted.regular_file import naming
+from core.untrusted.regular_file import FIELD_ERRORS, naming
 from core.untrusted.wire import operators
-from export.head import original
+from export.head import original, proof
 from export.head.fold import fold
+from export.head.layout import Layout, check_labels
+from export.head.normal import Normal, normalise
 from export.head.operators import NotLinearError
+from export.head.reader import Reader
 from export.sources.resolve import Source
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
+# Embeddings that tell the shapes of a head's answers; no head has as many labels as this by chance alone.
+_SAMPLE = 61
+_NO_HEAD = "cannot be read as a head"
+# How far from 1 the probabilities of a softmax in float32 may add up.
+_ROW_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -38,34 +47,29 @@ class Head:
     subgraph: onnx.ModelProto | None
 
 
-def _check_labels(path: Path, stated: Sequence[str], labels: Sequence[str]) -> None:
-    """Check that a file states the recipe's labels, in any order.
+def _stated_thresholds(path: Path, labels: Sequence[str]) -> dict[str, Any]:
+    """Read `thresholds.json` in its own order; its values are not checked yet.
 
     Raises:
-        HeadError: a label is missing, unknown or a duplicate; the message names the file and the label.
+        HeadError: not JSON; a label missing, unknown or a duplicate.
     """
-    for label in stated:
-        if stated.count(label) > 1:
-            raise HeadError(f"{path}: duplicate label {label!r}")
-        if label not in labels:
-            raise HeadError(f"{path}: label {label!r} is unknown to the recipe")
-    for label in labels:
-        if label not in stated:
-            raise HeadError(f"{path}: label {label!r} of the recipe is missing")
+    thresholds = json_file.read(path, HeadError, limits.THRESHOLDS_BYTES, "label")
+    if not isinstance(thresholds, dict):
+        raise HeadError(f"{path}: expected one object, label to threshold")
+    check_labels(path, list(thresholds), labels)
+    return thresholds
 
 
-def read_thresholds(path: Path, labels: Sequence[str]) -> dict[str, float]:
+def read_thresholds(
+    path: Path, labels: Sequence[str], problem_type: ProblemType = MULTI_LABEL
+) -> dict[str, float]:
     """Read `thresholds.json`; return label → threshold in the order of `labels`.
 
     Raises:
         HeadError: not JSON; a label missing, unknown or a duplicate; a threshold that is not a number
             between 0 and 1.
     """
-    thresholds = json_file.read(path, HeadError, limits.THRESHOLDS_BYTES, "label")
-    if not isinstance(thresholds, dict):
-        raise HeadError(f"{path}: expected one object, label to threshold")
-    _check_labels(path, list(thresholds), labels)
-    return check_thresholds(thresholds, labels, MULTI_LABEL, path, HeadError)
+    return check_thresholds(_stated_thresholds(path, labels), labels, problem_type, path, HeadError)
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -99,25 +103,16 @@ def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
         raise HeadError(f"{path}: input {inputs[0].name}: found shape {shape}, {expected}")
 
 
-def _layout(path: Path, graph: onnx.GraphProto, labels: Sequence[str]) -> tuple[original.Layout, list[str]]:
-    names = [value.name for value in graph.output]
-    if not set(names) & set(labels):
-        sequences = [value.name for value in graph.output if value.type.HasField("sequence_type")]
-        columns = [value.name for value in graph.output if value.type.tensor_type.elem_type in _FLOATS]
-        if len(sequences) + len(columns) == 1:
-            return "sequence" if sequences else "columns", sequences + columns
-    _check_labels(path, names, labels)
-    return "named", names
-
-
 def _fold(
-    model: onnx.ModelProto, run: original.OriginalHead, outputs: list[str], shape: tuple[int, int]
+    normal: Normal, run: original.OriginalHead, features: int, labels: Sequence[str], *, softmax: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    weight, bias = fold(model.graph, shape[0], outputs, shape[1])
-    weight_hl, bias_l = weight.astype(np.float32), bias.astype(np.float32)
-    error = original.prove(run, weight_hl, bias_l)
-    if error > original.FOLD_TOLERANCE:
-        raise NotLinearError(f"the fold is off by {error:.1e}, over {original.FOLD_TOLERANCE:.0e}")
+    count = len(labels)
+    weight, bias = fold(normal.model.graph, features, normal.outputs, count, softmax=softmax)
+    columns = [normal.order.index(label) for label in labels]
+    weight_hl, bias_l = weight[:, columns].astype(np.float32), bias[columns].astype(np.float32)
+    error = proof.prove(run, weight_hl, bias_l, softmax=softmax)
+    if error > proof.FOLD_TOLERANCE:
+        raise NotLinearError(f"the fold is off by {error:.1e}, over {proof.FOLD_TOLERANCE:.0e}")
     return weight_hl, bias_l, error
 
 
@@ -130,9 +125,6 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     # Merged models often import a domain twice, of which the converter would change one.
     single = onnx.ModelProto()
     single.CopyFrom(model)
-    constants = {tensor.name for tensor in single.graph.initializer}
-    for value in [value for value in single.graph.input if value.name in constants]:
-        single.graph.input.remove(value)
     del single.opset_import[:]
     single.opset_import.extend(helper.make_opsetid(*item) for item in versions.items())
     if versions.get("", OPSET) == OPSET:
@@ -140,6 +132,51 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     # The C++ converter raises several bare kinds.
     with naming(path, HeadError, f"opset {versions['']} cannot be converted to {OPSET}", Exception):
         return version_converter.convert_version(single, OPSET)
+
+
+def _layout(
+    path: Path,
+    model: onnx.ModelProto,
+    labels: Sequence[str],
+    stated: Sequence[str] | None,
+    samples: original.Answers,
+) -> Layout:
+    with naming(path, HeadError, _NO_HEAD, *FIELD_ERRORS):
+        return Reader(path, model, labels, stated).read(samples)
+
+
+def _problem_type(
+    path: Path, layout: Layout, probabilities: NDArray[np.float64], stated: ProblemType | None
+) -> ProblemType:
+    """Tell a softmax from sigmoids: its rows add up to 1, whatever the embedding.
+
+    Raises:
+        HeadError: the recipe states another.
+    """
+    one_tensor = layout.form not in ("pairs", "sequence") and len(layout.order) > 1
+    adds_up = bool((abs(probabilities.sum(axis=1) - 1) <= _ROW_TOLERANCE).all())
+    found = SINGLE_LABEL if one_tensor and adds_up else MULTI_LABEL
+    if stated not in (None, found):
+        told = (
+            "add up to 1 over the labels" if found == SINGLE_LABEL else "do not add up to 1 over the labels"
+        )
+        raise HeadError(f"{path}: the recipe's head.problem_type is {stated!r}, but its probabilities {told}")
+    return found
+
+
+def open_original(
+    path: Path, labels: Sequence[str], features: int, threads: int = 0
+) -> original.OriginalHead:
+    """Open a head that `read` accepted, to run it.
+
+    Raises:
+        HeadError: as `read`.
+    """
+    model = load(path)
+    session = original.open_head(str(path), model, threads)
+    samples = original.answer(str(path), session, proof.probes(features)[:_SAMPLE])
+    layout = _layout(path, model, labels, None, samples)
+    return original.OriginalHead(str(path), model, layout, labels, threads)
 
 
 def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int) -> Head:
@@ -156,36 +193,39 @@ def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int
     """
     hashes = source.hashes((HEAD_FILE, THRESHOLDS_FILE), stated.sha256)
     path = source.file(HEAD_FILE)
-    thresholds = read_thresholds(source.file(THRESHOLDS_FILE), labels)
+    limits_path = source.file(THRESHOLDS_FILE)
+    stated_thresholds = _stated_thresholds(limits_path, labels)
     model = load(path)
     _check_input(path, model.graph, features)
-    rows = min(original.probe_count(features), limits.TRIAL_ELEMENTS // features)
+    probes = proof.probes(features)
+    rows = min(len(probes), limits.TRIAL_ELEMENTS // features)
     trial.check(path, HeadError, (rows, features))
-    layout, outputs = _layout(path, model.graph, labels)
-    ordered = list(labels) if layout == "named" else outputs
-    run = original.OriginalHead(str(path), model, layout, ordered)
-    shape = run(original.probes(features)[:4])[1].shape
-    if shape[1] != len(labels):
-        raise HeadError(f"{path}: found {shape[1]} columns, expected {len(labels)}, one a label")
+    samples = original.answer(str(path), original.open_head(str(path), model), probes[:_SAMPLE])
+    layout = _layout(path, model, labels, list(stated_thresholds), samples)
+    run = original.OriginalHead(str(path), model, layout, labels)
+    with naming(path, HeadError, _NO_HEAD, *FIELD_ERRORS):
+        normal = normalise(model, layout)
+    problem_type = _problem_type(path, layout, run(probes)[1], stated.problem_type)
+    softmax = problem_type == SINGLE_LABEL
     weight_hl = bias_l = subgraph = error = None
     try:
-        weight_hl, bias_l, error = _fold(model, run, ordered, (features, len(labels)))
-        reason = "every label is a plain logistic regression"
+        weight_hl, bias_l, error = _fold(normal, run, features, labels, softmax=softmax)
+        reason = "one softmax regression" if softmax else "every label is a plain logistic regression"
     except NotLinearError as refusal:
-        reason, subgraph = str(refusal), _subgraph(path, model)
+        reason, subgraph = str(refusal), _subgraph(path, normal.model)
     info = HeadInfo(
         source=source.origin,
         revision=source.revision,
         sha256=hashes,
         kind="subgraph" if weight_hl is None else "linear",
         reason=reason,
-        problem_type=MULTI_LABEL,
-        columns_from="names" if layout == "named" else "recipe",
-        layout=layout,
-        output=None if layout == "named" else outputs[0],
+        problem_type=problem_type,
+        columns_from=layout.columns_from,
+        layout=normal.layout,
+        output=None if normal.layout == "named" else normal.outputs[0],
         labels=list(labels),
-        output_order=outputs if layout == "named" else list(labels),
-        thresholds=thresholds,
+        output_order=normal.order,
+        thresholds=check_thresholds(stated_thresholds, labels, problem_type, limits_path, HeadError),
         fold_error=error,
     )
     return Head(info, run, weight_hl, bias_l, subgraph)

@@ -49,7 +49,8 @@ def named(
         graph = compose.add_prefix_graph(model.graph, f"part{index}_", rename_inputs=False)
         found = graph.output[-1].name
         for node in graph.node:
-            node.output[:] = [label if name == found else name for name in node.output]
+            for names in (node.input, node.output):
+                names[:] = [label if name == found else name for name in names]
         nodes.extend(graph.node)
         constants.extend(graph.initializer)
         kind = graph.output[-1].type.tensor_type.elem_type

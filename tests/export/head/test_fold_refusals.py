@@ -35,7 +35,8 @@ REFUSED = {
     "Div ": [node("Div", "half x", "z"), SIGMOID],
     "MatMul ": [node("Sigmoid", "x", "s"), node("MatMul", "s w", "z"), SIGMOID],
     "Gemm transposes": [node("Gemm", "x w", "z", transA=1), SIGMOID],
-    "Softmax is over more": [node("Softmax", "x", "p")],
+    "not a probability of its own": [node("Softmax", "x", "p")],
+    "Softmax is along": [node("Softmax", "x", "p", axis=0)],
     "Sigmoid ": [node("Sigmoid", "x", "z"), SIGMOID],
     "Mul ": [node("Sigmoid", "x", "z"), node("Mul", "z half", "p")],
     "Abs ": [node("Abs", "x", "z"), SIGMOID],
@@ -47,7 +48,7 @@ REFUSED = {
     "ReduceSum ": [node("Sigmoid", "x", "s"), node("ReduceSum", "s one", "n"), node("Div", "s n", "p")],
     "Normalizer ": [node("Normalizer", "x", "p", domain="ai.onnx.ml", norm="L1")],
     "LinearClassifier has 3 classes": [
-        node("LinearClassifier", "x", "l p", post_transform="SOFTMAX", coefficients=[0.5] * 12, **CLASSIFIER)
+        node("LinearClassifier", "x", "l p", post_transform="PROBIT", coefficients=[0.5] * 12, **CLASSIFIER)
     ],
     "not a probability": [node("MatMul", "x w", "p")],
     "has 4 columns for 3 labels": [node("Sigmoid", "x", "p")],

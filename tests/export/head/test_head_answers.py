@@ -52,7 +52,7 @@ def test_columns_that_are_not_probabilities_of_the_labels(tmp_path, nodes, rank,
             [node("Slice", "x zero two one", "z"), node("Sigmoid", "z", "joy")],
             "joy: .*not probabilities of no and yes",
         ),
-        ([node("MatMul", "x w", "z"), node("Softmax", "z", "joy")], r"output joy: found shape \(4, 3\)"),
+        ([node("MatMul", "x w", "z"), node("Softmax", "z", "joy")], r"output joy: found shape \(\d+, 3\)"),
     ],
 )
 def test_a_named_output_that_is_no_pair(tmp_path, nodes, message):

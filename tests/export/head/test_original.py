@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from core.errors import HeadError
-from export.head import original, writer
+from export.head import original, proof, writer
+from export.head.layout import published
 from tests.support.factories import fitted
 from tests.support.heads import LABELS, WIDTH, probes, sigmoid
 
@@ -19,7 +20,8 @@ def classifiers():
 
 @pytest.fixture(scope="module")
 def run(classifiers):
-    return original.OriginalHead("model.onnx", writer.head_model(LABELS, classifiers), "named", LABELS)
+    model = writer.head_model(LABELS, classifiers)
+    return original.OriginalHead("model.onnx", model, published(LABELS), LABELS)
 
 
 @pytest.fixture
@@ -39,13 +41,13 @@ def test_answers_both_probabilities_of_every_label(run, classifiers):
 
 def test_outputs_come_in_the_order_asked_for(classifiers):
     model = writer.head_model(LABELS, classifiers)
-    backwards = original.OriginalHead("model.onnx", model, "named", LABELS[::-1])
+    backwards = original.OriginalHead("model.onnx", model, published(LABELS), LABELS[::-1])
     pairs = np.stack([found.predict_proba(probes())[:, 1] for found in classifiers], axis=1)
     np.testing.assert_allclose(backwards(probes())[1], pairs[:, ::-1], atol=1e-6)
 
 
 def test_the_right_fold_is_proven(run, right):
-    assert original.prove(run, *right) <= original.FOLD_TOLERANCE
+    assert proof.prove(run, *right) <= proof.FOLD_TOLERANCE
 
 
 @pytest.mark.parametrize("column", range(len(LABELS)))
@@ -53,19 +55,19 @@ def test_the_right_fold_is_proven(run, right):
 @pytest.mark.parametrize("change", [1e-3, -1e-3, 1e-4])
 def test_a_perturbed_weight_is_caught(run, right, row, column, change):
     right[0][row, column] += change
-    assert original.prove(run, *right) > original.FOLD_TOLERANCE
+    assert proof.prove(run, *right) > proof.FOLD_TOLERANCE
 
 
 @pytest.mark.parametrize("column", range(len(LABELS)))
 def test_a_perturbed_bias_is_caught(run, right, column):
     right[1][column] += 1e-3
-    assert original.prove(run, *right) > original.FOLD_TOLERANCE
+    assert proof.prove(run, *right) > proof.FOLD_TOLERANCE
 
 
 def test_labels_or_signs_mixed_up_are_caught(run, right):
     weight, bias = right
     for wrong in [(weight[:, ::-1], bias[::-1]), (-weight, -bias), (weight[::-1], bias), (weight, -bias)]:
-        assert original.prove(run, *wrong) > 1e-3
+        assert proof.prove(run, *wrong) > 1e-3
 
 
 def test_a_head_that_clips_its_input_is_told_from_one_that_does_not(classifiers, right):
@@ -75,20 +77,20 @@ def test_a_head_that_clips_its_input_is_told_from_one_that_does_not(classifiers,
     limits = [onnx.helper.make_tensor(name, 1, [], [value]) for name, value in (("lo", -1.0), ("hi", 1.0))]
     model.graph.initializer.extend(limits)
     model.graph.node.insert(0, onnx.helper.make_node("Clip", ["raw", "lo", "hi"], ["logits"]))
-    clips = original.OriginalHead("model.onnx", model, "named", LABELS)
+    clips = original.OriginalHead("model.onnx", model, published(LABELS), LABELS)
     np.testing.assert_allclose(clips(probes())[1], sigmoid(probes() @ right[0] + right[1]), atol=1e-6)
-    assert original.prove(clips, *right) > original.FOLD_TOLERANCE
+    assert proof.prove(clips, *right) > proof.FOLD_TOLERANCE
 
 
 @pytest.mark.parametrize("features", [1, 7, 384])
 def test_probes(features):
-    found = original.probes(features)
+    found = proof.probes(features)
     norms = np.linalg.norm(found, axis=1)
     assert found.dtype == np.float32
     np.testing.assert_allclose(norms[:-1], 1, atol=1e-6)
     assert norms[-1] == 0
     assert np.linalg.matrix_rank(found) == features
-    np.testing.assert_array_equal(found, original.probes(features))
+    np.testing.assert_array_equal(found, proof.probes(features))
 
 
 def test_embeddings_of_another_width(run):
@@ -99,4 +101,4 @@ def test_embeddings_of_another_width(run):
 def test_a_graph_that_onnxruntime_does_not_load():
     model = onnx.ModelProto()
     with pytest.raises(HeadError, match=r"^model\.onnx: onnxruntime does not load it"):
-        original.OriginalHead("model.onnx", model, "named", LABELS)
+        original.OriginalHead("model.onnx", model, published(LABELS), LABELS)
