@@ -175,7 +175,7 @@ def _add_bulk(parser: ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
-    line = CommandLine("python -m bench", __doc__)
+    line = CommandLine("python -m bench", "Benchmarks against others, and the processes they start.")
     graphs = line.add("graphs", _graphs, "measure a build's graphs against others", "recipe", "build")
     for name, kind, summary in (
         ("--rounds", int, "of all contenders"),

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given else ""
-    line = CommandLine("onnx-classifier", __doc__)
+    line = CommandLine("onnx-classifier", "Build, verify, score, package and publish an artifact.")
     build = line.add("build", _build, "build, verify and package a recipe's artifact", "recipe")
     build.add_argument("--out", type=Path, help="the artifact's folder; by default, dist/NAME")
     build.add_argument("--work", type=Path, help="files on the way; by default, build/NAME")

@@ -157,7 +157,7 @@ def _features(arguments: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
-    line = CommandLine("python -m export", __doc__)
+    line = CommandLine("python -m export", "From a recipe's sources to the files that the graph stages read.")
     written = "write all that the graph stages read: encoder, head, reference"
     line.add("build", _build, written, "recipe", "build")
     line.add("calibration", _calibration, "write the token ids for a quantization", "recipe", "build")

@@ -113,7 +113,7 @@ def _search(arguments: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
-    line = CommandLine("python -m graphs", __doc__)
+    line = CommandLine("python -m graphs", "From the exported encoder and head to finished graphs.")
     line.add(
         "build", _build, "write the graphs of all variants, and the one that takes texts", "recipe", "build"
     )

@@ -58,7 +58,7 @@ def _summary(arguments: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
-    line = CommandLine("python -m verify", __doc__)
+    line = CommandLine("python -m verify", "Measure finished graphs, and release them.")
     prove.add_options(line.add("artifact", prove.run, "prove an artifact", "artifact"))
     prove.add_sign_options(line.add("sign", prove.sign, "sign an artifact", "artifact"))
     check.add_options(line.add("parity", check.run, "an artifact against a reference", "artifact"))

@@ -102,12 +102,13 @@ def run(arguments: argparse.Namespace) -> None:
     rows, checks = measure(variants, original, folder / manifest.TOKENIZER_FILE)
     checks += text_checks(folder, original)
     failures = [check.failure for check in checks if check.failure is not None]
-    print(parity.table(rows))
-    verdict = f"{len(failures)} FAILED" if failures else "all ok"
-    print(f"\n{len(original.texts)} texts, {len(checks)} checks, token ids among them: {verdict}.")
+    # The files first: standard output may be closed, or full.
     if arguments.json:
         write_json(arguments.json, {name: asdict(errors) for name, errors, _ in rows})
     if arguments.junit:
         write_text(arguments.junit, junit_xml(folder.resolve().name, checks))
+    print(parity.table(rows))
+    verdict = f"{len(failures)} FAILED" if failures else "all ok"
+    print(f"\n{len(original.texts)} texts, {len(checks)} checks, token ids among them: {verdict}.")
     if failures:
         raise GateError("; ".join(failures))
