@@ -17,6 +17,9 @@ from core.contract import VARIANT_FILES
 from score.job import Summary, run
 from score.options import Options
 
+# Python -OO has no docstrings.
+_SUMMARY = "Run an artifact on a corpus, as fast as the machine goes."
+
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -32,6 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", type=Path, help="written as its ending says: .parquet, .csv or .jsonl")
     parser.add_argument("--text-column", default=Options.text_column)
     parser.add_argument("--probabilities", action="store_true", help="add a column a label")
+    parser.add_argument(
+        "--prefix", default=Options.prefix, help="begins the names of the columns that are added"
+    )
     parser.add_argument("--variant", choices=sorted(VARIANT_FILES), default=Options.variant)
     parser.add_argument("--resume", action="store_true", help="continue where an interrupted run stopped")
     parser.add_argument("--engine", choices=("local", "ray"), default=Options.engine)
@@ -70,13 +76,18 @@ def score(arguments: argparse.Namespace) -> int:
     print(
         f"{options.output}: {summary.rows:,} rows; {summary.scored:,} in this run at {rate:,.0f} texts/s, "
         f"of these {summary.null:,} null and {summary.truncated:,} truncated"
+        + (
+            f"; {summary.replaced:,} texts held bytes that are not UTF-8, read as U+FFFD"
+            * bool(summary.replaced)
+        )
+        + (f"; {summary.skipped:,} files beside the input are none by their names" * bool(summary.skipped))
     )
     return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score; return 1 where it fails, with one line that says why, and 130 where it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m score", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m score", description=_SUMMARY)
     add_options(parser)
     return exit_code(score, parser.parse_args(arguments))
 

@@ -17,8 +17,10 @@ from core.disk.files import sha256_file
 from core.errors import ScoreError
 from score.engines import local
 from score.engines.local import LABELS_COLUMN, TRUNCATED_COLUMN, Columns
-from score.input.corpus import WINDOW_BYTES, WINDOW_ROWS, Corpus, kind, survey
+from score.input.corpus import WINDOW_BYTES, WINDOW_ROWS, Corpus, survey
+from score.input.files import kind
 from score.options import Options
+from score.output import fits
 from score.output.segments import Segments
 from score.scorer import BATCH_TOKENS, Scorer
 
@@ -28,20 +30,25 @@ Advance = Callable[[int, int | None], object]
 
 @dataclass
 class Summary:
-    """What a run did; `rows` are all of the output's, `scored` those of this run, in `seconds`."""
+    """What a run did; `rows` are all of the output's, `scored` those of this run, in `seconds`.
+
+    `replaced` counts the input's texts with bytes that are not UTF-8, `skipped` files that are no input.
+    """
 
     rows: int = 0
     scored: int = 0
     null: int = 0
     truncated: int = 0
+    replaced: int = 0
+    skipped: int = 0
     seconds: float = 0.0
 
-    def add(self, table: pa.Table) -> None:
+    def add(self, table: pa.Table, prefix: str) -> None:
         """Count a scored window."""
         self.rows += len(table)
         self.scored += len(table)
-        self.null += table.column(LABELS_COLUMN).null_count
-        self.truncated += pc.sum(table.column(TRUNCATED_COLUMN)).as_py() or 0
+        self.null += table.column(prefix + LABELS_COLUMN).null_count
+        self.truncated += pc.sum(table.column(prefix + TRUNCATED_COLUMN)).as_py() or 0
 
 
 def _identity(options: Options, corpus: Corpus) -> dict[str, Any]:
@@ -52,6 +59,7 @@ def _identity(options: Options, corpus: Corpus) -> dict[str, Any]:
         "input": corpus.identity() if corpus.rows is not None else "standard input",
         "text_column": options.text_column,
         "probabilities": options.probabilities,
+        "prefix": options.prefix,
         "windows": [WINDOW_ROWS, WINDOW_BYTES, BATCH_TOKENS],
     }
 
@@ -89,21 +97,23 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     """
     options.check()
     output_kind = kind(options.output)
-    corpus = survey(options.input, options.text_column)
-    _check_output(options, corpus)
     try_out(options.graph)
     scorer = Scorer(options.artifact, options.variant)
-    columns = Columns(scorer.labels, options.probabilities)
+    columns = Columns(scorer.labels, options.probabilities, options.prefix)
+    corpus = survey(options.input, options.text_column, output_kind)
+    _check_output(options, corpus)
+    columns.check(corpus.names)
+    replaced = corpus.replaced + fits.check(corpus, output_kind)
     identity, schema = _identity(options, corpus), columns.schema(corpus.schema)
     segments = Segments(options.output, output_kind, identity, schema)
     try:
         segments.open(options.resume)
-        summary = Summary(rows=segments.rows)
+        summary = Summary(segments.rows, replaced=replaced, skipped=corpus.skipped)
         advance(summary.rows, corpus.rows)
         start = committed = time.monotonic()
         for table in _scored(options, corpus, scorer, columns, segments.rows):
             segments.append(table)
-            summary.add(table)
+            summary.add(table, options.prefix)
             if time.monotonic() - committed >= options.checkpoint_seconds:
                 segments.commit()
                 committed = time.monotonic()

@@ -26,6 +26,7 @@ class Options:
 
     `threads` 0 takes every CPU this process may use; `checkpoint_seconds` is how much work a kill may cost.
     `address` is the Ray cluster to join; without it RAY_ADDRESS, or else a local one that is started.
+    `prefix` begins the names of the columns that are added.
     """
 
     artifact: Path
@@ -39,6 +40,7 @@ class Options:
     threads: int = 0
     checkpoint_seconds: float = 30.0
     address: str | None = None
+    prefix: str = ""
 
     @property
     def graph(self) -> Path:
@@ -61,6 +63,8 @@ class Options:
         for path in (self.artifact / MANIFEST_FILE, self.artifact / TOKENIZER_FILE, self.graph):
             if not path.is_file():
                 raise ScoreError(f"{path}: no such file; expected an artifact with variant {self.variant}")
+        if self.output.is_dir():
+            raise ScoreError(f"{self.output}: is a folder, expected a file's name")
         if self.threads < 0:
             raise ScoreError(f"--threads {self.threads}: expected 1 or more, or 0 for every CPU")
         if not self.checkpoint_seconds >= 0:

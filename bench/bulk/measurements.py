@@ -26,7 +26,8 @@ from core.artifact.graph import Graph
 from core.errors import ScoreError
 from score.engines import local
 from score.engines.local import Columns
-from score.input.corpus import kind, survey
+from score.input.corpus import survey
+from score.input.files import kind
 from score.job import run
 from score.options import Options
 from score.output.segments import Segments
@@ -100,7 +101,7 @@ def _edges(options: Options) -> dict[str, float]:
     The windows that are written are one scored window, over and over, as many rows as the input has.
     """
     start = time.perf_counter()
-    source = survey(options.input, options.text_column)
+    source = survey(options.input, options.text_column, kind(options.output))
     rows = sum(map(len, source.windows()))
     read = rows / (time.perf_counter() - start)
     scorer = Scorer(options.artifact, options.variant)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,27 +25,42 @@ _WINDOWS_RUNNING = 2
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that scoring adds: `labels`, `truncated` and, on request, the probability of each label."""
+    """The columns that scoring adds: `labels`, `truncated` and, on request, the probability of each label.
+
+    Their names begin with `prefix`.
+    """
 
     labels: list[str]
     probabilities: bool
+    prefix: str = ""
 
-    def schema(self, given: pa.Schema) -> pa.Schema:
-        """Return the output's schema.
-
-        Raises:
-            ScoreError: the input has a column of an added one's name.
-        """
-        added = [
+    @property
+    def added(self) -> list[pa.Field]:
+        """The fields of these columns."""
+        found = [
             pa.field(LABELS_COLUMN, pa.list_(pa.string())),
             pa.field(TRUNCATED_COLUMN, pa.bool_()),
             *(pa.field(label, pa.float32()) for label in self.labels if self.probabilities),
         ]
-        names = [field.name for field in added]
-        taken = sorted({name for name in names if name in given.names or names.count(name) > 1})
+        return [field.with_name(self.prefix + field.name) for field in found]
+
+    def check(self, given: Iterable[str]) -> None:
+        """Hold the names of these columns apart from each other and from those of the input.
+
+        Raises:
+            ScoreError: a name is taken.
+        """
+        names = Counter([*set(given), *(field.name for field in self.added)])
+        taken = sorted(name for name, count in names.items() if count > 1)
         if taken:
-            raise ScoreError(f"columns {', '.join(taken)}: found in the input, expected free for the answers")
-        return pa.schema([*given, *added], metadata=given.metadata)
+            raise ScoreError(
+                f"columns {', '.join(taken)}: found in the input, expected free for the answers; "
+                "--prefix gives the answers' columns other names"
+            )
+
+    def schema(self, given: pa.Schema) -> pa.Schema:
+        """Return the output's schema."""
+        return pa.schema([*given, *self.added], metadata=given.metadata)
 
     def of(
         self, probabilities: NDArray[np.float32], predictions: NDArray[np.bool_], truncated: NDArray[np.bool_]

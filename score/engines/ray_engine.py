@@ -72,11 +72,11 @@ class _Windows(Datasource):  # type: ignore[misc]
 class _Actor:
     """A scorer of one thread, on whichever node it lies."""
 
-    def __init__(self, shipped: Any, variant: str, text_column: str, probabilities: bool) -> None:
+    def __init__(self, shipped: Any, variant: str, text_column: str, columns: tuple[bool, str]) -> None:
         # Tokenizing takes no core from a neighbour.
         os.environ["RAYON_NUM_THREADS"] = "1"
         self._scorer = Scorer(parcel.unpack(ray.get(shipped[0])), variant)
-        self._columns = Columns(self._scorer.labels, probabilities)
+        self._columns = Columns(self._scorer.labels, *columns)
         self._text_column = text_column
 
     def __call__(self, rows: pa.Table) -> pa.Table:
@@ -128,7 +128,12 @@ def _dataset(options: Options, corpus: Corpus, columns: Columns, pending: list[t
     shipped = [ray.put(parcel.pack(options.artifact, options.variant))]
     return rows.map_batches(
         _Actor,
-        fn_constructor_args=(shipped, options.variant, options.text_column, columns.probabilities),
+        fn_constructor_args=(
+            shipped,
+            options.variant,
+            options.text_column,
+            (columns.probabilities, columns.prefix),
+        ),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=_ACTOR_CPUS,

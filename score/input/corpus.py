@@ -7,7 +7,8 @@ of one that was not interrupted.
 
 from __future__ import annotations
 
-import glob
+import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,38 +21,13 @@ from numpy.typing import NDArray
 
 from core.errors import ScoreError
 from score.input import read
+from score.input.files import find, kind
 from score.input.texts import is_binary, is_string, is_text
 from score.options import STDIN
 
 # A wide window sorts and repeats well; what it holds is what memory holds, several times.
 WINDOW_ROWS = 8192
 WINDOW_BYTES = 8 << 20
-KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-EXPECTED = "expected .parquet, .csv, .jsonl, .ndjson or .json"
-
-
-def kind(path: Path) -> str:
-    """Return the format of a file by its ending.
-
-    Raises:
-        ScoreError: it is none of those that can be read and written.
-    """
-    if path.suffix.lower() not in KINDS:
-        raise ScoreError(f"{path}: ending found {path.suffix!r}, {EXPECTED}")
-    return KINDS[path.suffix.lower()]
-
-
-def _files(given: str) -> list[Path]:
-    path = Path(given)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        # Files such as _SUCCESS or .crc lie beside those of a data set.
-        inside = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
-        return sorted(p for p in inside if p.suffix.lower() in KINDS)
-    # Path.glob takes no absolute pattern.
-    names = glob.glob(given, recursive=True)  # noqa: PTH207
-    return sorted(Path(name) for name in names if Path(name).is_file())
 
 
 def _row_bytes(table: pa.Table) -> NDArray[np.int64]:
@@ -110,11 +86,19 @@ class File:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files of one kind, in the order of their names, and the schema they share."""
+    """Files of one kind, in the order of their names, and the schema they share.
+
+    `names` are all columns and keys that it has, which the schema may hold as one; `skipped` counts files
+    beside them that are no input, `replaced` texts that had bytes which are not UTF-8.
+    """
 
     kind: str
     files: tuple[File, ...]
     schema: pa.Schema
+    text_column: str
+    names: frozenset[str]
+    skipped: int = 0
+    replaced: int = 0
 
     @property
     def rows(self) -> int | None:
@@ -132,7 +116,11 @@ class Corpus:
 
     def file_windows(self, file: File, skip: int) -> Iterator[pa.Table]:
         """Yield one file's windows after its first `skip` rows, which end at a window's end."""
-        return windows(read.tables(self.kind, file.path, self.schema), skip)
+        return windows(self.tables(file, self.schema), skip)
+
+    def tables(self, file: File, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Yield one file's rows in small tables, of the columns of a schema."""
+        return read.tables(self.kind, file.path, schema, self.text_column)
 
     def windows(self, skip: int = 0) -> Iterator[pa.Table]:
         """Yield every window after the first `skip` rows; no window spans two files."""
@@ -142,13 +130,16 @@ class Corpus:
     def identity(self) -> list[list[object]]:
         """Return what distinguishes this corpus from a changed one: each file's path, size and time."""
         stats = [(file.path, file.path.stat()) for file in self.files]
-        return [[str(path.resolve()), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+        # A name need not be UTF-8.
+        names = (os.fsencode(path.resolve()).decode("utf-8", "backslashreplace") for path, _ in stats)
+        return [[name, stat.st_size, stat.st_mtime_ns] for name, (_, stat) in zip(names, stats, strict=True)]
 
 
 def _unify(path: Path, ours: pa.Schema | None, theirs: pa.Schema) -> pa.Schema:
-    if len(set(theirs.names)) < len(theirs.names):
-        duplicates = sorted({name for name in theirs.names if theirs.names.count(name) > 1})
-        raise ScoreError(f"{path}: duplicate columns: {', '.join(duplicates)}")
+    names = Counter(theirs.names)
+    if len(names) < len(theirs.names):
+        duplicates = sorted(name for name, count in names.items() if count > 1)
+        raise ScoreError(f"{path}: duplicate columns: {', '.join(map(repr, duplicates))}")
     if ours is None:
         return theirs
     try:
@@ -157,8 +148,20 @@ def _unify(path: Path, ours: pa.Schema | None, theirs: pa.Schema) -> pa.Schema:
         raise ScoreError(f"{path}: its columns do not fit those of the files before it: {error}") from error
 
 
-def survey(given: str, text_column: str) -> Corpus:
+def _text_field(given: str, field: pa.Field, into: str) -> pa.Field:
+    if not is_text(field.type):
+        raise ScoreError(f"{given}: column {field.name!r}: found {field.type}, expected string or binary")
+    # Bytes stay what they are in Parquet alone.
+    return field if into == "parquet" else field.with_type(pa.large_string())
+
+
+def survey(given: str, text_column: str, into: str) -> Corpus:
     """Look at every input file once, so that a damaged one is reported before anything is scored.
+
+    Args:
+        given: a file, a folder, a glob, or `-`.
+        text_column: the name of the column of texts.
+        into: the kind of the output; what it cannot hold of CSV or JSON Lines is an error.
 
     Raises:
         ScoreError: nothing is found, kinds are mixed, a file cannot be read, or the text column is missing
@@ -166,29 +169,27 @@ def survey(given: str, text_column: str) -> Corpus:
     """
     if given == STDIN:
         lines = pa.schema([(text_column, pa.string())])
-        return Corpus("stdin", (File(Path(STDIN), None),), lines)
-    paths = _files(given)
-    if not paths:
-        raise ScoreError(f"{given}: no such file, folder or glob with files in it; {EXPECTED}")
+        return Corpus("stdin", (File(Path(STDIN), None),), lines, text_column, frozenset({text_column}))
+    paths, skipped = find(given)
     kinds = {kind(path): path for path in paths}
     if len(kinds) > 1:
         both = ", ".join(str(path) for path in kinds.values())
         raise ScoreError(f"{given}: files of several kinds found ({both}), expected one")
     (only_kind,) = kinds
     schema: pa.Schema | None = None
-    files = []
-    for path in paths:
-        own, rows = read.look(only_kind, path)
+    looks = read.look(only_kind, paths, text_column, into)
+    for path, look in zip(paths, looks, strict=True):
         # An empty JSON Lines file has no columns to miss.
-        if rows and text_column not in own.names:
-            columns = ", ".join(own.names)
+        if look.rows and text_column not in look.names:
+            columns = ", ".join(look.names)
             raise ScoreError(f"{path}: no column {text_column!r}, found {columns}; see --text-column")
-        schema = _unify(path, schema, own)
-        files.append(File(path, rows))
+        schema = _unify(path, schema, look.schema)
     assert schema is not None
     if text_column not in schema.names:
         schema = schema.append(pa.field(text_column, pa.string()))
-    text_type = schema.field(text_column).type
-    if not is_text(text_type):
-        raise ScoreError(f"{given}: column {text_column!r}: found {text_type}, expected string or binary")
-    return Corpus(only_kind, tuple(files), schema)
+    index = schema.get_field_index(text_column)
+    schema = schema.set(index, _text_field(given, schema.field(index), into))
+    files = tuple(File(path, look.rows) for path, look in zip(paths, looks, strict=True))
+    names = frozenset[str]().union([text_column], *(look.names for look in looks))
+    replaced = sum(look.replaced for look in looks)
+    return Corpus(only_kind, files, schema, text_column, names, skipped, replaced)

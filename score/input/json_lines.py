@@ -1,97 +1,168 @@
-"""Read JSON Lines, one object a line; dates stay the strings they are."""
+"""Read JSON Lines, one object a line.
+
+Into JSON Lines the line itself travels to the output, byte for byte, and the answers are put in at its end.
+Into CSV each field is the text it has in the file; into Parquet it has the type that all rows fit, or is
+refused by line and name. Dates stay the strings they are.
+"""
 
 from __future__ import annotations
 
-import io
-import json as plain_json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.types as types
-from pyarrow import json
 
 from core.errors import ScoreError
+from score.input.blocks import Block, blocks
+from score.input.json_values import Number, Repeated, Shape, decode, dump, plain
+from score.input.texts import UnfitError
 
-_BLOCK_BYTES = 4 << 20
-
-
-def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield whole lines of about a block, and how many lines came before them."""
-    with path.open("rb") as file:
-        before = 0
-        while lines := file.readlines(_BLOCK_BYTES):
-            yield before, b"".join(lines).decode("utf-8", "replace").encode()
-            before += len(lines)
+# The column of the lines themselves.
+LINE = "\0line"
+_ARRAY = "jq -c '.[]' IN.json > OUT.jsonl makes one"
 
 
-def _repaired(path: Path, before: int, block: bytes) -> bytes:
-    """Return a block with halves of surrogate pairs replaced, which Python reads and pyarrow does not."""
-    lines = []
-    for number, line in enumerate(block.split(b"\n"), before + 1):
-        if not line.strip():
-            continue
+class Row(NamedTuple):
+    """An object, the line that holds it in valid UTF-8, its text, and whether that had bytes replaced."""
+
+    number: int
+    fields: dict[str, Any]
+    line: bytes
+    text: str | None
+    replaced: bool
+
+
+class Look(NamedTuple):
+    """What reading a file to its end tells; `replaced` counts texts whose bytes are not UTF-8."""
+
+    names: list[str]
+    rows: int
+    replaced: int
+
+
+def _whole(content: bytes) -> int:
+    return content.rfind(b"\n") + 1
+
+
+def _has_surrogates(value: str) -> bool:
+    try:
+        return not value.encode()
+    except UnicodeEncodeError:
+        return True
+
+
+def _fields(where: str, line: bytes) -> dict[str, Any]:
+    shown = f"found {line[:60]!r}, expected one object a line"
+    try:
+        # Bytes that are not UTF-8 are half surrogates, as a half of a pair written with \\u is.
+        found = decode(line.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        hint = f"a JSON array is no JSON Lines: {_ARRAY}" if line.startswith(b"[") else str(error)
+        raise ScoreError(f"{where}: {shown}: {hint}") from error
+    if not isinstance(found, dict):
+        hint = f": {_ARRAY}" if isinstance(found, list) else ""
+        raise ScoreError(f"{where}: {shown}{hint}")
+    return found
+
+
+def _row(path: Path, number: int, line: bytes, text_column: str) -> Row:
+    where = f"{path}, line {number}"
+    fields = _fields(where, line)
+    if isinstance(fields, Repeated) and text_column in fields.names:
+        raise ScoreError(f"{where}, column {text_column!r}: found twice, expected once")
+    text = fields.get(text_column)
+    if text is not None and (isinstance(text, Number) or not isinstance(text, str)):
+        raise ScoreError(
+            f"{where}, column {text_column!r}: found {dump(text)[:60]}, expected a string or null"
+        )
+    replaced = text is not None and _has_surrogates(text)
+    if text is not None and replaced:
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        others = {name: value for name, value in fields.items() if name != text_column}
         try:
-            row = plain_json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ScoreError(f"{path}, line {number}: found {line[:60]!r}, expected JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise ScoreError(f"{path}, line {number}: found {line[:60]!r}, expected an object")
-        text = plain_json.dumps(row, ensure_ascii=False)
-        lines.append(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
-    return b"\n".join(lines)
+            dump(others).encode()
+        except UnicodeEncodeError as error:
+            raise ScoreError(f"{where}: found bytes beside the text that are not UTF-8") from error
+        line = line.decode("utf-8", "replace").encode()
+    return Row(number, fields, line, text, replaced)
 
 
-@contextmanager
-def _one_type_a_field(path: Path, before: int) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ScoreError(f"{path}, lines from {before + 1}: a field changes its type: {error}") from error
+def _rows(path: Path, block: Block, text_column: str) -> list[Row]:
+    lines = enumerate(block.content.split(b"\n"), block.line)
+    return [_row(path, number, line, text_column) for number, raw in lines if (line := raw.strip(b" \t\r"))]
 
 
-def _parse(block: bytes, schema: pa.Schema | None) -> pa.Table:
-    options = json.ReadOptions(use_threads=False, block_size=len(block) + 1)
-    parse = json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
-    return json.read_json(io.BytesIO(block), options, parse)
+class Survey:
+    """What the lines of all files fit, as columns of the output's kind."""
+
+    def __init__(self, text_column: str, into: str) -> None:
+        """Expect lines whose text is in a column, for an output of a kind."""
+        self._text_column, self._into, self._shape = text_column, into, Shape()
+        self.names: list[str] = []
+
+    def look(self, path: Path) -> Look:
+        """Take a file into account.
+
+        Raises:
+            ScoreError: a line is no object, or holds what the output's kind cannot; the line is named.
+        """
+        names, rows, replaced = dict[str, None](), 0, 0
+        for block in blocks(path, _whole):
+            for row in _rows(path, block, self._text_column):
+                rows += 1
+                replaced += row.replaced
+                names.update(dict.fromkeys(row.fields))
+                if self._into != "jsonl":
+                    self._see(path, row)
+        self.names += [name for name in names if name not in self.names]
+        return Look(list(names), rows, replaced)
+
+    def _see(self, path: Path, row: Row) -> None:
+        others = {name: value for name, value in row.fields.items() if name != self._text_column}
+        try:
+            if isinstance(row.fields, Repeated):
+                raise UnfitError(f"found {', '.join(row.fields.names)} twice, expected once")
+            self._shape.see(others, row.number, typed=self._into == "parquet")
+        except UnfitError as error:
+            raise ScoreError(f"{path}, line {row.number}: {error}; .jsonl output takes it") from error
+
+    def _type(self, name: str) -> pa.DataType:
+        if name == self._text_column or self._into == "csv":
+            return pa.string()
+        return self._shape.fields[name].type(name)
+
+    def schema(self, path: Path) -> pa.Schema:
+        """Return the columns of all files; an error names `path`.
+
+        Raises:
+            ScoreError: the output's kind has no type for one of them.
+        """
+        if self._into == "jsonl":
+            return pa.schema([(self._text_column, pa.string()), (LINE, pa.large_binary())])
+        try:
+            return pa.schema([(name, self._type(name)) for name in self.names])
+        except UnfitError as error:
+            raise ScoreError(f"{path}: {error}; .jsonl output takes it") from error
 
 
-def _read(path: Path, before: int, block: bytes, schema: pa.Schema | None) -> pa.Table:
-    if not block.strip():
-        return (schema or pa.schema([])).empty_table()
-    try:
-        return _parse(block, schema)
-    except pa.ArrowInvalid:
-        repaired = _repaired(path, before, block)
-    with _one_type_a_field(path, before):
-        return _parse(repaired, schema)
+def _column(rows: list[Row], field: pa.Field, text_column: str) -> pa.Array:
+    if field.name == LINE:
+        return pa.array([row.line for row in rows], field.type)
+    if field.name == text_column:
+        return pa.array([row.text for row in rows], field.type)
+    values = (row.fields.get(field.name) for row in rows)
+    if field.type == pa.string():
+        return pa.array([value if value is None else dump(value, bare=True) for value in values], field.type)
+    return pa.array([plain(value, field.type) for value in values], field.type)
 
 
-def _without_dates(type_: pa.DataType) -> pa.DataType:
-    """Return the type with strings where pyarrow guessed timestamps."""
-    if types.is_timestamp(type_):
-        return pa.string()
-    if types.is_list(type_):
-        return pa.list_(_without_dates(type_.value_type))
-    if types.is_struct(type_):
-        return pa.struct([(field.name, _without_dates(field.type)) for field in type_])
-    return type_
-
-
-def look(path: Path) -> tuple[pa.Schema, int]:
-    """Return the schema that every line fits, and the number of rows."""
-    schema, rows = pa.schema([]), 0
-    for before, block in _blocks(path):
-        table = _read(path, before, block, None)
-        rows += len(table)
-        own = pa.schema([(field.name, _without_dates(field.type)) for field in table.schema])
-        with _one_type_a_field(path, before):
-            schema = pa.unify_schemas([schema, own], promote_options="permissive")
-    return schema, rows
-
-
-def tables(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+def tables(path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:
     """Yield the rows, a block of the file at a time; fields as the schema has them."""
-    for before, block in _blocks(path):
-        yield _read(path, before, block, schema)
+    for block in blocks(path, _whole):
+        rows = _rows(path, block, text_column)
+        arrays = [_column(rows, field, text_column) for field in schema]
+        yield pa.Table.from_arrays(arrays, schema=schema)

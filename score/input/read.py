@@ -1,134 +1,174 @@
 """Read a corpus in tables of bounded size: Parquet, CSV, JSON Lines, or lines of standard input.
 
-Of CSV every column is text: what is read is what is written, leading zeros and all. An empty field without
-quotes is null; `""` is the empty string.
+Every reader runs in the thread that asks for rows, and none is at work where nobody asks.
 """
 
 from __future__ import annotations
 
-import io
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import csv
+import pyarrow.types as types
 
 from core.errors import ScoreError
-from score.input import json_lines
-from score.input.texts import clean
+from score.input import csv_records, json_lines
+from score.input.texts import bad_rows, clean
 
 _ROWS = 512
 # Columns of a row group are read through a buffer, not whole.
 _BUFFER_BYTES = 1 << 20
-# A row of CSV must fit into one block.
-_CSV_BLOCK_BYTES = 16 << 20
 
 
-class _Utf8(io.RawIOBase):
-    """Read a file's bytes, those that are not UTF-8 replaced."""
+@dataclass(frozen=True)
+class Look:
+    """What a file's look tells: its columns, those of the output's kind, and its rows.
 
-    def __init__(self, path: Path) -> None:
-        self._text = path.open(encoding="utf-8", errors="replace", newline="")
+    `replaced` counts the texts with bytes that are not UTF-8.
+    """
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        # A character is at most four bytes, and the caller's buffer is `size` long.
-        return self._text.read(max(size // 4, 1) if size >= 0 else -1).encode()
-
-    def close(self) -> None:
-        self._text.close()
-        super().close()
+    names: list[str]
+    schema: pa.Schema
+    rows: int
+    replaced: int = 0
 
 
 @contextmanager
-def _open_csv(path: Path, names: list[str]) -> Iterator[csv.CSVStreamingReader]:
-    convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-    )
-    reading = csv.ReadOptions(block_size=_CSV_BLOCK_BYTES, use_threads=False)
-    parsing = csv.ParseOptions(newlines_in_values=True)
+def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file that Arrow reads itself, in the caller's thread."""
     with (
-        pa.PythonFile(_Utf8(path), mode="r") as file,
-        csv.open_csv(file, read_options=reading, parse_options=parsing, convert_options=convert) as reader,
+        # Arrow encodes only names that are UTF-8 itself.
+        pa.OSFile(os.fsencode(path), "rb") as source,
+        pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file,
     ):
-        yield reader
-
-
-def _csv_schema(path: Path) -> pa.Schema:
-    with _open_csv(path, []) as reader:
-        return pa.schema([(name, pa.string()) for name in reader.schema.names])
-
-
-def _csv(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-    with _open_csv(path, schema.names) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
-def _parquet(path: Path, _: pa.Schema) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
-        for batch in file.iter_batches(_ROWS, use_threads=False):
-            yield pa.Table.from_batches([batch])
-
-
-def _lines(_: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-    while lines := list(islice(sys.stdin.buffer, _ROWS)):
-        texts = [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
-        yield pa.table({schema.names[0]: pa.array(texts, pa.string())})
+        yield file
 
 
 @contextmanager
-def _errors(kind: str, path: Path) -> Iterator[None]:
+def errors(kind: str, path: Path) -> Iterator[None]:
+    """Name the file in an error of Arrow's or the system's."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         raise ScoreError(f"{path}: cannot be read as {kind}: {error}") from error
 
 
-def look(kind: str, path: Path) -> tuple[pa.Schema, int]:
-    """Return a file's schema and its number of rows; CSV and JSON Lines are read through for it.
+def _refuse_bytes(path: Path, table: pa.Table, before: int) -> None:
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        for row in bad_rows(column)[:1]:
+            raise ScoreError(
+                f"{path}, row {before + row + 1}, column {name!r}: found bytes that are not UTF-8; "
+                "iconv makes UTF-8 of a file in another encoding"
+            )
+
+
+def _look_csv(path: Path, text_column: str) -> Look:
+    names, tables = csv_records.names_and_tables(path)
+    rows = replaced = 0
+    for table in tables:
+        others = [name for name in dict.fromkeys(names) if name != text_column and names.count(name) == 1]
+        _refuse_bytes(path, table.select(others), rows)
+        if names.count(text_column) == 1:
+            replaced += len(bad_rows(table.column(text_column)))
+        rows += len(table)
+    return Look(names, pa.schema([(name, pa.string()) for name in names]), rows, replaced)
+
+
+def look(kind: str, paths: Sequence[Path], text_column: str, into: str) -> list[Look]:
+    """Return what files of one kind hold; CSV and JSON Lines are read through for it.
 
     Raises:
-        ScoreError: it cannot be read.
+        ScoreError: one cannot be read, or holds what an output of the kind `into` cannot.
     """
-    with _errors(kind, path):
-        if kind == "csv":
-            schema = _csv_schema(path)
-            return schema, sum(map(len, _csv(path, schema)))
-        if kind == "jsonl":
-            return json_lines.look(path)
-        metadata = pq.read_metadata(path)
-        return metadata.schema.to_arrow_schema(), metadata.num_rows
+    survey = json_lines.Survey(text_column, into)
+    looks: list[Look] = []
+    lines: list[json_lines.Look] = []
+    for path in paths:
+        with errors(kind, path):
+            if kind == "csv":
+                looks.append(_look_csv(path, text_column))
+            elif kind == "jsonl":
+                lines.append(survey.look(path))
+            else:
+                with parquet_file(path) as file:
+                    schema = file.schema_arrow
+                    looks.append(Look(schema.names, schema, file.metadata.num_rows))
+    if kind == "jsonl":
+        schema = survey.schema(paths[0])
+        return [Look(found.names, schema, found.rows, found.replaced) for found in lines]
+    return looks
 
 
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def _csv(path: Path, *_: object) -> Iterator[pa.Table]:
+    yield from csv_records.names_and_tables(path)[1]
+
+
+def _parquet(path: Path, schema: pa.Schema, _: str) -> Iterator[pa.Table]:
+    with parquet_file(path) as file:
+        wanted = [name for name in file.schema_arrow.names if schema.get_field_index(name) >= 0]
+        # Of a name with a point, a structure's field may come along.
+        every = len(wanted) == len(file.schema_arrow.names)
+        for batch in file.iter_batches(_ROWS, columns=None if every else wanted, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _lines(_: Path, schema: pa.Schema, __: str) -> Iterator[pa.Table]:
+    if sys.stdin is None:
+        raise ScoreError("-: standard input is closed, expected one text a line")
+    while lines := list(islice(sys.stdin.buffer, _ROWS)):
+        texts = [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
+        yield pa.table({schema.names[0]: pa.array(texts, pa.string())})
+
+
+def _cast(path: Path, name: str, column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Return a column of another type, the same values; Arrow's cast rounds decimals in silence."""
+    if column.type == type_:
+        return column
+    try:
+        found = column.cast(type_)
+        exact = not types.is_decimal(column.type) or found.cast(column.type).equals(column)
+    except pa.ArrowException as error:
+        raise ScoreError(
+            f"{path}, column {name!r}: {column.type} does not become {type_}: {error}"
+        ) from error
+    if not exact:
+        raise ScoreError(f"{path}, column {name!r}: {column.type} is {type_} in other files, which rounds it")
+    return found
+
+
+def _conform(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    places = {name: index for index, name in enumerate(table.column_names)}
     columns = [
-        table.column(field.name).cast(field.type)
-        if field.name in table.column_names
+        _cast(path, field.name, table.column(places[field.name]), field.type)
+        if field.name in places
         else pa.nulls(len(table), field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-_TABLES = {"stdin": _lines, "csv": _csv, "jsonl": json_lines.tables, "parquet": _parquet}
+_TABLES: dict[str, Callable[[Path, pa.Schema, str], Iterator[pa.Table]]] = {
+    "stdin": _lines,
+    "csv": _csv,
+    "jsonl": json_lines.tables,
+    "parquet": _parquet,
+}
 
 
-def tables(kind: str, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield a file's rows in order, in small tables of the given schema, its strings valid UTF-8.
+def tables(kind: str, path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:
+    """Yield a file's rows in order, in small tables of the given schema; strings of its text are UTF-8.
 
     Raises:
         ScoreError: it cannot be read.
     """
-    with _errors(kind, path):
-        for table in _TABLES[kind](path, schema):
-            yield _conform(clean(table), schema)
+    with errors(kind, path):
+        for table in _TABLES[kind](path, schema, text_column):
+            if text_column in schema.names:
+                table = clean(table, schema.field(text_column))
+            yield _conform(path, table, schema)

@@ -1,12 +1,19 @@
 """Read columns of text as they come: strings, bytes, dictionaries, nulls, bytes that are not UTF-8.
 
-Bytes that are not UTF-8 read as U+FFFD, the replacement character, here and in every kind of file.
+Bytes of a text that are not UTF-8 read as U+FFFD, the replacement character, in every kind of file. Those of
+other columns stay, or are refused where they cannot.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.types as types
+
+from core.errors import ScoreError
+
+
+class UnfitError(ScoreError):
+    """A value, or several, that the output's kind cannot hold as they are."""
 
 
 def is_string(type_: pa.DataType) -> bool:
@@ -26,18 +33,19 @@ def is_text(type_: pa.DataType) -> bool:
     return is_string(type_) or is_binary(type_) or bool(types.is_null(type_))
 
 
-def _decoded(array: pa.Array) -> pa.Array:
-    raw = array.cast(pa.large_binary()).to_pylist()
-    values = [None if value is None else value.decode("utf-8", "replace") for value in raw]
-    return pa.array(values, pa.large_string())
-
-
-def _valid(array: pa.Array) -> bool:
+def is_valid(array: pa.Array) -> bool:
+    """Whether an array is what its type says: strings are UTF-8."""
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    raw = array.cast(pa.large_binary()).to_pylist()
+    values = [None if value is None else value.decode("utf-8", "replace") for value in raw]
+    return pa.array(values, pa.large_string())
 
 
 def texts(column: pa.ChunkedArray) -> pa.Array:
@@ -46,14 +54,39 @@ def texts(column: pa.ChunkedArray) -> pa.Array:
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if is_binary(array.type):
-        return _decoded(array)
-    return array.cast(pa.large_string()) if _valid(array) else _decoded(array)
+        as_strings = array.cast(pa.large_binary()).view(pa.large_string())
+        return as_strings if is_valid(as_strings) else _decoded(array)
+    return array.cast(pa.large_string()) if is_valid(array) else _decoded(array)
 
 
-def clean(table: pa.Table) -> pa.Table:
-    """Return the table with every string column valid UTF-8, as its type says."""
-    for index, field in enumerate(table.schema):
-        column = table.column(index)
-        if is_string(field.type) and not all(_valid(chunk) for chunk in column.chunks):
-            table = table.set_column(index, field, texts(column).cast(field.type))
-    return table
+def bad_rows(column: pa.ChunkedArray) -> list[int]:
+    """Return the rows of a column of strings or bytes whose bytes are not UTF-8."""
+    if types.is_dictionary(column.type):
+        column = pa.chunked_array(
+            [chunk.dictionary_decode() for chunk in column.chunks], column.type.value_type
+        )
+    found, start = [], 0
+    for chunk in column.chunks:
+        raw = chunk.cast(pa.large_binary())
+        if not is_valid(raw.view(pa.large_string())):
+            found += [start + row for row, value in enumerate(raw.to_pylist()) if not _is_utf8(value)]
+        start += len(chunk)
+    return found
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        return value is None or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def clean(table: pa.Table, text: pa.Field) -> pa.Table:
+    """Return the table with valid UTF-8 in its text column, where `text` makes strings of it."""
+    index = table.schema.get_field_index(text.name)
+    if index < 0 or not is_string(text.type):
+        return table
+    column = table.column(index)
+    if column.type == text.type and all(map(is_valid, column.chunks)):
+        return table
+    return table.set_column(index, text, texts(column).cast(text.type))

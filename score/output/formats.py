@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,61 +13,61 @@ import pyarrow.parquet as pq
 import pyarrow.types as types
 from pyarrow import csv
 
-from core.errors import ScoreError
-from score.input.texts import is_text, texts
+from score.input.json_lines import LINE
+from score.input.read import parquet_file
+from score.output.plain import dump, json_values, strings
 
 # Row groups of the finished Parquet file, whichever comes first; windows are too small for many readers.
 _GROUP_ROWS = 131_072
 _GROUP_BYTES = 64 << 20
 
 
-def _value(value: Any) -> Any:
-    """Return a value of Parquet's that JSON lacks as a string: dates as ISO 8601, bytes as text."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return str(value)
+def _objects(table: pa.Table) -> list[dict[str, Any]]:
+    columns = [[value for chunk in column.chunks for value in json_values(chunk)] for column in table.columns]
+    names = table.column_names
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _plain(column: pa.ChunkedArray) -> list[Any]:
-    values: list[Any] = column.to_pylist()
-    if types.is_float32(column.type):
-        # The shortest number that reads back as the same float32.
-        values = [None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()]
-    return values
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_value)
+def _with_answers(line: bytes, answers: bytes) -> bytes:
+    """Return a line whose object has the answers' fields at its end; what it had is as it was."""
+    before = line.rstrip()[:-1].rstrip()
+    return before + (b"" if before == b"{" else b", ") + answers[1:]
 
 
 def _json_lines(table: pa.Table) -> bytes:
-    try:
-        columns = [_plain(column) for column in table.columns]
-        rows = zip(*columns, strict=True)
-        return "".join(_json(dict(zip(table.column_names, row, strict=True))) + "\n" for row in rows).encode()
-    except ValueError as error:  # NaN and infinity; UnicodeError deep inside a nested column
-        raise ScoreError(f"JSON Lines cannot hold a value of the input: {error}") from error
+    place = table.schema.get_field_index(LINE)
+    # The text is in the line.
+    answers = table if place < 0 else table.select(table.column_names[place + 1 :])
+    rows = [dump(row).encode() for row in _objects(answers)]
+    if place >= 0:
+        lines = table.column(place).to_pylist()
+        rows = [_with_answers(line, row) for line, row in zip(lines, rows, strict=True)]
+    return b"".join(row + b"\n" for row in rows)
 
 
-def _field(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
-    """Return a column as CSV has it: lists and structures are JSON, bytes are text."""
-    if types.is_nested(column.type):
-        values = (None if value is None else _json(value) for value in column.to_pylist())
-        return pa.array(values, pa.string())
-    return texts(column) if is_text(column.type) else column
+def _field(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
+        return column
+    return pa.chunked_array([strings(chunk) for chunk in column.chunks], pa.large_string())
 
 
 def _csv(table: pa.Table) -> bytes:
-    """Return rows without a header."""
+    """Return rows without a header; a string is quoted, so that the empty one is not null."""
     buffer = io.BytesIO()
-    try:
-        plain = pa.Table.from_arrays([_field(column) for column in table.columns], names=table.column_names)
-        csv.write_csv(plain, buffer, csv.WriteOptions(include_header=False))
-    except (pa.ArrowException, ValueError) as error:
-        raise ScoreError(f"CSV cannot hold a column of the input: {error}") from error
+    plain = pa.Table.from_arrays([_field(column) for column in table.columns], names=table.column_names)
+    csv.write_csv(plain, buffer, csv.WriteOptions(include_header=False))
     return buffer.getvalue()
+
+
+def encode(kind: str, table: pa.Table) -> bytes:
+    """Return rows as a segment of text has them; none of Parquet, which holds whatever Arrow does.
+
+    Raises:
+        UnfitError: the kind cannot hold a value of the table.
+    """
+    if kind == "parquet" or not table.num_columns:
+        return b""
+    return _csv(table) if kind == "csv" else _json_lines(table)
 
 
 class SegmentWriter:
@@ -76,26 +75,31 @@ class SegmentWriter:
 
     def __init__(self, kind: str, path: Path, schema: pa.Schema) -> None:
         """Open the file."""
-        self._encode = {"csv": _csv, "jsonl": _json_lines}.get(kind)
-        self._file: Any = path.open("wb") if self._encode else pq.ParquetWriter(path, schema)
+        self._kind = kind
+        self._file: Any = path.open("wb")
+        self._parquet = pq.ParquetWriter(self._file, schema) if kind == "parquet" else None
 
     def write(self, table: pa.Table) -> None:
         """Add one window."""
-        if self._encode:
-            self._file.write(self._encode(table))
+        if self._parquet:
+            self._parquet.write_table(table, row_group_size=len(table))
         else:
-            self._file.write_table(table, row_group_size=len(table))
+            self._file.write(encode(self._kind, table))
 
     def close(self) -> None:
         """Finish the file."""
-        self._file.close()
+        try:
+            if self._parquet:
+                self._parquet.close()
+        finally:
+            self._file.close()
 
 
 def _groups(segments: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield row groups that depend on the windows alone, not on which segment holds them."""
     held: list[pa.Table] = []
     for path in segments:
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             for index in range(file.num_row_groups):
                 held.append(file.read_row_group(index))
                 if sum(map(len, held)) >= _GROUP_ROWS or sum(table.nbytes for table in held) >= _GROUP_BYTES:
@@ -106,12 +110,12 @@ def _groups(segments: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
 
 def join(kind: str, segments: Sequence[Path], target: Path, schema: pa.Schema) -> None:
     """Write segments, in their order, as one file."""
-    if kind == "parquet":
-        with pq.ParquetWriter(target, schema) as writer:
-            for table in _groups(segments, schema):
-                writer.write_table(table, row_group_size=max(len(table), 1))
-        return
     with target.open("wb") as file:
+        if kind == "parquet":
+            with pq.ParquetWriter(file, schema) as writer:
+                for table in _groups(segments, schema):
+                    writer.write_table(table, row_group_size=max(len(table), 1))
+            return
         if kind == "csv":
             names = pa.table({name: pa.array([], pa.string()) for name in schema.names})
             csv.write_csv(names, file)

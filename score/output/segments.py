@@ -148,7 +148,9 @@ class Segments:
     def close(self) -> None:
         """Leave the finished segments to a later run; without any, leave nothing."""
         if self._writer is not None:
-            self._writer.close()
+            # On a disk that is full it fails again; the error that matters is on its way.
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
             (self.folder / _UNFINISHED).unlink(missing_ok=True)
         if self._ours and not self._finished:
             with suppress(OSError):

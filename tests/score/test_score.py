@@ -116,9 +116,10 @@ def test_strings_that_are_not_utf8_in_any_kind(score, tmp_path):
 
 def test_half_a_surrogate_pair_in_json_is_a_row_like_others(score, tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text": "a \\ud83d"}\n\n{"text": "b", "more": [1.5, 2]}\n')
-    assert score(tmp_path / "in.jsonl", tmp_path / "out.jsonl")[0] == 0
-    found = scored.rows(tmp_path / "out.jsonl")
+    assert score(tmp_path / "in.jsonl", tmp_path / "out.parquet")[0] == 0
+    found = scored.rows(tmp_path / "out.parquet")
     assert [(row["text"], row["more"]) for row in found] == [("a \ufffd", None), ("b", [1.5, 2.0])]
+    assert [row["labels"] for row in found] == [scored.labels("a \ufffd"), scored.labels("b")]
 
 
 def test_an_empty_field_of_csv_is_null_and_quotes_are_the_empty_string(score, tmp_path):

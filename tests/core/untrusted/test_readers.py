@@ -21,7 +21,7 @@ RAW = {
         "graphs/tokenizer/alphabet.py": "what the tokenizer's library says of it",
         "verify/report/sbom.py": "what its library wrote",
     },
-    "plain_json.loads": {"score/input/json_lines.py": "a corpus, line by line"},
+    "json.JSONDecoder": {"score/input/json_values.py": "a corpus, line by line"},
     "tomllib.loads": {
         "requirements/pin.py": "the project's own files",
         "core/untrusted/toml_file.py": "the reader",
