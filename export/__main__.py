@@ -22,7 +22,7 @@ from core.errors import HeadError, RecipeError
 from core.recipe import RECIPE_FILE
 from export.encoder import checkpoint
 from export.sources.recipe_lock import LOCK_FILE
-from export.sources.resolve import Sources
+from export.sources.resolve import Source, Sources
 
 if TYPE_CHECKING:
     from export.head.published_head import Head
@@ -32,13 +32,25 @@ def _say(text: str) -> None:
     print(f"  export   {text}", flush=True)
 
 
+def _encoder(sources: Sources) -> Source:
+    return checkpoint.transformer(sources.encoder)
+
+
+def _info(sources: Sources) -> EncoderInfo:
+    from export.encoder import tokenizer_agreement
+
+    info = checkpoint.open_encoder(sources)
+    tokenizer_agreement.check(_encoder(sources), info)
+    return info
+
+
 def _open(recipe: Path) -> tuple[Sources, EncoderInfo]:
     sources = Sources(recipe)
-    return sources, checkpoint.open_encoder(sources)
+    return sources, _info(sources)
 
 
 def _tokenizer(sources: Sources, info: EncoderInfo) -> Tokenizer:
-    return checkpoint.load_tokenizer(sources.encoder.file("tokenizer.json"), info.max_length)
+    return checkpoint.load_tokenizer(_encoder(sources).file("tokenizer.json"), info.max_length)
 
 
 def _write_calibration(sources: Sources, info: EncoderInfo, build: Path) -> None:
@@ -62,20 +74,20 @@ def _write_reference(
     from export.reference import answers
 
     listed = answers.texts() if texts is None else texts
-    arrays = answers.build(sources.encoder.folder, info, head, _tokenizer(sources, info), listed)
+    arrays = answers.build(_encoder(sources).folder, info, head, _tokenizer(sources, info), listed)
     answers.write(target, arrays)
     _say(f"reference  {len(listed)} texts through torch and the original head")
 
 
 def _export(sources: Sources, build: Path) -> EncoderInfo:
-    from export.encoder import assets, torch_encoder
+    from export.encoder import assets, tokenizer_agreement, torch_encoder
     from export.head import published_head
 
-    info = checkpoint.open_encoder(sources)
+    info = _info(sources)
     head = _read_head(sources, info)
     head.info.check_contract(sources.recipe.contract)
     with replacing(build / "encoder.onnx") as temporary:
-        torch_encoder.export(torch_encoder.load(sources.encoder.folder), info, temporary)
+        torch_encoder.export(torch_encoder.load(_encoder(sources).folder), info, temporary)
     info.write(build / "encoder.json")
     _say(f"encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; from {info.source}")
     published_head.write(head, build)
@@ -84,7 +96,8 @@ def _export(sources: Sources, build: Path) -> EncoderInfo:
     _say(f"head       {head.info.kind}: {head.info.reason}{proof}")
     if head.info.columns_from != "names":
         _say(f"labels     columns taken in the order of the recipe: {', '.join(head.info.labels)}")
-    assets.write(sources.encoder, info, head.info, build / "assets")
+    assets.write(_encoder(sources), info, head.info, build / "assets")
+    tokenizer_agreement.check_artifact(build / "assets", info)
     _say("assets     config, tokenizer and thresholds")
     _write_reference(sources, info, head, build / "reference.npz")
     return info
@@ -95,7 +108,7 @@ def _build(arguments: argparse.Namespace) -> None:
         sources = Sources(arguments.recipe)
         for part in sources.lock():
             _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
-        files = [sources.encoder.folder / name for name in checkpoint.FILES]
+        files = [sources.encoder.folder / name for name in checkpoint.files(sources.encoder)]
         files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
         files += [arguments.recipe / RECIPE_FILE]
         state = inputs.Inputs(arguments.recipe, files)
@@ -126,8 +139,8 @@ def _train(arguments: argparse.Namespace) -> None:
     if arguments.out is None and kind != "path":
         raise HeadError(f"head.source: found {spec!r}, which cannot be written; give OUT=FOLDER")
     folder = arguments.out or arguments.recipe / place
-    info, console = checkpoint.open_encoder(sources), Console(highlight=False, soft_wrap=True)
-    trained = train.train(sources.encoder.folder, info, labels, folder, arguments.build, console)
+    info, console = _info(sources), Console(highlight=False, soft_wrap=True)
+    trained = train.train(_encoder(sources).folder, info, labels, folder, arguments.build, console)
     settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
     print(f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; now in {folder}")
 
@@ -145,7 +158,7 @@ def _features(arguments: argparse.Namespace) -> None:
         raise RecipeError(f"--parts: found {arguments.parts}, expected 1 to {len(every)}, every layer's")
     console = Console(highlight=False, soft_wrap=True)
     everything, labels = replace(info, feature_parts=every), sources.recipe.labels.names
-    rows = train.read_split(sources.encoder.folder, everything, "train", labels, arguments.build, console)
+    rows = train.read_split(_encoder(sources).folder, everything, "train", labels, arguments.build, console)
     with train.bar(console) as progress:
         task = progress.add_task("fit", total=choose_features.fits(len(every), arguments.parts))
         steps = choose_features.eliminate(rows, every, arguments.parts, lambda: progress.advance(task))

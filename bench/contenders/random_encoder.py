@@ -47,7 +47,12 @@ def _write_encoder(folder: Path, config: BertConfig) -> None:
     for name in TOKENIZER_FILES:
         shutil.copyfile(tokenizer.file(name), folder / name)
     modules = [
-        {"idx": i, "name": str(i), "path": "" if i == 0 else f"{i}_{kind}", "type": f"x.models.{kind}"}
+        {
+            "idx": i,
+            "name": str(i),
+            "path": "" if i == 0 else f"{i}_{kind}",
+            "type": f"sentence_transformers.models.{kind}",
+        }
         for i, kind in enumerate(_MODULES)
     ]
     write_json(folder / "modules.json", modules)

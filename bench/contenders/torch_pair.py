@@ -53,7 +53,7 @@ def sources(recipe_folder: Path, build: Path) -> tuple[Source, Source, EncoderIn
     """
     both = Sources(recipe_folder)
     info = checkpoint.open_encoder(both)
-    return both.encoder, both.head, info, HeadInfo.read(build / "head.json")
+    return checkpoint.transformer(both.encoder), both.head, info, HeadInfo.read(build / "head.json")
 
 
 def load(encoder: Source, head: Source, info: EncoderInfo, head_info: HeadInfo, threads: int) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
 
 from core.contract import (
@@ -44,6 +44,11 @@ def check_thresholds(
             stated = f"found {value!r}, expected {zero}a number between 0 and 1"
             raise error(f"{place}: threshold of {label!r}: {stated}")
     return {label: float(thresholds[label]) for label in labels}
+
+
+def weights_sha256(sha256: dict[str, str]) -> str:
+    """Return the SHA-256 of a checkpoint's weights, from those of its files, which may be in a folder."""
+    return next(digest for name, digest in sha256.items() if PurePosixPath(name).name == WEIGHTS_FILE)
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ class EncoderInfo(_JsonFile):
     @property
     def weights_sha256(self) -> str:
         """SHA-256 of the checkpoint's weights, as lower-case hexadecimal."""
-        return self.sha256[WEIGHTS_FILE]
+        return weights_sha256(self.sha256)
 
 
 @dataclass(frozen=True)

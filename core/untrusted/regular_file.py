@@ -24,6 +24,8 @@ _ARCHIVES = (
 )
 _TAR_OFFSET, _TAR = 257, b"ustar"
 _LONGEST_START = _TAR_OFFSET + len(_TAR)
+# What git leaves in place of a large file where git-lfs has not been (git-lfs, docs/spec.md).
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 # What looking for fields raises that are missing or of another type.
@@ -76,13 +78,25 @@ def check_size(path: Path, limit: int, error: type[ToolchainError]) -> int:
     return status.st_size
 
 
+def check_pointer(path: Path, error: type[ToolchainError]) -> None:
+    """Check that a file is there itself, not git-lfs's pointer to it.
+
+    Raises:
+        error: it is a pointer, or cannot be read.
+    """
+    with naming(path, error, "cannot be read", OSError), path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise error(f"{path}: a git-lfs pointer, not the file; `git lfs pull` brings the file")
+
+
 def check(path: Path, limit: int, error: type[ToolchainError]) -> int:
     """Return a file's size in bytes; archives are never unpacked.
 
     Raises:
-        error: as `check_size`, or the file is an archive.
+        error: as `check_size`, or the file is an archive or git-lfs's pointer to one.
     """
     size = check_size(path, limit, error)
+    check_pointer(path, error)
     with naming(path, error, "cannot be read", OSError), path.open("rb") as file:
         start = file.read(_LONGEST_START)
     if start.startswith(_ARCHIVES) or start[_TAR_OFFSET:] == _TAR:

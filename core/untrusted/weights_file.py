@@ -21,6 +21,8 @@ _LAYER = "encoder.layer.{}."
 def _check_header(path: Path) -> None:
     """Check that a file holds all of its header, and that this is small and JSON without duplicates."""
     size = regular_file.check_size(path, limits.GRAPH_BYTES, CheckpointError)
+    # Not `check`: what archives begin with may be a header's length.
+    regular_file.check_pointer(path, CheckpointError)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if size < _LENGTH_BYTES or length > size - _LENGTH_BYTES:

@@ -10,15 +10,11 @@ from core.contract import THRESHOLDS_FILE
 from core.disk.files import write_json, write_text
 from core.errors import CheckpointError
 from core.untrusted import json_file
-from export.encoder import checkpoint
+from export.encoder import checkpoint, config_file
 from export.sources.resolve import Source
 
-_ARCHITECTURE = "BertForSequenceClassification"
-_ENCODER_FIELDS = (
-    "attention_probs_dropout_prob hidden_act hidden_dropout_prob hidden_size initializer_range "
-    "intermediate_size layer_norm_eps max_position_embeddings model_type num_attention_heads "
-    "num_hidden_layers pad_token_id position_embedding_type type_vocab_size vocab_size"
-).split()
+# Numbers of a checkpoint's config that say how it was trained; kept where they are there.
+_TRAINING = ("attention_probs_dropout_prob", "hidden_dropout_prob", "initializer_range")
 _SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
@@ -29,8 +25,17 @@ def _special_tokens(source: Source, tokenizer_config: dict[str, Any]) -> dict[st
     return {key: tokenizer_config[key] for key in _SPECIAL_TOKENS if key in tokenizer_config}
 
 
+def _encoder_fields(path: Path) -> dict[str, Any]:
+    stated, encoder = json_file.read_object(path, CheckpointError), config_file.read(path)
+    kept = {key: stated[key] for key in _TRAINING if isinstance(stated.get(key), int | float)}
+    if "position_embedding_type" in stated:
+        kept["position_embedding_type"] = "absolute"
+    fields = {**kept, **encoder.fields, "model_type": encoder.name}
+    return {"architectures": [encoder.kind.architecture], **dict(sorted(fields.items()))}
+
+
 def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> None:
-    """Write `config.json`, the tokenizer's files and `thresholds.json` to `folder`.
+    """Write `config.json`, the tokenizer's files and `thresholds.json` to `folder`; `source` is an encoder's.
 
     `tokenizer.json` truncates at the recipe's `max_length` and never pads, whatever it did before.
 
@@ -45,10 +50,8 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
         expected = f"at most the encoder's {info.vocabulary - 1}"
         raise CheckpointError(f"{path}: found token {highest}, expected {expected}")
     tokenizer_config = json_file.read_object(source.file("tokenizer_config.json"), CheckpointError)
-    encoder = json_file.read_object(source.file("config.json"), CheckpointError)
     config = {
-        "architectures": [_ARCHITECTURE],
-        **{key: encoder[key] for key in _ENCODER_FIELDS if key in encoder},
+        **_encoder_fields(source.file(config_file.CONFIG_FILE)),
         "id2label": {str(index): label for index, label in enumerate(head.labels)},
         "label2id": {label: index for index, label in enumerate(head.labels)},
         "problem_type": head.problem_type,

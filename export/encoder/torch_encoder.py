@@ -13,14 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-from transformers import BertModel
+from transformers import AutoConfig, BertModel
 from transformers.utils import logging as transformers_logging
 
 from core import runtime
 from core.build.facts import EncoderInfo
-from core.contract import ATTENTION_MASK, BATCH_AXIS, INPUT_IDS, OPSET, SEQUENCE_AXIS, FeaturePooling
+from core.contract import (
+    ATTENTION_MASK,
+    BATCH_AXIS,
+    INPUT_IDS,
+    OPSET,
+    SEQUENCE_AXIS,
+    WEIGHTS_FILE,
+    FeaturePooling,
+)
 from core.errors import CheckpointError
 from core.untrusted.regular_file import naming
+from export.encoder import config_file
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -38,15 +47,18 @@ def load(folder: Path) -> BertModel:
     """Load a BERT checkpoint in float32 for inference, from safetensors, without remote code.
 
     Raises:
-        CheckpointError: the weights don't fit the config, or some are missing.
+        CheckpointError: the weights don't fit the config, or some are missing, NaN or infinite.
     """
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     loaded: Any
-    problem = "cannot be loaded as a BERT encoder"
+    stated = config_file.read(folder / config_file.CONFIG_FILE)
+    problem = f"cannot be loaded as an encoder of the kind {stated.name}"
     with naming(folder, CheckpointError, problem, OSError, RuntimeError, ValueError):
         loaded = BertModel.from_pretrained(
             folder,
+            # What else a config says is for training, or changes what is returned: a tuple, attentions.
+            config=AutoConfig.for_model(stated.name, **stated.fields),
             add_pooling_layer=False,
             attn_implementation="sdpa",
             dtype=torch.float32,
@@ -60,6 +72,13 @@ def load(folder: Path) -> BertModel:
     missing = sorted(loaded[1]["missing_keys"])
     if missing:
         raise CheckpointError(f"{folder}: {len(missing)} weights missing, the first is {missing[0]}")
+    for name, parameter in bert.named_parameters():
+        wrong = parameter.numel() - int(torch.isfinite(parameter).sum())
+        if wrong:
+            raise CheckpointError(
+                f"{folder / WEIGHTS_FILE}: {name}: found {wrong} of {parameter.numel():,} weights that are "
+                "not finite numbers"
+            )
     bert.eval()  # type: ignore[no-untyped-call]
     return bert
 

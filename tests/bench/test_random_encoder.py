@@ -10,7 +10,7 @@ from bench.contenders import random_encoder
 from core import recipe
 from core.dataset import GO_EMOTIONS_LABELS
 from core.recipe import HeadTable
-from export.encoder import checkpoint
+from export.encoder import checkpoint, sentence_files
 from export.head import published_head as published_head
 from export.sources.resolve import Source
 from tests.support.places import ROOT
@@ -44,7 +44,7 @@ def test_the_recipe_reads_it(written):
     part = loaded.encoder.model_copy(update={"max_length": 64})
     info = checkpoint.read(Source("path:encoder", written / "encoder"), part)
     assert (info.layers, info.hidden, info.pooling, info.normalize) == (1, 24, "cls", True)
-    own = checkpoint.read_own_pooling(written / "encoder")
+    own = sentence_files.read_own_pooling(written / "encoder")
     assert own is not None
     assert (own.pooling, own.normalize) == ("cls", True)
 

@@ -77,7 +77,12 @@ def write_checkpoint(
     if pooling is not None:
         modules = ["Transformer", "Pooling", *(["Normalize"] if normalize else [])]
         listed = [
-            {"idx": index, "name": str(index), "path": f"{index}_{name}", "type": f"x.models.{name}"}
+            {
+                "idx": index,
+                "name": str(index),
+                "path": f"{index}_{name}" if index else "",
+                "type": f"sentence_transformers.models.{name}",
+            }
             for index, name in enumerate(modules)
         ]
         (folder / "modules.json").write_text(json.dumps(listed), "utf-8")

@@ -18,7 +18,8 @@ from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from core.contract import HEAD_FILE, INPUTS, OUTPUT_TYPES, PROBLEM_NAMES, WEIGHTS_FILE
+from core.build.facts import weights_sha256
+from core.contract import HEAD_FILE, INPUTS, OUTPUT_TYPES, PROBLEM_NAMES
 
 SBOM_FILE = "sbom.cdx.json"
 _Files = dict[str, dict[str, Any]]
@@ -59,7 +60,7 @@ def _encoder(encoder: dict[str, Any]) -> Component:
     if source.startswith("package:") and len(distributions) == 1:
         (distribution,) = distributions
         more = _package(distribution, metadata.version(distribution))
-    return _model("encoder", source, encoder["sha256"][WEIGHTS_FILE], {}, **more)
+    return _model("encoder", source, weights_sha256(encoder["sha256"]), {}, **more)
 
 
 def _metrics(described: dict[str, Any]) -> list[dict[str, str]]:

@@ -41,6 +41,9 @@ POOLINGS = [
     ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, "mean"),
     ({"pooling_mode": "cls"}, "cls"),
     ({"pooling_mode": "mean", "include_prompt": True}, "mean"),
+    ({"pooling_mode": ["cls"], "pooling_mode_mean_tokens": True}, "cls"),
+    # As sentence-transformers has it where none is chosen.
+    ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": False}, "mean"),
 ]
 
 
@@ -58,9 +61,9 @@ def test_pooling_of_the_checkpoint(tiny, config, own):
     ("config", "message"),
     [
         ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}, r"'cls\+mean'"),
-        ({"pooling_mode_max_tokens": True}, "'pooling_mode_max_tokens'"),
+        ({"pooling_mode_max_tokens": True}, "'max'"),
+        ({"pooling_mode": ["mean", "cls"]}, r"'mean\+cls'"),
         ({"pooling_mode": "lasttoken"}, "'lasttoken'"),
-        ({}, "''"),
     ],
 )
 @pytest.mark.parametrize("pooling", ["cls", "mean"])

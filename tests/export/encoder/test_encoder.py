@@ -137,5 +137,5 @@ def test_missing_weights_are_not_made_up(tiny):
 @pytest.mark.parametrize("change", [{"hidden_size": 48}, {"vocab_size": 50}, {"intermediate_size": 41}])
 def test_weights_of_another_shape_than_the_configs(tiny, change):
     edit_json(tiny / "config.json", **change)
-    with pytest.raises(CheckpointError, match="cannot be loaded as a BERT encoder"):
+    with pytest.raises(CheckpointError, match="cannot be loaded as an encoder of the kind bert"):
         torch_encoder.load(tiny)
