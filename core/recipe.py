@@ -83,6 +83,14 @@ class HeadTable(Table):
     problem_type: ProblemType | None = None
 
 
+class ThresholdsTable(Table):
+    """`[thresholds]`: where they are, where not beside the head, and what a label without one gets."""
+
+    # A file; relative to the recipe's folder.
+    source: Annotated[str, Field(min_length=1)] | None = None
+    default: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+
 class LabelsTable(Table):
     """`[labels]`: the artifact's columns, in order."""
 
@@ -144,6 +152,7 @@ class Recipe(Table):
     features: Annotated[list[FeaturesTable], BeforeValidator(_as_list)] = []
     head: HeadTable
     labels: LabelsTable
+    thresholds: ThresholdsTable = ThresholdsTable()
     variants: Annotated[dict[str, VariantTable], Field(min_length=1)]
     text: TextTable | None = None
     card: CardTable = CardTable()

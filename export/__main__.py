@@ -65,7 +65,8 @@ def _read_head(sources: Sources, info: EncoderInfo) -> Head:
     from export.head import published_head
 
     recipe = sources.recipe
-    return published_head.read(sources.head, recipe.head, recipe.labels.names, info.features)
+    labels, table = recipe.labels.names, recipe.thresholds
+    return published_head.read(sources.head, recipe.head, labels, info.features, table, sources.folder)
 
 
 def _write_reference(
@@ -110,7 +111,7 @@ def _build(arguments: argparse.Namespace) -> None:
             _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
         files = [sources.encoder.folder / name for name in checkpoint.files(sources.encoder)]
         files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
-        files += [arguments.recipe / RECIPE_FILE]
+        files += [arguments.recipe / name for name in (RECIPE_FILE, sources.recipe.thresholds.source) if name]
         state = inputs.Inputs(arguments.recipe, files)
         info = _export(sources, arguments.build)
         if "int8" in sources.recipe.variants and inputs.replayed_plan(arguments.recipe) is None:

@@ -41,7 +41,7 @@ def check_thresholds(
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not (0 < value < 1 or (always and value == 0)):
             zero = "0 (always answer) or " if always else ""
-            stated = f"found {value!r}, expected {zero}a number between 0 and 1"
+            stated = f"found {value!r}, expected {zero}a number between 0 and 1, both excluded"
             raise error(f"{place}: threshold of {label!r}: {stated}")
     return {label: float(thresholds[label]) for label in labels}
 

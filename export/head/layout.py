@@ -70,17 +70,26 @@ def published(labels: Sequence[str]) -> Layout:
     return Layout("pairs", list(labels), list(labels), [1] * len(labels), "names")
 
 
-def check_labels(path: Path, stated: Sequence[str], labels: Sequence[str]) -> None:
-    """Check that a file states the recipe's labels, in any order.
+def check_known(path: Path, stated: Sequence[str], labels: Sequence[str]) -> None:
+    """Check that a file states labels of the recipe's, each once.
 
     Raises:
-        HeadError: a label is missing, unknown or a duplicate; the message names the file and the label.
+        HeadError: a label is unknown or a duplicate; the message names the file and the label.
     """
     for label in stated:
         if stated.count(label) > 1:
             raise HeadError(f"{path}: duplicate label {label!r}")
         if label not in labels:
             raise HeadError(f"{path}: label {label!r} is unknown to the recipe")
+
+
+def check_labels(path: Path, stated: Sequence[str], labels: Sequence[str]) -> None:
+    """Check that a file states the recipe's labels, in any order.
+
+    Raises:
+        HeadError: a label is missing, unknown or a duplicate; the message names the file and the label.
+    """
+    check_known(path, stated, labels)
     for label in labels:
         if label not in stated:
             raise HeadError(f"{path}: label {label!r} of the recipe is missing")

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
-from core.build.facts import HeadInfo, check_thresholds
-from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, SINGLE_LABEL, THRESHOLDS_FILE, ProblemType
+from core.build.facts import HeadInfo
+from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, SINGLE_LABEL, ProblemType
 from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
-from core.recipe import HeadTable
-from core.untrusted import json_file, limits, onnx_file, trial
+from core.recipe import HeadTable, ThresholdsTable
+from core.untrusted import limits, onnx_file, trial
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 from core.untrusted.wire import operators
-from export.head import original, proof
+from export.head import original, proof, thresholds
 from export.head.fold import fold
-from export.head.layout import Layout, check_labels
+from export.head.layout import Layout
 from export.head.normal import Normal, normalise
 from export.head.operators import NotLinearError
 from export.head.reader import Reader
@@ -45,31 +44,6 @@ class Head:
     weight_hl: NDArray[np.float32] | None
     bias_l: NDArray[np.float32] | None
     subgraph: onnx.ModelProto | None
-
-
-def _stated_thresholds(path: Path, labels: Sequence[str]) -> dict[str, Any]:
-    """Read `thresholds.json` in its own order; its values are not checked yet.
-
-    Raises:
-        HeadError: not JSON; a label missing, unknown or a duplicate.
-    """
-    thresholds = json_file.read(path, HeadError, limits.THRESHOLDS_BYTES, "label")
-    if not isinstance(thresholds, dict):
-        raise HeadError(f"{path}: expected one object, label to threshold")
-    check_labels(path, list(thresholds), labels)
-    return thresholds
-
-
-def read_thresholds(
-    path: Path, labels: Sequence[str], problem_type: ProblemType = MULTI_LABEL
-) -> dict[str, float]:
-    """Read `thresholds.json`; return label → threshold in the order of `labels`.
-
-    Raises:
-        HeadError: not JSON; a label missing, unknown or a duplicate; a threshold that is not a number
-            between 0 and 1.
-    """
-    return check_thresholds(_stated_thresholds(path, labels), labels, problem_type, path, HeadError)
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -179,29 +153,37 @@ def open_original(
     return original.OriginalHead(str(path), model, layout, labels, threads)
 
 
-def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int) -> Head:
-    """Read a published head, fold it where it is plain logistic regressions, and prove the fold.
+def read(
+    source: Source,
+    stated: HeadTable,
+    labels: Sequence[str],
+    features: int,
+    table: ThresholdsTable | None = None,
+    recipe: Path = Path(),
+) -> Head:
+    """Read a published head, fold it where it is one Gemm, and prove the fold.
 
     Args:
         stated: the recipe's table of the head.
         labels: the recipe's, which the head's must equal.
         features: width of the encoder's embedding.
+        table: the recipe's table of thresholds; left out, they are beside the head, and complete.
+        recipe: the recipe's folder, which paths in the table are relative to.
 
     Raises:
         SourceError: a file is missing or has another hash.
         HeadError: the head or its thresholds don't fit the format or the recipe.
     """
-    hashes = source.hashes((HEAD_FILE, THRESHOLDS_FILE), stated.sha256)
+    hashes = source.hashes((HEAD_FILE,), stated.sha256)
     path = source.file(HEAD_FILE)
-    limits_path = source.file(THRESHOLDS_FILE)
-    stated_thresholds = _stated_thresholds(limits_path, labels)
+    limits_of = thresholds.read(source, table or ThresholdsTable(), recipe, labels)
     model = load(path)
     _check_input(path, model.graph, features)
     probes = proof.probes(features)
     rows = min(len(probes), limits.TRIAL_ELEMENTS // features)
     trial.check(path, HeadError, (rows, features))
     samples = original.answer(str(path), original.open_head(str(path), model), probes[:_SAMPLE])
-    layout = _layout(path, model, labels, list(stated_thresholds), samples)
+    layout = _layout(path, model, labels, limits_of.order, samples)
     run = original.OriginalHead(str(path), model, layout, labels)
     with naming(path, HeadError, _NO_HEAD, *FIELD_ERRORS):
         normal = normalise(model, layout)
@@ -216,7 +198,7 @@ def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int
     info = HeadInfo(
         source=source.origin,
         revision=source.revision,
-        sha256=hashes,
+        sha256=hashes | limits_of.sha256,
         kind="subgraph" if weight_hl is None else "linear",
         reason=reason,
         problem_type=problem_type,
@@ -225,7 +207,7 @@ def read(source: Source, stated: HeadTable, labels: Sequence[str], features: int
         output=None if normal.layout == "named" else normal.outputs[0],
         labels=list(labels),
         output_order=normal.order,
-        thresholds=check_thresholds(stated_thresholds, labels, problem_type, limits_path, HeadError),
+        thresholds=limits_of.of(labels, problem_type),
         fold_error=error,
     )
     return Head(info, run, weight_hl, bias_l, subgraph)

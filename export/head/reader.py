@@ -113,7 +113,9 @@ class Reader:
             mend = "name the outputs as the labels, or convert with zipmap=True"
             told = f"holds the names {shown(held)}, but not which column is which; {mend}"
             raise HeadError(f"{self._path}: {told}")
-        if self._stated is not None and list(self._stated) != self._labels:
+        # A file of thresholds may leave labels out.
+        ordered = [label for label in self._labels if label in (self._stated or [])]
+        if self._stated is not None and list(self._stated) != ordered:
             told = "holds no names of labels, and thresholds.json has them in another order than the recipe"
             mend = f"found {shown(self._stated)}, expected {shown(self._labels)}"
             raise HeadError(f"{self._path}: {told}: {mend}; put both into the order of the head's columns")

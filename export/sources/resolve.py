@@ -153,7 +153,7 @@ class Sources:
             RecipeError: it or its lock file cannot be read.
         """
         self.recipe = recipe.load(folder)
-        self._folder = folder
+        self.folder = folder
         self._locked = recipe_lock.read(folder)
         self._specs = {"encoder": self.recipe.encoder.source, "head": self.recipe.head.source}
 
@@ -167,7 +167,7 @@ class Sources:
         if override:
             # On the make line `path:` is relative to where make runs, in a recipe to the recipe.
             return resolve(override, Path.cwd(), variable)
-        return resolve(self._specs[name], self._folder, variable, self._lock_of(name))
+        return resolve(self._specs[name], self.folder, variable, self._lock_of(name))
 
     @cached_property
     def encoder(self) -> Source:
@@ -191,5 +191,5 @@ class Sources:
             if spec.startswith("hub:") and name.upper() not in overrides() and not self._lock_of(name):
                 added[name] = getattr(self, name).lock()
         if added:
-            recipe_lock.write(self._folder, self._locked.model_copy(update=added))
+            recipe_lock.write(self.folder, self._locked.model_copy(update=added))
         return list(added)

@@ -32,10 +32,14 @@ def read_recipe(folder: Path) -> None:
 
 
 def read_thresholds(folder: Path) -> None:
-    from export.head.published_head import read_thresholds as read
+    from core.contract import MULTI_LABEL
+    from core.recipe import ThresholdsTable
+    from export.head import thresholds
+    from export.sources.resolve import Source
     from tests.fuzz.labels import LABELS
 
-    read(folder / "thresholds.json", LABELS)
+    source = Source("path:head", folder)
+    thresholds.read(source, ThresholdsTable(), folder, LABELS).of(LABELS, MULTI_LABEL)
 
 
 def read_artifact(folder: Path) -> None:

@@ -105,10 +105,10 @@ def by_label(estimator, labels: list[str], x: np.ndarray) -> np.ndarray:
     return answers[:, [names.index(label) for label in labels]]
 
 
-def convert(estimator, options: dict) -> onnx.ModelProto:
+def convert(estimator, options: dict, width: int = WIDTH) -> onnx.ModelProto:
     return convert_sklearn(
         estimator,
-        initial_types=[("x", FloatTensorType([None, WIDTH]))],
+        initial_types=[("x", FloatTensorType([None, width]))],
         options={id(estimator): options},
         target_opset=OPSETS,
     )
