@@ -1,4 +1,4 @@
-"""Heads of others through make, columns in another order: the artifact's graph says what scikit-learn says."""
+"""Heads of others through make, columns in another order: the artifact answers as scikit-learn does."""
 
 from __future__ import annotations
 
