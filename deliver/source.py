@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.artifact import manifest
 from core.artifact.graph import Graph, try_out
-from core.contract import INPUTS, PREDICTIONS
+from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, ProblemType
 from core.errors import ArtifactError
 
 _DEFAULT_VARIANT = "int8"
@@ -37,6 +37,7 @@ class Source:
     file: Path
     labels: list[str]
     thresholds: dict[str, float]
+    problem_type: ProblemType
     max_length: int
     inputs: list[Tensor]
     outputs: list[Tensor]
@@ -45,6 +46,11 @@ class Source:
     def stacked(self) -> bool:
         """Whether all labels share an output, and the decisions are one."""
         return PREDICTIONS in [tensor.name for tensor in self.outputs]
+
+    @property
+    def single_label(self) -> bool:
+        """Whether a text has one label, of probabilities that add up to 1."""
+        return self.problem_type == SINGLE_LABEL
 
     def output(self, name: str) -> Tensor:
         """Return an output by its name.
@@ -99,6 +105,7 @@ def open_source(folder: Path, variant: str | None) -> Source:
         graph.path,
         graph.labels,
         graph.thresholds,
+        graph.metadata.problem_type,
         graph.metadata.max_length,
         _tensors(graph.session.get_inputs()),
         _tensors(graph.session.get_outputs()),

@@ -34,6 +34,9 @@ def _check_config(path: Path, config: dict[str, Any], source: Source) -> None:
     }.items():
         if config.get(key) != expected:
             raise ArtifactError(f"{path}: {key}: found {config.get(key)}; expected the graph's labels")
+    if config.get("problem_type") != source.problem_type:
+        found, expected = config.get("problem_type"), source.problem_type
+        raise ArtifactError(f"{path}: problem_type: found {found!r}; expected the graph's, {expected!r}")
     architectures = config.get("architectures") or []
     if not any(name.endswith("Classification") for name in architectures):
         raise ArtifactError(

@@ -14,19 +14,21 @@ function loaded({ ms, cached }, keeps) {
 
 /** Pairs of a term and what it is, for the variant that runs. */
 export function facts(manifest, variant, { ready, threads, keeps }) {
-  const { encoder, files, recipe } = manifest;
+  const { encoder, files, head, recipe } = manifest;
+  const singleLabel = head.problem_type === "single_label_classification";
   const chosen = manifest.variants.find(({ name }) => name === variant);
   const evaluation = manifest.evaluations?.find((each) => each.variant === variant && each.split === "test");
   const pairs = [
     ["Name", `${manifest.name}, ${variant}`],
     ["Encoder", `${source(encoder.source)}: ${encoder.layers} layers, ${encoder.hidden} wide`],
-    ["Labels", `${recipe.labels.names.length}, each with its own threshold`],
+    ["Labels", `${recipe.labels.names.length}, ${singleLabel ? "one a text" : "each with its own threshold"}`],
     ["File", `${chosen.file}, ${megabytes(files[chosen.file].size)}`],
     [
       "Differs",
       `${percent(chosen.parity.flip_rate)} of ${chosen.parity.texts} check texts from the original`,
     ],
   ];
+  if (evaluation?.accuracy !== undefined) pairs.push(["Accuracy", `${evaluation.accuracy.toFixed(3)} on test`]);
   if (evaluation) pairs.push(["Macro-F1", `${evaluation.macro.f1.toFixed(3)} on GoEmotions test`]);
   pairs.push(
     ["Runs in", `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`],

@@ -1,4 +1,4 @@
-/** The list of labels: one row each, a bar for the probability and a mark at the threshold. */
+/** The list of labels: one row each, a bar for the probability and a mark at the threshold, if any. */
 
 const percent = (share) => `${(100 * share).toFixed(2)}%`;
 
@@ -13,26 +13,33 @@ function row({ label, threshold }) {
     <span class="value" aria-hidden="true"></span>`;
   item.querySelector(".name").textContent = label;
   item.querySelector(".track").setAttribute("aria-label", label);
-  item.querySelector(".mark").style.left = percent(threshold);
+  const mark = item.querySelector(".mark");
+  mark.style.left = percent(threshold);
+  mark.hidden = threshold === 0;
   return item;
 }
 
+/** What a bar says: of a single-label model the highest is chosen, and not below its threshold. */
+function said({ probability, threshold, decided }, singleLabel) {
+  const share = probability.toFixed(2);
+  if (!singleLabel) return `${share}, ${decided ? "reaches" : "below"} its threshold of ${threshold}`;
+  return `${share}, ${decided ? "chosen" : "not chosen"}`;
+}
+
 /** Rows of `list` for `[{label, threshold}]`, made once; the returned function shows one answer. */
-export function bars(list, labels) {
+export function bars(list, labels, singleLabel) {
   const rows = new Map(labels.map((each) => [each.label, row(each)]));
   list.replaceChildren(...rows.values());
   return (answers) => {
-    for (const { label, probability, threshold, decided } of answers) {
+    for (const answer of answers) {
+      const { label, probability, decided } = answer;
       const item = rows.get(label);
       const track = item.querySelector(".track");
       item.classList.toggle("decided", decided);
       item.querySelector(".bar").style.width = percent(probability);
       item.querySelector(".value").textContent = probability.toFixed(2);
       track.setAttribute("aria-valuenow", probability.toFixed(3));
-      track.setAttribute(
-        "aria-valuetext",
-        `${probability.toFixed(2)}, ${decided ? "reaches" : "below"} its threshold of ${threshold}`,
-      );
+      track.setAttribute("aria-valuetext", said(answer, singleLabel));
     }
   };
 }

@@ -2,7 +2,7 @@
 import { facts, megabytes, milliseconds } from "./about.js";
 import { bars, decidedOf } from "./bars.js";
 import { unfit } from "./unfit.js";
-import { announce, element, made, verdict } from "./view.js";
+import { announce, element, made, onlyOne, verdict } from "./view.js";
 
 const state = { variant: null, ready: null, manifest: null, show: null, asking: false };
 let worker;
@@ -81,7 +81,9 @@ function about({ variant, manifest, keeps, threads }) {
   choose(variant);
   const { recipe, head } = manifest;
   const labels = recipe.labels.names.map((label) => ({ label, threshold: head.thresholds[label] }));
-  state.show ??= bars(element("bars"), labels);
+  const singleLabel = head.problem_type === "single_label_classification";
+  if (singleLabel) onlyOne(labels);
+  state.show ??= bars(element("bars"), labels, singleLabel);
   element("variants").disabled = false;
 }
 

@@ -16,6 +16,14 @@ export function announce(text) {
   }, ANNOUNCE_AFTER_MS);
 }
 
+/** Say what the bars mean where a text has one label; without thresholds there are no marks. */
+export function onlyOne(labels) {
+  const marked = labels.some(({ threshold }) => threshold > 0);
+  const legend = element("legend");
+  legend.textContent = `The longest bar is named${marked ? ", unless it is short of its mark" : ""}.`;
+  legend.previousElementSibling.hidden = !marked;
+}
+
 /** Show the decided labels, or `sentence` where there are none. */
 export function verdict(sentence, chips = []) {
   const shown = chips.map(({ label, probability }) => {
