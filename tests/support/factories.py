@@ -67,6 +67,8 @@ def write_checkpoint(
                 parameter.add_(torch.randn_like(parameter) * (0.2 if "LayerNorm" in name else 0.1))
     bert.save_pretrained(folder)
     tokenizer = _tokenizer(WORDS)
+    # As published ones have it; transformers adds them in any case.
+    tokenizer.add_special_tokens(SPECIAL)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*SPECIAL, *WORDS]), "utf-8")
     names = dict(
