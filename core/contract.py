@@ -56,7 +56,7 @@ VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 TEXT_FILE = "onnx/model_text.onnx"
 TEXT_TOKENIZER_FILE = "tokenizer.onnx"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
-WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_FILE, WEIGHTS_SUFFIX = "model.safetensors", ".safetensors"
 HEAD_FILE = "model.onnx"
 THRESHOLDS_FILE = "thresholds.json"
 

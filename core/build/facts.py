@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from core.contract import (
@@ -12,7 +13,7 @@ from core.contract import (
     HIDDEN_STATE,
     LAST_HIDDEN_STATE,
     SINGLE_LABEL,
-    WEIGHTS_FILE,
+    WEIGHTS_SUFFIX,
     FeaturePooling,
     Pooling,
     ProblemType,
@@ -47,8 +48,16 @@ def check_thresholds(
 
 
 def weights_sha256(sha256: dict[str, str]) -> str:
-    """Return the SHA-256 of a checkpoint's weights, from those of its files, which may be in a folder."""
-    return next(digest for name, digest in sha256.items() if PurePosixPath(name).name == WEIGHTS_FILE)
+    """Return the SHA-256 of a checkpoint's weights, from those of its files.
+
+    Of one file, its own; of several, such as shards, that of the lines that `sha256sum` has for them, in
+    the order of their names.
+    """
+    weights = {name: digest for name, digest in sorted(sha256.items()) if name.endswith(WEIGHTS_SUFFIX)}
+    if len(weights) == 1:
+        return next(iter(weights.values()))
+    lines = "".join(f"{digest}  {name}\n" for name, digest in weights.items())
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

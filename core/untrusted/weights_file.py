@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from core.contract import WEIGHTS_FILE
 from core.errors import CheckpointError
 from core.untrusted import json_file, limits, regular_file
 from core.untrusted.regular_file import RefusedError
 
 Shape = tuple[int, ...]
 
+INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
+_SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
 _LENGTH_BYTES = 8
 _PREFIX = "bert."
 _LAYER = "encoder.layer.{}."
@@ -60,19 +64,58 @@ def _expected(sizes: dict[str, int]) -> Iterator[tuple[str, Shape]]:
         yield f"{layer}output.dense.weight", (hidden, inner)
 
 
-def check(path: Path, sizes: dict[str, int]) -> None:
+def names(folder: Path) -> list[str]:
+    """Return the files of a folder's weights: one, or an index and the shards that it names.
+
+    Raises:
+        CheckpointError: the index is damaged, or names a file elsewhere.
+    """
+    index = folder / INDEX_FILE
+    if (folder / WEIGHTS_FILE).exists() or not index.exists():
+        return [WEIGHTS_FILE]
+    return [INDEX_FILE, *sorted(set(_weight_map(index).values()))]
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    """Return tensor → shard."""
+    content = json_file.read_object(index, CheckpointError)
+    found = content.get("weight_map")
+    if not isinstance(found, dict) or not found:
+        raise CheckpointError(f"{index}: weight_map: expected an object of tensors and their files")
+    for tensor, name in found.items():
+        # No path: transformers would follow it anywhere.
+        if not isinstance(name, str) or not _SHARD.fullmatch(name):
+            raise CheckpointError(f"{index}: {tensor}: found {name!r}, expected a file of this folder")
+    return found
+
+
+def _stored(folder: Path) -> dict[str, Shape]:
+    first, *shards = names(folder)
+    if not shards:
+        return shapes(folder / first)
+    inside = {shard: shapes(folder / shard) for shard in shards}
+    stored = {}
+    for tensor, shard in _weight_map(folder / first).items():
+        if tensor not in inside[shard]:
+            raise CheckpointError(f"{folder / shard}: {tensor}: missing, though {INDEX_FILE} has it there")
+        stored[tensor] = inside[shard][tensor]
+    return stored
+
+
+def check(folder: Path, sizes: dict[str, int]) -> None:
     """Check that a BERT's weights have the shapes that its config states.
 
     torch makes what the config states before it compares, so that a config could ask for any memory.
 
     Args:
+        folder: holds `model.safetensors`, or shards of it and their index.
         sizes: the config's, by its own names.
 
     Raises:
-        CheckpointError: as `shapes`; a weight is missing or has another shape.
+        CheckpointError: as `shapes` and `names`; a weight is missing or has another shape.
     """
-    stored = shapes(path)
+    stored, place = _stored(folder), folder / names(folder)[0]
     for name, expected in _expected(sizes):
         shape = stored.get(name, stored.get(_PREFIX + name))
         if shape != expected:
-            raise CheckpointError(f"{path}: {name}: found shape {shape}, expected {expected} by config.json")
+            raise CheckpointError(f"{place}: {name}: found shape {shape}, expected {expected} by config.json")

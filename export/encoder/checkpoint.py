@@ -17,7 +17,7 @@ from export.encoder.sentence_files import MODULES_FILE, OwnPooling, SentenceFile
 from export.sources.resolve import Source, Sources
 
 _ADAPTER_FILE = "adapter_config.json"
-_ENCODER_FILES = (config_file.CONFIG_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
+_ENCODER_FILES = (config_file.CONFIG_FILE, *TOKENIZER_FILES)
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
@@ -50,7 +50,9 @@ def files(source: Source) -> list[str]:
         CheckpointError: as `transformer`.
     """
     own = sentence_files.read(source.folder)
-    return [*own.files, *(_inside(own, name) for name in (*_ENCODER_FILES, _ADAPTER_FILE))]
+    weights = {WEIGHTS_FILE, weights_file.INDEX_FILE, *weights_file.names(source.folder / own.inside)}
+    read = [*_ENCODER_FILES, _ADAPTER_FILE, *sorted(weights)]
+    return [*own.files, *(_inside(own, name) for name in read)]
 
 
 def _check_pooling(folder: Path, own: OwnPooling | None, pooling: Pooling, normalize: bool) -> None:
@@ -66,8 +68,9 @@ def _check_pooling(folder: Path, own: OwnPooling | None, pooling: Pooling, norma
 
 
 def _check_weights(source: Source, sizes: dict[str, int]) -> None:
-    path = source.folder / WEIGHTS_FILE
-    if not path.is_file() and (source.folder / "pytorch_model.bin").is_file():
+    found = weights_file.names(source.folder)
+    pickle = source.folder / "pytorch_model.bin"
+    if not (source.folder / found[0]).is_file() and pickle.is_file():
         raise CheckpointError(
             f"{source.spec}: has only pytorch_model.bin, a pickle, which is never loaded; convert it "
             "where you trust it: BertModel.from_pretrained(FOLDER)"
@@ -77,7 +80,9 @@ def _check_weights(source: Source, sizes: dict[str, int]) -> None:
     adapter = source.folder / _ADAPTER_FILE
     if adapter.exists():
         raise CheckpointError(f"{adapter}: an adapter, which is not supported; merge it into its base model")
-    weights_file.check(source.file(WEIGHTS_FILE), sizes)
+    for name in found:
+        source.file(name)
+    weights_file.check(source.folder, sizes)
 
 
 def _own_limit(source: Source, own: SentenceFiles) -> int | None:
@@ -129,7 +134,8 @@ def read(source: Source, stated: EncoderTable, features: Sequence[FeaturesTable]
     sentence_files.check_prompts(source.folder, sizes["hidden_size"])
     _check_weights(encoder, sizes)
     positions, layers = sizes["max_position_embeddings"], sizes["num_hidden_layers"]
-    hashed = [MODULES_FILE, *(_inside(own, name) for name in _ENCODER_FILES)]
+    read = (*_ENCODER_FILES, *weights_file.names(encoder.folder))
+    hashed = [MODULES_FILE, *(_inside(own, name) for name in read)]
     return EncoderInfo(
         source=source.origin,
         revision=source.revision,

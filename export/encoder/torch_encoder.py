@@ -24,10 +24,10 @@ from core.contract import (
     INPUT_IDS,
     OPSET,
     SEQUENCE_AXIS,
-    WEIGHTS_FILE,
     FeaturePooling,
 )
 from core.errors import CheckpointError
+from core.untrusted import weights_file
 from core.untrusted.regular_file import naming
 from export.encoder import config_file
 
@@ -75,10 +75,8 @@ def load(folder: Path) -> BertModel:
     for name, parameter in bert.named_parameters():
         wrong = parameter.numel() - int(torch.isfinite(parameter).sum())
         if wrong:
-            raise CheckpointError(
-                f"{folder / WEIGHTS_FILE}: {name}: found {wrong} of {parameter.numel():,} weights that are "
-                "not finite numbers"
-            )
+            found = f"found {wrong} of {parameter.numel():,} weights that are not finite numbers"
+            raise CheckpointError(f"{folder / weights_file.names(folder)[0]}: {name}: {found}")
     bert.eval()  # type: ignore[no-untyped-call]
     return bert
 

@@ -89,15 +89,17 @@ def test_weights_that_are_refused(tmp_path, case):
     content, message = WEIGHTS[case]
     (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=rf"model\.safetensors: .*{message}"):
-        weights_file.check(tmp_path / "model.safetensors", SIZES)
+        weights_file.check(tmp_path, SIZES)
 
 
 def test_weights_of_other_shapes_than_the_config_are_refused_before_torch_makes_them(tmp_path):
-    save_file({"embeddings.word_embeddings.weight": np.zeros((9, 8), np.float32)}, tmp_path / "a")
+    save_file(
+        {"embeddings.word_embeddings.weight": np.zeros((9, 8), np.float32)}, tmp_path / "model.safetensors"
+    )
     with pytest.raises(CheckpointError, match=r"word_embeddings.weight: found shape \(9, 8\), expected"):
-        weights_file.check(tmp_path / "a", SIZES | {"vocab_size": 900_000})
+        weights_file.check(tmp_path, SIZES | {"vocab_size": 900_000})
     with pytest.raises(CheckpointError, match=r"position_embeddings.weight: found shape None"):
-        weights_file.check(tmp_path / "a", SIZES)
+        weights_file.check(tmp_path, SIZES)
 
 
 @pytest.mark.parametrize(
