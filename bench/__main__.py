@@ -15,6 +15,8 @@ from typing import Any
 
 from core.cli import CommandLine
 
+DEFAULT_RECIPE = Path("recipes/minilm-l6-go-emotions")
+
 
 def _graphs(arguments: Namespace) -> None:
     from bench.contenders import contenders
@@ -23,7 +25,7 @@ def _graphs(arguments: Namespace) -> None:
     from bench.measure.floor import read_shape
     from bench.measure.run import Plan, Setup, run
     from bench.report import markdown, plot
-    from core import dataset
+    from core import recipe as recipes
     from core.artifact import tokens
     from core.build.facts import EncoderInfo
     from core.disk.files import write_text
@@ -31,6 +33,7 @@ def _graphs(arguments: Namespace) -> None:
     from core.untrusted import json_file
 
     recipe, build = arguments.recipe, arguments.build
+    data = recipes.required_data(recipes.load(recipe), recipe, build)
     folder = build / contenders.BENCH_FOLDER
     listed, bare_products = contenders.contenders(recipe, build), contenders.bare_products(build)
     for contender in (*listed, bare_products):
@@ -38,14 +41,14 @@ def _graphs(arguments: Namespace) -> None:
         contender.command(1)
     result: dict[str, Any] = {
         "recipe": recipe.resolve().name,
-        "data": "GoEmotions test, natural order",
+        "data": f"{data.title} test, natural order",
         "machine": machine.describe(),
         "contenders": {each.name: {"way": each.way, "precision": each.precision} for each in listed},
         "optimum": json_file.read(folder / "optimum.json", BenchmarkError),
     }
     length = EncoderInfo.read(build / "encoder.json").max_length
     setup = Setup(listed, bare_products, PRODUCTS, read_shape(build), length)
-    texts = dataset.read("test", build / "go_emotions").texts
+    texts = data.read("test").texts
     ids = tokens.encode(build / "assets" / "tokenizer.json", texts)
     given = {each.name for each in fields(Plan)} & vars(arguments).keys()
     plan = replace(Plan(), **{name: getattr(arguments, name) for name in given})
@@ -65,7 +68,7 @@ def _tokenizer(arguments: Namespace) -> None:
     from bench.measure import tokenizer_speed
     from bench.report import markdown
 
-    print(markdown.tokenizers(tokenizer_speed.run(arguments.build)))
+    print(markdown.tokenizers(tokenizer_speed.run(arguments.recipe, arguments.build)))
 
 
 def _optimum(arguments: Namespace) -> None:
@@ -96,8 +99,9 @@ def _published_head(arguments: Namespace) -> None:
 
 def _random_encoder(arguments: Namespace) -> None:
     from bench.contenders import random_encoder
+    from core import recipe
 
-    random_encoder.write(arguments.folder)
+    random_encoder.write(arguments.folder, recipe.load(arguments.recipe).labels.names)
     print("  bench    random     12 layers, 384 hidden, and a head; seeded random weights")
 
 
@@ -156,7 +160,8 @@ def _add_bulk(parser: ArgumentParser) -> None:
             command.add_argument(text)
         command.add_argument("--variant", default="int8")
         if name != "once":
-            command.add_argument("--split", default="train", help="of GoEmotions")
+            command.add_argument("--split", default="train", help="of the data")
+            command.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE, help="whose data to take")
             command.add_argument("--rows", type=int, help="the first ones, or texts drawn again")
         if name in ("sweep", "rate", "against"):
             command.add_argument("--rounds", type=int, default=2)
@@ -186,13 +191,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         # What is left out is as `measure.run.Plan` has it.
         graphs.add_argument(name, type=kind, default=SUPPRESS, help=summary)
-    line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "build")
+    line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "recipe", "build")
     _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
     optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")
     optimum.add_argument("--venv", help="optimum's environment; left out or empty: do without optimum")
     line.add("products", _products, "write bare matrix products, one per graph", "folder")
     line.add("published-head", _published_head, "copy the published head's ONNX file", "recipe", "target")
-    line.add("random-encoder", _random_encoder, "write an encoder of BGE-small's shape, and a head", "folder")
+    line.add(
+        "random-encoder",
+        _random_encoder,
+        "write an encoder of BGE-small's shape, and a head",
+        "recipe",
+        "folder",
+    )
     summary = "run a contender's process; `graphs` starts it"
     torch = line.add("torch", _torch, summary, "recipe", "build")
     graph = line.add("graph", _graph, summary, "build", "file")

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from core.contract import (
     NAME_PATTERN,
@@ -24,28 +15,19 @@ from core.contract import (
     ProblemType,
     QuantizationForm,
 )
+from core.data.data_set import DataSet
+from core.data.table import DataTable
 from core.errors import RecipeError
-from core.untrusted import toml_file
+from core.tables import Label, Line, Sha256, Table, read_table
 
 RECIPE_FILE = "recipe.toml"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 SourceSpec = Annotated[str, StringConstraints(pattern=r"^(hub|path|package):.+$")]
 HubId = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")
 ]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-class Table(BaseModel):
-    """A table of a TOML file, or the whole file: known keys alone, each of its own type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-_AnyTable = TypeVar("_AnyTable", bound=Table)
 
 
 class EncoderTable(Table):
@@ -128,7 +110,15 @@ class TextTable(Table):
 
 
 class CardTable(Table):
-    """`[card]`: front matter of the model card that nothing else of the recipe states."""
+    """`[card]`: what card, report and page say of the model that nothing else of the recipe states.
+
+    `published` is a JSON file, relative to the recipe, with figures to compare an evaluation with.
+    """
+
+    title: Line | None = None
+    description: Line | None = None
+    examples: list[Line] = []
+    published: Line | None = None
 
     license: Word | None = None
     # The encoder's own repository on the hub where this is left out and it comes from there.
@@ -154,6 +144,7 @@ class Recipe(Table):
     labels: LabelsTable
     thresholds: ThresholdsTable = ThresholdsTable()
     variants: Annotated[dict[str, VariantTable], Field(min_length=1)]
+    data: DataTable | None = None
     text: TextTable | None = None
     card: CardTable = CardTable()
 
@@ -178,30 +169,6 @@ class Recipe(Table):
         return self
 
 
-def _sentence(path: Path, error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"])) or "the recipe"
-    if first["type"] == "extra_forbidden":
-        return f"{path}: {place}: unknown key"
-    if first["type"] == "missing":
-        return f"{path}: {place}: missing"
-    value = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
-    return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{value}"
-
-
-def read_table(kind: type[_AnyTable], path: Path) -> _AnyTable:
-    """Read a TOML file that a recipe's folder holds.
-
-    Raises:
-        RecipeError: not TOML, an unknown or missing key, or a value of the wrong type; the message names the
-            file and the key.
-    """
-    try:
-        return kind.model_validate(toml_file.read(path, RecipeError))
-    except ValidationError as error:
-        raise RecipeError(_sentence(path, error)) from error
-
-
 def load(folder: Path) -> Recipe:
     """Read and check `folder/recipe.toml`.
 
@@ -216,3 +183,28 @@ def load(folder: Path) -> Recipe:
     if recipe.name != name:
         raise RecipeError(f"{path}: name: found {recipe.name!r}, expected the folder's, {name!r}")
     return recipe
+
+
+def data_of(recipe: Recipe, folder: Path, build: Path) -> DataSet | None:
+    """Return the data of the recipe in `folder`, downloads kept in `build`; None where it states none.
+
+    Raises:
+        RecipeError: the file that holds its table cannot be read, or is wrong.
+        DatasetError: it lacks a label of the recipe.
+    """
+    if recipe.data is None:
+        return None
+    return DataSet(recipe.data, folder, build / "data", recipe.labels.names)
+
+
+def required_data(recipe: Recipe, folder: Path, build: Path) -> DataSet:
+    """Return the data of a recipe as `data_of`.
+
+    Raises:
+        RecipeError: as `data_of`, or it states none.
+    """
+    data = data_of(recipe, folder, build)
+    if data is None:
+        expected = "expected texts with their labels, as docs/own-classifier.md has them"
+        raise RecipeError(f"{folder / RECIPE_FILE}: found no [data], {expected}")
+    return data

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast, get_args
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from core import dataset
 from core.build import inputs, stage
 from core.build.facts import EncoderInfo
+from core.build.reference import GENERAL_TEXTS
 from core.cli import CommandLine
 from core.contract import HEAD_FILE, THRESHOLDS_FILE, FeaturePooling
 from core.disk.files import replacing
@@ -56,7 +56,7 @@ def _tokenizer(sources: Sources, info: EncoderInfo) -> Tokenizer:
 def _write_calibration(sources: Sources, info: EncoderInfo, build: Path) -> None:
     from export.reference import answers, calibration
 
-    arrays = calibration.build(_tokenizer(sources, info), info.max_length, build / "go_emotions")
+    arrays = calibration.build(_tokenizer(sources, info), info.max_length, sources.data(build))
     answers.write(build / "calibration.npz", arrays)
     _say(f"calibration {arrays['source'].tobytes().decode()}")
 
@@ -70,14 +70,14 @@ def _read_head(sources: Sources, info: EncoderInfo) -> Head:
 
 
 def _write_reference(
-    sources: Sources, info: EncoderInfo, head: Head, target: Path, texts: Sequence[str] | None = None
+    sources: Sources, info: EncoderInfo, head: Head, target: Path, own: tuple[Sequence[str], str] | None
 ) -> None:
     from export.reference import answers
 
-    listed = answers.texts() if texts is None else texts
-    arrays = answers.build(_encoder(sources).folder, info, head, _tokenizer(sources, info), listed)
+    listed, source = own or (answers.texts(), None)
+    arrays = answers.build(_encoder(sources).folder, info, head, _tokenizer(sources, info), listed, source)
     answers.write(target, arrays)
-    _say(f"reference  {len(listed)} texts through torch and the original head")
+    _say(f"reference  {len(listed)} {source or GENERAL_TEXTS}; through torch and the original head")
 
 
 def _export(sources: Sources, build: Path) -> EncoderInfo:
@@ -100,8 +100,22 @@ def _export(sources: Sources, build: Path) -> EncoderInfo:
     assets.write(_encoder(sources), info, head.info, build / "assets")
     tokenizer_agreement.check_artifact(build / "assets", info)
     _say("assets     config, tokenizer and thresholds")
-    _write_reference(sources, info, head, build / "reference.npz")
+    data = sources.data(build)
+    _write_reference(sources, info, head, build / "reference.npz", data.reference() if data else None)
     return info
+
+
+def _is_searched(sources: Sources, recipe: Path) -> bool:
+    return "int8" in sources.recipe.variants and inputs.replayed_plan(recipe) is None
+
+
+def _data_files(sources: Sources, arguments: argparse.Namespace) -> list[Path]:
+    """Return the files of the recipe's own data that this export reads."""
+    data = sources.data(arguments.build)
+    if data is None:
+        return []
+    calibrating = _is_searched(sources, arguments.recipe) and data.at_hand("train", "dev")
+    return [*(data.paths("train", "dev") if calibrating else []), *data.reference_files()]
 
 
 def _build(arguments: argparse.Namespace) -> None:
@@ -112,9 +126,10 @@ def _build(arguments: argparse.Namespace) -> None:
         files = [sources.encoder.folder / name for name in checkpoint.files(sources.encoder)]
         files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
         files += [arguments.recipe / name for name in (RECIPE_FILE, sources.recipe.thresholds.source) if name]
+        files += _data_files(sources, arguments)
         state = inputs.Inputs(arguments.recipe, files)
         info = _export(sources, arguments.build)
-        if "int8" in sources.recipe.variants and inputs.replayed_plan(arguments.recipe) is None:
+        if _is_searched(sources, arguments.recipe):
             _write_calibration(sources, info, arguments.build)
         state.record(arguments.build)
 
@@ -127,21 +142,22 @@ def _calibration(arguments: argparse.Namespace) -> None:
 
 def _reference(arguments: argparse.Namespace) -> None:
     sources, info = _open(arguments.recipe)
-    texts = dataset.read(arguments.split, arguments.target.parent / "go_emotions").texts
-    _write_reference(sources, info, _read_head(sources, info), arguments.target, texts)
+    texts = sources.required_data(arguments.target.parent).read(arguments.split).texts
+    own = texts, f"texts, the whole {arguments.split} split"
+    _write_reference(sources, info, _read_head(sources, info), arguments.target, own)
 
 
 def _train(arguments: argparse.Namespace) -> None:
     from export.training import train
 
     sources = Sources(arguments.recipe)
-    labels, spec = sources.recipe.labels.names, sources.recipe.head.source
+    data, spec = sources.required_data(arguments.build), sources.recipe.head.source
     kind, _, place = spec.partition(":")
     if arguments.out is None and kind != "path":
         raise HeadError(f"head.source: found {spec!r}, which cannot be written; give OUT=FOLDER")
     folder = arguments.out or arguments.recipe / place
     info, console = _info(sources), Console(highlight=False, soft_wrap=True)
-    trained = train.train(_encoder(sources).folder, info, labels, folder, arguments.build, console)
+    trained = train.train(_encoder(sources).folder, info, data, folder, arguments.build, console)
     settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
     print(f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; now in {folder}")
 
@@ -158,8 +174,8 @@ def _features(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.parts <= len(every):
         raise RecipeError(f"--parts: found {arguments.parts}, expected 1 to {len(every)}, every layer's")
     console = Console(highlight=False, soft_wrap=True)
-    everything, labels = replace(info, feature_parts=every), sources.recipe.labels.names
-    rows = train.read_split(_encoder(sources).folder, everything, "train", labels, arguments.build, console)
+    everything, data = replace(info, feature_parts=every), sources.required_data(arguments.build)
+    rows = train.read_split(_encoder(sources).folder, everything, "train", data, arguments.build, console)
     with train.bar(console) as progress:
         task = progress.add_task("fit", total=choose_features.fits(len(every), arguments.parts))
         steps = choose_features.eliminate(rows, every, arguments.parts, lambda: progress.advance(task))
@@ -177,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line.add("calibration", _calibration, "write the token ids for a quantization", "recipe", "build")
     reference = line.add("reference", _reference, "run the original pair on a split", "recipe", "target")
     reference.add_argument("--split", required=True, choices=("train", "dev", "test"))
-    train = line.add("train", _train, "train a head on GoEmotions", "recipe", "build")
+    train = line.add("train", _train, "train a head on the recipe's data", "recipe", "build")
     train.add_argument("--out", type=Path, help="by default, the recipe's own head folder")
     features = line.add("features", _features, "choose what a linear head reads", "recipe", "build")
     features.add_argument("--parts", type=int, default=9, help="poolings to keep")

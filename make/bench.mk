@@ -28,9 +28,9 @@ $(BENCH)/products/written: bench/contenders/bare_products.py | $(VENV)
 RANDOM_BGE := build/bge-small-random-source
 build/bge-small-random/.exported: $(RANDOM_BGE)/head/model.onnx
 $(RANDOM_BGE)/head/model.onnx: bench/contenders/random_encoder.py | $(VENV)
-	@$(PY) -m bench random-encoder $(RANDOM_BGE)
+	@$(PY) -m bench random-encoder recipes/bge-small-random $(RANDOM_BGE)
 
 # The tokenizer as a graph and in Rust, microseconds a text.
 .PHONY: bench-text
 bench-text: $(GRAPHS) #: the tokenizer as a graph beside the Rust one, microseconds a text
-	@$(PY) -m bench tokenizer $(BUILD)
+	@$(PY) -m bench tokenizer $(RECIPE) $(BUILD)

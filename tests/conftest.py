@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from core.dataset import GO_EMOTIONS_DIR
 from tests.support.places import ROOT
 
 
@@ -46,7 +45,7 @@ def in_process(capsys):
 @pytest.fixture(scope="session")
 def go_emotions() -> Path:
     """The data set's folder, or the test is skipped and says so."""
-    folder = os.environ.get(GO_EMOTIONS_DIR)
+    folder = os.environ.get("GO_EMOTIONS_DIR")
     if not folder:
-        pytest.skip(f"{GO_EMOTIONS_DIR} is not set: no GoEmotions data here")
+        pytest.skip("GO_EMOTIONS_DIR is not set: no GoEmotions data here")
     return Path(folder)

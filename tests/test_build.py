@@ -47,6 +47,7 @@ def bge(tmp_path_factory):
     recipe.mkdir(parents=True)
     quick = text.replace("max_flip_rate = 0.05 ", 'cheapest_form = "full"\nmax_flip_rate = 0.5 ')
     (recipe / "recipe.toml").write_text(quick)
+    shutil.copy(BGE.parent / "go-emotions.toml", recipe.parent)
     labels = tomllib.loads(text)["labels"]
     bert = write_checkpoint(folder / "encoder", DEEP, "cls")
     classifiers = write_head(folder / "head", labels["names"], DEEP.hidden, shuffled=True, lowest=0.05)

@@ -11,7 +11,6 @@ import onnx
 import pytest
 
 from core import recipe as recipes
-from core.dataset import GO_EMOTIONS_DIR
 from tests.support import artifacts
 from tests.support.places import ROOT
 from tests.support.snippets import documents, run_python, run_shell, snippet, snippets
@@ -169,8 +168,7 @@ def test_parity_and_scoring_run_as_they_stand(folder):
     assert parquet.read_metadata(folder / "labelled.parquet").num_rows == len(artifacts.TEXTS)
 
 
-def test_comparing_runs_as_it_stands(folder, monkeypatch):
-    monkeypatch.delenv(GO_EMOTIONS_DIR, raising=False)
+def test_comparing_runs_as_it_stands(folder):
     lines = run_shell(snippet("## In your own CI", "sh", "docs/evaluation.md"), folder)
     assert "| joy | 0 |" in lines
 

@@ -90,7 +90,7 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
     assert record["answers"]["different_decisions"] == 0
     compared = record["token_ids"]["GoEmotions"]
     if compared is None:
-        assert "GoEmotions' test split was not compared" in card
+        assert "GoEmotions's test split was not compared" in card
     else:
         assert compared == {"texts": 5427, "differ": 0, "first": None}
         assert "5,427 GoEmotions texts (0 differ)" in card
@@ -123,13 +123,12 @@ def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
 
 
 def test_a_build_of_the_per_label_contract(tiny_build):
-    assert "GoEmotions is not at hand" in tiny_build.output
     session = onnxruntime.InferenceSession(tiny_build.dist / "onnx/model_text.onnx")
     assert sorted(value.name for value in session.get_outputs()) == sorted(LABELS)
     given = {"text": np.array(["the abc!", ""], object)}
     assert [pair.shape for pair in session.run(None, given)] == [(2, 2)] * 3
     card = (tiny_build.dist / "README.md").read_text("utf-8")
-    assert "GoEmotions' test split was not compared" in card
+    assert "was not compared" not in card
 
 
 def test_a_build_whose_tokenizer_is_another(tiny_build, tmp_path):

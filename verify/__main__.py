@@ -26,10 +26,12 @@ def _gate(arguments: argparse.Namespace) -> None:
 
     def work() -> None:
         build = Build.of(arguments)
+        data = build.data
         gate.run(build)
         if build.recipe.text is not None:
             gate.run_text(build, build.recipe.text.variant)
-        inputs.record_data(arguments.build)
+        files, variable = (data.paths("test"), data.table.folder_variable) if data else ([], None)
+        inputs.record_data(arguments.build, files, variable)
 
     stage.run(arguments.recipe, arguments.build, stage.VERIFIED, work)
 
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stress.add_options(line.add("stress", stress.run, "random batches and odd input", "artifact"))
     soak.add_options(line.add("soak", soak.run, "many threads on one session", "artifact"))
     line.add("gate", _gate, "a build's graphs against its reference and tokenizer", "recipe", "build")
-    line.add("evaluate", evaluate.run, "a build's graphs on GoEmotions", "recipe", "build")
+    line.add("evaluate", evaluate.run, "a build's graphs on the recipe's data", "recipe", "build")
     tune = line.add("thresholds", thresholds.run, "choose thresholds on dev", "recipe", "build")
     thresholds.add_arguments(tune)
     line.add("release", _release, "write the artifact", "recipe", "build", "target")

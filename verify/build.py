@@ -10,6 +10,7 @@ from typing import Any
 from core import recipe
 from core.artifact.manifest import Tolerance
 from core.contract import TEXT_FILE, VARIANT_FILES
+from core.data.data_set import DataSet
 from core.errors import ArtifactError
 from core.recipe import Recipe
 from core.untrusted import json_file
@@ -44,6 +45,15 @@ class Build:
     def text_graph(self) -> Path:
         """The path of the finished graph that takes texts."""
         return self.folder / Path(TEXT_FILE).name
+
+    @property
+    def data(self) -> DataSet | None:
+        """The recipe's own data, if any.
+
+        Raises:
+            RecipeError, DatasetError: as `recipe.data_of`.
+        """
+        return recipe.data_of(self.recipe, self.recipe_folder, self.folder)
 
     def tolerance(self, variant: str) -> Tolerance:
         """Return the recipe's tolerances of a variant."""

@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.bulk import process
-from core import dataset
+from core import recipe as recipes
 from core.artifact.graph import Graph
+from core.data.table import SplitName
 from core.errors import ScoreError
 from score.engines import local
 from score.engines.local import Columns
@@ -157,9 +158,9 @@ _MEASUREMENTS: dict[str, Callable[[Options, Texts, Namespace], Any]] = {
 }
 
 
-def read_texts(split: str, rows: int | None, scratch: Path) -> Texts:
-    """Return the split's texts, the first `rows` of them, or as many as that, drawn again."""
-    texts = dataset.read(split, scratch / "go_emotions").texts
+def read_texts(recipe: Path, split: SplitName, rows: int | None, scratch: Path) -> Texts:
+    """Return a split's texts, the first `rows` of them, or as many as that, drawn again."""
+    texts = recipes.required_data(recipes.load(recipe), recipe, scratch).read(split).texts
     if rows is None or rows <= len(texts):
         return texts[:rows]
     return random.Random(0).choices(texts, k=rows)
@@ -176,6 +177,6 @@ def measure(arguments: Namespace) -> Any:
         options = Options(arguments.artifact, "", scratch / "out.parquet", variant=arguments.variant)
         if arguments.measurement == "once":
             return _once(replace(options, input=arguments.file))
-        texts = read_texts(arguments.split, arguments.rows, scratch)
+        texts = read_texts(arguments.recipe, arguments.split, arguments.rows, scratch)
         options = replace(options, input=str(write_texts(scratch / "in.parquet", texts)))
         return _MEASUREMENTS[arguments.measurement](options, texts, arguments)

@@ -6,6 +6,7 @@ Speed does not depend on what the weights are; decisions do, and of them this pa
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ from transformers import BertConfig, BertModel
 from transformers.utils import logging as transformers_logging
 
 from core.contract import HEAD_FILE, THRESHOLDS_FILE, TOKENIZER_FILES
-from core.dataset import GO_EMOTIONS_LABELS
 from core.disk.files import write_bytes, write_json
 from export.head import writer
 from export.sources import resolve
@@ -60,28 +60,27 @@ def _write_encoder(folder: Path, config: BertConfig) -> None:
     write_json(folder / "1_Pooling" / "config.json", pooling)
 
 
-def _write_head(folder: Path, hidden: int) -> None:
+def _write_head(folder: Path, labels: Sequence[str], hidden: int) -> None:
     random = np.random.default_rng(_SEED)
     # As a fit on embeddings of norm 1 leaves it: most labels are rare, weights of a few units.
     classifiers = [
-        writer.classifier(random.standard_normal(hidden) * 3.0, random.uniform(-5.0, -1.0))
-        for _ in GO_EMOTIONS_LABELS
+        writer.classifier(random.standard_normal(hidden) * 3.0, random.uniform(-5.0, -1.0)) for _ in labels
     ]
     limits = random.uniform(0.05, 0.5, len(classifiers)).round(2)
-    thresholds = dict(zip(GO_EMOTIONS_LABELS, limits.tolist(), strict=True))
-    model = writer.head_model(GO_EMOTIONS_LABELS, classifiers)
+    thresholds = dict(zip(labels, limits.tolist(), strict=True))
+    model = writer.head_model(labels, classifiers)
     write_json(folder / THRESHOLDS_FILE, thresholds)
     write_bytes(folder / HEAD_FILE, model.SerializeToString(deterministic=True))
 
 
-def write(folder: Path, config: BertConfig = SHAPE) -> None:
+def write(folder: Path, labels: Sequence[str], config: BertConfig = SHAPE) -> None:
     """Write `folder/encoder`, as sentence-transformers lays it out, and `folder/head`, as published.
 
-    The same weights every time. CLS pooling and normalization; 28 labels; the tokenizer is the
+    The same weights every time. CLS pooling and normalization; a classifier a label; the tokenizer is the
     embedded default's.
 
     Raises:
         SourceError: the package with the tokenizer is not installed.
     """
     _write_encoder(folder / "encoder", config)
-    _write_head(folder / "head", config.hidden_size)
+    _write_head(folder / "head", labels, config.hidden_size)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from core import dataset
+from core import recipe as recipes
 from core.contract import TEXT_TOKENIZER_FILE
 from core.errors import ArtifactError
 from core.timing import Spread, Turn, interleave, spread
@@ -59,10 +59,11 @@ def contenders(build: Path) -> dict[str, Encode]:
     return {"graph": graph.run, "tokenizers": lambda batch: rust.encode_batch(list(batch))}
 
 
-def run(build: Path) -> dict[int, dict[str, Spread]]:
-    """Measure the tokenizers of a build on GoEmotions test texts.
+def run(recipe: Path, build: Path) -> dict[int, dict[str, Spread]]:
+    """Measure the tokenizers of a build on the test texts of its recipe's data.
 
     Raises:
         ToolchainError: as `contenders`, or the data set cannot be had.
     """
-    return measure(contenders(build), dataset.read("test", build / "go_emotions").texts)
+    data = recipes.required_data(recipes.load(recipe), recipe, build)
+    return measure(contenders(build), data.read("test").texts)

@@ -16,11 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core import dataset
 from core.disk.files import write_text
 
 INPUTS = ".inputs"
-# Whether GoEmotions was at hand when a build was verified.
+# The files of the data that a build was verified with, and the folder that the environment names for them.
 DATA = ".data"
 # On the make line they replace the recipe's sources.
 OVERRIDES = ("ENCODER", "HEAD")
@@ -40,7 +39,7 @@ def replayed_plan(recipe: Path) -> Path | None:
     return path if path.is_file() and not overrides() else None
 
 
-def _state(recipe: Path, sources: dict[str, str], files: Iterable[str]) -> dict[str, Any]:
+def _states(files: Iterable[str]) -> dict[str, list[int] | None]:
     states: dict[str, list[int] | None] = {}
     for file in sorted(files):
         try:
@@ -48,7 +47,11 @@ def _state(recipe: Path, sources: dict[str, str], files: Iterable[str]) -> dict[
             states[file] = [status.st_size, status.st_mtime_ns]
         except OSError:
             states[file] = None
-    return {"recipe": str(recipe.resolve()), "sources": sources, "files": states}
+    return states
+
+
+def _state(recipe: Path, sources: dict[str, str], files: Iterable[str]) -> dict[str, Any]:
+    return {"recipe": str(recipe.resolve()), "sources": sources, "files": _states(files)}
 
 
 class Inputs:
@@ -63,13 +66,31 @@ class Inputs:
         write_text(build / INPUTS, json.dumps(self._state, indent=1) + "\n")
 
 
-def _data(build: Path) -> str:
-    return f"{os.environ.get(dataset.GO_EMOTIONS_DIR)} {dataset.present('test', build / 'go_emotions')}\n"
+def _data(variable: str | None, files: Iterable[str]) -> dict[str, Any]:
+    return {
+        "variable": variable,
+        "folder": os.environ.get(variable) if variable else None,
+        "files": _states(files),
+    }
 
 
-def record_data(build: Path) -> None:
-    """Write down whether GoEmotions is at hand, for `refresh` to see when that changes."""
-    write_text(build / DATA, _data(build))
+def record_data(build: Path, files: Iterable[Path], variable: str | None = None) -> None:
+    """Write down the state of a build's data, for `refresh` to see when that changes.
+
+    Args:
+        files: what is read, whether it is there or not.
+        variable: the environment's, that names another folder for them.
+    """
+    state = _data(variable, (str(file.absolute()) for file in files))
+    write_text(build / DATA, json.dumps(state, indent=1) + "\n")
+
+
+def _data_is_recorded(path: Path) -> bool:
+    try:
+        recorded = json.loads(path.read_bytes())
+        return bool(_data(recorded["variable"], recorded["files"]) == recorded)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def describe(recipe: Path, sources: dict[str, str]) -> str:
@@ -100,7 +121,7 @@ def refresh(build: Path, recipe: Path, sources: dict[str, str]) -> None:
     inputs, data = build / INPUTS, build / DATA
     if inputs.is_file() and not are_recorded(build, recipe, sources):
         inputs.touch()
-    if data.is_file() and data.read_text("utf-8") != _data(build):
+    if data.is_file() and not _data_is_recorded(data):
         data.touch()
 
 

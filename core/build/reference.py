@@ -15,10 +15,13 @@ from core.errors import ArtifactError
 from core.untrusted import json_file, npz_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 
+# What the reference's texts are where a recipe states none of its own.
+GENERAL_TEXTS = "general texts, not of the classifier's own kind"
+
 
 @dataclass(frozen=True)
 class Reference:
-    """Texts, their token ids, and the original's float32 answers `[n, labels]`.
+    """Texts, their token ids, and the original's float32 answers `[n, labels]`; `source` says what texts.
 
     The original gives probabilities; `logits` are their log-odds, or, of a single-label problem, their
     logarithms, which are the logits of a softmax but for a constant a row.
@@ -33,6 +36,7 @@ class Reference:
     problem_type: ProblemType
     encoder_sha256: str
     head_sha256: str
+    source: str = GENERAL_TEXTS
 
     @property
     def decisions(self) -> NDArray[np.bool_]:
@@ -91,6 +95,7 @@ def read(path: Path) -> Reference:
             problem_type=_problem_type(arrays),
             encoder_sha256=_text(arrays["encoder_sha256"]),
             head_sha256=_text(arrays["head_sha256"]),
+            source=_text(arrays["source"]) if "source" in arrays else GENERAL_TEXTS,
         )
     expected = (len(reference.ids), len(labels))
     if not expected[0] or not expected[1]:

@@ -39,15 +39,24 @@ def joined(ids: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build(
-    folder: Path, info: EncoderInfo, head: Head, tokenizer: Tokenizer, listed: Sequence[str]
+    folder: Path,
+    info: EncoderInfo,
+    head: Head,
+    tokenizer: Tokenizer,
+    listed: Sequence[str],
+    source: str | None = None,
 ) -> dict[str, np.ndarray]:
     """Run the original pair.
+
+    Args:
+        listed: the texts.
+        source: what they are; None for the general ones.
 
     Returns:
         The arrays of a reference file: `texts` and `labels` (JSON, as UTF-8 bytes), `input_ids`
         int32 (all texts, one after another), `lengths` int32 `[n]`, `logits` and `probabilities`
         float32 `[n, labels]`, `thresholds` float64 `[labels]`, `problem_type`, `encoder_sha256`,
-        `head_sha256`.
+        `head_sha256`, and `source` where one is given.
     """
     ids = checkpoint.encode(tokenizer, listed)
     embeddings = torch_encoder.embed(torch_encoder.load(folder), info, ids, batch_size=1)
@@ -66,6 +75,7 @@ def build(
         "problem_type": _bytes(head.info.problem_type),
         "encoder_sha256": _bytes(info.weights_sha256),
         "head_sha256": _bytes(head.info.model_sha256),
+        **({"source": _bytes(source)} if source else {}),
     }
 
 

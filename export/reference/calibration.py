@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from tokenizers import Tokenizer
 
-from core import dataset
+from core.data.data_set import DataSet
 from export.encoder import checkpoint
 from export.reference import answers
 
 TEXTS_FILE = "calibration_texts.json"
 _TRAIN_TEXTS = 3000
-# GoEmotions texts end at 50 tokens; joined ones show the later positions.
+# Texts of one sentence end at 50 tokens; joined ones show the later positions.
 _JOINED_TEXTS = 16
 
 
@@ -29,10 +27,15 @@ def _joined(ids: list[list[int]], max_length: int) -> list[list[int]]:
     return [row for row in rows if len(row) > 2]
 
 
-def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.ndarray]:
-    """Take every n-th text of GoEmotions train where it is at hand, with the fixed list; dev is held out.
+def _reference_texts(data: DataSet | None) -> list[str]:
+    own = data.reference() if data else None
+    return own[0] if own else answers.texts()
 
-    Where it is not: three of four texts of the list, held out the fourth. The reference's texts, on
+
+def build(tokenizer: Tokenizer, max_length: int, data: DataSet | None) -> dict[str, np.ndarray]:
+    """Take every n-th text of the data's train split, with the fixed list of general texts; dev is held out.
+
+    Without data at hand: three of four texts of the list, held out the fourth. The reference's texts, on
     which the build is gated, are held out in any case.
 
     Returns:
@@ -40,18 +43,18 @@ def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.nd
         ids, one after another), `…_lengths` int32, `source` and `held_out_source` (UTF-8 bytes).
     """
     listed = answers.texts(TEXTS_FILE)
-    if dataset.present("train", cache) and dataset.present("dev", cache):
-        train = dataset.read("train", cache).texts
+    if data is not None and data.at_hand("train", "dev"):
+        train = data.read("train").texts
         chosen = train[:: max(1, len(train) // _TRAIN_TEXTS)][:_TRAIN_TEXTS]
-        held_out = dataset.read("dev", cache).texts
-        source = f"{len(chosen)} texts of GoEmotions train and {len(listed)} of export/{TEXTS_FILE}"
-        held_out_source = f"{len(held_out)} texts of GoEmotions dev"
+        held_out = data.read("dev").texts
+        source = f"{len(chosen)} texts of {data.title} train and {len(listed)} general texts"
+        held_out_source = f"{len(held_out)} texts of {data.title} dev"
         chosen += listed
     else:
         chosen = [text for number, text in enumerate(listed) if number % 4]
         held_out = listed[::4]
-        source = f"{len(chosen)} texts of export/{TEXTS_FILE}"
-        held_out_source = f"{len(held_out)} others of it"
+        source = f"{len(chosen)} general texts, not of the classifier's own kind"
+        held_out_source = f"{len(held_out)} other general texts"
     ids = checkpoint.encode(tokenizer, chosen)
     ids += _joined(ids, max_length)
     arrays = {
@@ -61,7 +64,7 @@ def build(tokenizer: Tokenizer, max_length: int, cache: Path) -> dict[str, np.nd
     rows_of = {
         "calibration": ids,
         "held_out": checkpoint.encode(tokenizer, held_out),
-        "reference": checkpoint.encode(tokenizer, answers.texts()),
+        "reference": checkpoint.encode(tokenizer, _reference_texts(data)),
     }
     for name, rows in rows_of.items():
         arrays[name], arrays[f"{name}_lengths"] = answers.joined(rows)

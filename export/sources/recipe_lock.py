@@ -9,7 +9,8 @@ import tomli_w
 from pydantic import Field, StringConstraints
 
 from core.disk.files import write_text
-from core.recipe import Sha256, SourceSpec, Table, read_table
+from core.recipe import SourceSpec
+from core.tables import Sha256, Table, read_table
 
 LOCK_FILE = "recipe.lock.toml"
 _COMMENT = """\

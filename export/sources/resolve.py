@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core import recipe
 from core.build.inputs import overrides
+from core.data.data_set import DataSet
 from core.disk.files import sha256_file
 from core.errors import SourceError
 from export.sources import recipe_lock
@@ -178,6 +179,22 @@ class Sources:
     def head(self) -> Source:
         """The head's folder."""
         return self._resolve("head")
+
+    def data(self, build: Path) -> DataSet | None:
+        """Return the recipe's own data, if any; downloads are kept in `build`.
+
+        Raises:
+            RecipeError, DatasetError: as `recipe.data_of`.
+        """
+        return recipe.data_of(self.recipe, self.folder, build)
+
+    def required_data(self, build: Path) -> DataSet:
+        """Return the recipe's own data as `data` does.
+
+        Raises:
+            RecipeError, DatasetError: as `recipe.required_data`.
+        """
+        return recipe.required_data(self.recipe, self.folder, build)
 
     def lock(self) -> list[str]:
         """Write the recipe's lock file where a source from the hub is not in it yet; return those.

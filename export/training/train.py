@@ -1,8 +1,9 @@
-"""Train a head on GoEmotions with an encoder, and write it in the published format."""
+"""Train a head on a recipe's data with its encoder, and write it in the published format."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -16,12 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from core import dataset
 from core.build.facts import EncoderInfo
 from core.contract import HEAD_FILE, MULTI_LABEL, THRESHOLDS_FILE
+from core.data.data_set import DataSet, check_positives, overlap
+from core.data.table import SplitName
 from core.decisions import count, decide, macro_f1, truth_of
 from core.disk.files import replacing, write_bytes, write_json
-from core.errors import ArtifactError, DatasetError
+from core.errors import ArtifactError
 from core.untrusted import npz_file
 from export.encoder import checkpoint, torch_encoder
 from export.head import writer
@@ -73,7 +75,7 @@ def embeddings(
     """Embed a split's texts `[n, features]`, or read them from `cache` where they were embedded."""
     files = [f"{name}={sha256}" for name, sha256 in sorted(info.sha256.items())]
     settings = f"{info.pooling} {info.normalize} {info.max_length} {info.feature_parts}"
-    identity = "\0".join([*files, settings, dataset.GO_EMOTIONS_SHA256[split]])
+    identity = json.dumps([files, settings, list(texts)])
     path = cache / f"{split}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     if path.is_file():
         return npz_file.read_one(path, ArtifactError)
@@ -129,33 +131,32 @@ def _logits(head: Linear, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def read_split(
-    folder: Path, info: EncoderInfo, name: str, labels: Sequence[str], cache: Path, console: Console
+    folder: Path, info: EncoderInfo, name: SplitName, data: DataSet, cache: Path, console: Console
 ) -> Examples:
     """Return what a head reads of the split `name`, float32 `[n, features]`, and its truth `[n, labels]`.
 
     Raises:
-        DatasetError: a label that GoEmotions or the split does not have, or the data cannot be had.
+        DatasetError: the data cannot be had, or the split has no text of a label.
     """
-    unknown = sorted(set(labels) - set(dataset.GO_EMOTIONS_LABELS))
-    if unknown:
-        raise DatasetError(f"labels.names: GoEmotions has no label {', '.join(unknown)}")
-    split = dataset.read(name, cache / "go_emotions")
-    absent = sorted(set(labels) - {label for given in split.labels for label in given})
-    if absent:
-        raise DatasetError(f"the {name} split has no text labelled {', '.join(absent)}")
+    split = data.read(name)
+    check_positives(name, data.labels, split.labels)
     inputs = embeddings(folder, info, name, split.texts, cache / "embeddings", console)
-    return inputs, truth_of(labels, split.labels)
+    return inputs, truth_of(data.labels, split.labels)
 
 
 def train(
-    folder: Path, info: EncoderInfo, labels: Sequence[str], out: Path, cache: Path, console: Console
+    folder: Path, info: EncoderInfo, data: DataSet, out: Path, cache: Path, console: Console
 ) -> Trained:
-    """Train a head on GoEmotions with the encoder in `folder`; write it to `out`.
+    """Train a head on a recipe's data with the encoder in `folder`; write it to `out`.
 
     Raises:
-        DatasetError: a label that GoEmotions does not have, or the data cannot be had.
+        DatasetError: the data cannot be had, or a split has no text of a label.
     """
-    examples, dev = (read_split(folder, info, name, labels, cache, console) for name in ("train", "dev"))
+    labels = data.labels
+    shared = overlap(("train", "dev"), (data.read("train").texts, data.read("dev").texts))
+    if shared:
+        console.print(f"  data     {shared}", markup=False)
+    examples, dev = (read_split(folder, info, name, data, cache, console) for name in ("train", "dev"))
     fit = _on_features if info.feature_layers else _on_embeddings
     fitted = fit(examples, dev, len(info.feature_parts), console)
     inputs, truth = dev

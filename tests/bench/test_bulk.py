@@ -10,17 +10,18 @@ import pytest
 
 from bench import __main__ as command_line
 from bench.bulk import measurements, process
-from core import dataset
+from core.data.data_set import DataSet, Split
 from score.options import Options
 from tests.support import artifacts
+from tests.support.places import DEFAULT
 
 TEXTS = [f"the a b {n}" + " z" * (n % 23) for n in range(3_000)]
 
 
 @pytest.fixture(autouse=True)
 def made_up_texts(monkeypatch):
-    split = dataset.Split(TEXTS, [frozenset()] * len(TEXTS))
-    monkeypatch.setattr(dataset, "read", lambda name, cache: split)
+    split = Split(TEXTS, [frozenset()] * len(TEXTS))
+    monkeypatch.setattr(DataSet, "read", lambda self, name: split)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +100,9 @@ def test_another_command_in_turns(bench, tmp_path):
 
 
 def test_texts_are_drawn_again_beyond_the_split(tmp_path):
-    few = measurements.read_texts("dev", 10, tmp_path)
+    few = measurements.read_texts(DEFAULT, "dev", 10, tmp_path)
     assert few == TEXTS[:10]
-    many = measurements.read_texts("dev", 20_000, tmp_path)
+    many = measurements.read_texts(DEFAULT, "dev", 20_000, tmp_path)
     assert len(many) == 20_000
     assert 2_000 < len(set(many)) <= 3_000
     assert pq.read_table(measurements.write_texts(tmp_path / "t.parquet", few)).num_rows == 10

@@ -1,6 +1,6 @@
 """What onnxruntime in Python says of the texts that the JavaScript tests compare on.
 
-`python -m tests.js.expected ARTIFACT BUILD` writes `BUILD/js/expected.json`: the stored reference's
+`python -m tests.js.expected ARTIFACT RECIPE BUILD` writes `BUILD/js/expected.json`: the stored reference's
 texts, these hostile ones, and 500 of GoEmotions test where the data set is at hand. Each text alone;
 float32 as the shortest exact decimals.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from core import dataset
+from core import recipe as recipes
 from core.artifact import tokens
 from core.artifact.graph import Graph
 from core.build import reference
@@ -48,11 +48,12 @@ HOSTILE = [
 ]
 
 
-def _json(folder: Path, cache: Path) -> str:
+def _json(folder: Path, recipe: Path, build: Path) -> str:
     stored = reference.read(folder / "reference.npz")
     groups = {"reference": stored.texts, "hostile": HOSTILE}
-    if dataset.present("test", cache):
-        every = dataset.read("test", cache).texts
+    data = recipes.data_of(recipes.load(recipe), recipe, build)
+    if data and data.at_hand("test"):
+        every = data.read("test").texts
         groups["go_emotions"] = every[:: len(every) // GO_EMOTIONS_TEXTS][:GO_EMOTIONS_TEXTS]
     texts = [text for group in groups.values() for text in group]
     ids = tokens.encode(folder / "tokenizer.json", texts)
@@ -80,5 +81,5 @@ def _json(folder: Path, cache: Path) -> str:
 
 
 if __name__ == "__main__":
-    artifact, build = Path(sys.argv[1]), Path(sys.argv[2])
-    write_text(build / "js" / "expected.json", _json(artifact, build / "go_emotions"))
+    artifact, recipe, build = map(Path, sys.argv[1:])
+    write_text(build / "js" / "expected.json", _json(artifact, recipe, build))

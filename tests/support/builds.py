@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from core import dataset
 from core import recipe as recipes
 from core.artifact.metadata import Metadata
 from core.build.facts import EncoderInfo
@@ -109,9 +107,9 @@ def weights(noise: float, seed: int = 0) -> np.ndarray:
     return found
 
 
-def write_build(folder: Path, labels: list[str] = LABELS) -> Build:
+def write_build(folder: Path, labels: list[str] = LABELS, data: str = "") -> Build:
     """Write a recipe and its finished build to `folder`."""
-    recipe = write_recipe(folder / "tiny", labels, "path:encoder", "path:head", variants=VARIANTS)
+    recipe = write_recipe(folder / "tiny", labels, "path:encoder", "path:head", variants=VARIANTS + data)
     build = folder / "build"
     (build / "assets").mkdir(parents=True)
     tokenizer = Tokenizer(WordPiece({word: index for index, word in enumerate(WORDS)}, unk_token="[PAD]"))
@@ -124,20 +122,22 @@ def write_build(folder: Path, labels: list[str] = LABELS) -> Build:
     return Build(recipes.load(recipe), recipe, build)
 
 
-def write_go_emotions(folder: Path, texts: int = 160, seed: int = 0) -> dict[str, str]:
-    """Write dev.tsv and test.tsv of made-up texts; return their SHA-256 by split."""
+DATA = '[data]\nname = "Own"\ndev = "../data/dev.csv"\ntest = "../data/test.csv"\n'
+
+
+def write_data(folder: Path, texts: int = 160, seed: int = 0) -> dict[str, tuple[list[str], list[list[str]]]]:
+    """Write dev.csv and test.csv of made-up texts, which `DATA` names; return texts and labels by split."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    hashes = {}
+    written = {}
     for split in ("dev", "test"):
-        lines = []
-        for index in range(texts):
+        listed, labels = [], []
+        for _ in range(texts):
             given = [label for label in LABELS if random.random() < 0.3] or ["neutral"]
             shown = [label for label in LABELS if (label in given) == (random.random() < 0.8)]
-            words = [*shown, *random.choice(WORDS[len(LABELS) + 1 :], 4)]
-            indices = ",".join(str(dataset.GO_EMOTIONS_LABELS.index(label)) for label in given)
-            lines.append(f"{' '.join(words)}\t{indices}\tid{index}\n")
-        content = "".join(lines).encode()
-        (folder / f"{split}.tsv").write_bytes(content)
-        hashes[split] = hashlib.sha256(content).hexdigest()
-    return hashes
+            listed.append(" ".join([*shown, *random.choice(WORDS[len(LABELS) + 1 :], 4)]))
+            labels.append(given)
+        rows = [f"{text},{'|'.join(given)}\n" for text, given in zip(listed, labels, strict=True)]
+        (folder / f"{split}.csv").write_text("text,labels\n" + "".join(rows), "utf-8")
+        written[split] = listed, labels
+    return written

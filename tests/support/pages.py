@@ -83,6 +83,9 @@ def described() -> dict[str, Any]:
             "thresholds": THRESHOLDS,
         },
         "variants": [variant("fp32"), variant("int8")],
+        "evaluations": [],
+        "data": None,
+        "reference": "general texts",
         "quantization": {"weight_bits": 8, "modes": {"layer_0_up": "int8x2"}},
         "dependencies": {"numpy": "2.4.6"},
     }
@@ -133,7 +136,7 @@ def evaluate(build: Path, hashes: dict[str, str] = HASHES, **arrays: Any) -> dic
         }
         for name, digest in hashes.items()
     ]
-    content = {"recipe": "tiny", "encoder": "x", "published": published, "variants": rows}
+    content = {"recipe": "tiny", "encoder": "x", "data": "Own", "published": published, "variants": rows}
     build.mkdir(parents=True, exist_ok=True)
     (build / "evaluation.json").write_text(json.dumps(content))
     np.savez(build / "evaluation.npz", **{**found, **arrays})
@@ -171,7 +174,7 @@ def benchmark(build: Path, sizes: dict[str, int] = SIZES) -> None:
         for name in names
     ]
     content = {
-        "data": "GoEmotions test",
+        "data": "Own test",
         "machine": machine,
         "plan": {"rounds": 7, "texts": 64, "threads": [1], "sizes": [1, 32]},
         "contenders": {name: {"way": f"{name}'s way", "precision": "fp32"} for name in names},

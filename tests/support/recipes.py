@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import recipe
+from core.data.data_set import DataSet
+from tests.support.places import DEFAULT
 
 GOOD = """name = "mine"
 contract = "stacked"
@@ -29,3 +31,8 @@ def load(tmp_path: Path, text: str, name: str = "mine") -> recipe.Recipe:
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text(text, "utf-8")
     return recipe.load(folder)
+
+
+def go_emotions(cache: Path) -> DataSet:
+    """The default recipe's data; where they are, the fixture of this name knows."""
+    return recipe.required_data(recipe.load(DEFAULT), DEFAULT, cache)

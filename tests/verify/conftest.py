@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from core import dataset
 from tests.support import builds
 from verify import __main__ as command
 
 
 @pytest.fixture
-def build(tmp_path, monkeypatch):
-    hashes = builds.write_go_emotions(tmp_path / "data")
-    monkeypatch.setattr(dataset, "GO_EMOTIONS_SHA256", hashes)
-    monkeypatch.setenv(dataset.GO_EMOTIONS_DIR, str(tmp_path / "data"))
-    return builds.write_build(tmp_path)
+def data(tmp_path):
+    """Texts and labels by split, as they were written."""
+    return builds.write_data(tmp_path / "data")
+
+
+@pytest.fixture
+def build(tmp_path, data):
+    return builds.write_build(tmp_path, data=builds.DATA)
 
 
 @pytest.fixture

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
+import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core import dataset
 from core.artifact import manifest
 from core.build import reference
 from core.disk.files import write_json
-from core.errors import ArtifactError
+from core.errors import ArtifactError, DatasetError
 from verify.compare import measure, table
 from verify.compare.measure import Plan, Side, Texts
-
-_NO_DATA = f"GoEmotions was left out: {dataset.GO_EMOTIONS_DIR} is not set."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--pair", action="append", metavar="A:B", help="variants, such as fp32:int8; else all that both have"
     )
     parser.add_argument("--reference", type=Path, help="by default, A's own, or else B's")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="TOML of a recipe's [data]: its test split")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     parser.add_argument("--rounds", type=int, default=Plan.rounds)
     parser.add_argument("--texts", type=int, default=Plan.texts, help="a round")
@@ -47,18 +46,32 @@ def _pairs(a: Path, b: Path, given: list[str] | None) -> list[tuple[manifest.Var
     return [(ours[first], theirs[second]) for first, second in names]
 
 
-def _texts(arguments: argparse.Namespace) -> tuple[list[Texts], list[str]]:
-    """Return the texts to compare on, and what to say of those that are left out."""
+def _test_split(file: Path, labels: Sequence[str]) -> Texts:
+    """Read the test split of the data that a TOML file describes."""
+    try:
+        from core.data.data_set import DataSet
+        from core.data.table import DataTable
+        from core.tables import read_table
+    except ImportError as missing:
+        expected = f"{missing.name} is needed to read {file}, and is not installed"
+        raise DatasetError(f"--data: {expected}") from missing
+    table = read_table(DataTable, file)
+    known = [label for label in labels if not table.label_ids or label in table.label_ids]
+    with tempfile.TemporaryDirectory() as downloads:
+        data = DataSet(table, file.parent, Path(downloads), known)
+        split = data.read("test")
+    return Texts(f"{data.title} test", split.texts, 32, split.labels, known)
+
+
+def _texts(arguments: argparse.Namespace, side: Side) -> list[Texts]:
+    """Return the texts to compare on."""
     folder = next(
         (f for f in (arguments.a, arguments.b) if (f / manifest.REFERENCE_FILE).is_file()), arguments.a
     )
     original = reference.read(manifest.reference_file(folder, arguments.reference))
     # Each alone, as parity has them.
     listed = [Texts("reference", original.texts, 1)]
-    if not os.environ.get(dataset.GO_EMOTIONS_DIR):
-        return listed, [_NO_DATA]
-    split = dataset.read("test", Path())
-    return [*listed, Texts("GoEmotions test", split.texts, 32, split.labels)], []
+    return [*listed, *([_test_split(arguments.data, side.graph.labels)] if arguments.data else [])]
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -66,14 +79,14 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         ArtifactError: an artifact cannot be read, or the two have nothing to compare.
-        DatasetError: the data set's folder is set, and has no right test split.
+        DatasetError: `--data` names a test split that cannot be had, or is wrong.
         BenchmarkError: a number of the plan is below 1.
     """
     a, b = arguments.a, arguments.b
     plan = Plan(arguments.rounds, arguments.texts, threads=arguments.threads)
     plan.check()
     pairs = _pairs(a, b, arguments.pair)
-    listed, notes = _texts(arguments)
+    listed = _texts(arguments, Side(a, pairs[0][0], plan.threads))
     rows: list[dict[str, Any]] = []
     for first, second in pairs:
         ours, theirs = Side(a, first, plan.threads), Side(b, second, plan.threads)
@@ -87,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
                 "speed": measure.speed(ours, theirs, listed[-1].texts, plan),
             }
         )
-    compared = {"a": str(a), "b": str(b), "plan": asdict(plan), "notes": notes, "pairs": rows}
+    compared = {"a": str(a), "b": str(b), "plan": asdict(plan), "pairs": rows}
     print(table.markdown(compared))
     if arguments.json:
         write_json(arguments.json, compared)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from core import decisions
 from core.artifact import manifest, tokens
 from core.artifact.graph import Answers, Graph, try_out
-from core.dataset import GO_EMOTIONS_LABELS
 from core.errors import ArtifactError, BenchmarkError
 from core.runtime import TokenIds
 from core.timing import Turn, call_seconds, interleave, ratio, spread
@@ -27,12 +26,16 @@ _WORST = 5
 
 @dataclass(frozen=True)
 class Texts:
-    """Some texts, run in batches of `batch_size`; `truth` has their labels where they are known."""
+    """Some texts, run in batches of `batch_size`; `truth` has their labels where they are known.
+
+    `labels` are those that the truth knows.
+    """
 
     name: str
     texts: Sequence[str]
     batch_size: int
     truth: Sequence[frozenset[str]] | None = None
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,13 @@ def _worst(
     ]
 
 
-def _f1(truth: Sequence[frozenset[str]], labels: Sequence[str], answers: Answers) -> dict[str, Any]:
+def _f1(given: Texts, labels: Sequence[str], answers: Answers) -> dict[str, Any]:
     """Return F1 per label and their mean, over the labels that the truth knows."""
-    known = [label for label in labels if label in GO_EMOTIONS_LABELS]
+    known = [label for label in labels if label in given.labels]
     columns = [labels.index(label) for label in known]
-    f1 = decisions.count(decisions.truth_of(known, truth), answers.predictions[:, columns]).f_beta()
+    f1 = decisions.count(
+        decisions.truth_of(known, given.truth or ()), answers.predictions[:, columns]
+    ).f_beta()
     return {"macro_f1": float(f1.mean()), "f1": dict(zip(known, f1.tolist(), strict=True))}
 
 
@@ -133,8 +138,8 @@ def on_texts(a: Side, b: Side, given: Texts) -> dict[str, Any]:
         "max_probability_change": float(change.max()),
         "worst": _worst(given, labels, ours, theirs, change),
     }
-    if given.truth is not None and set(labels) & set(GO_EMOTIONS_LABELS):
-        row |= {"a": _f1(given.truth, labels, ours), "b": _f1(given.truth, labels, theirs)}
+    if given.truth is not None and given.labels:
+        row |= {"a": _f1(given, labels, ours), "b": _f1(given, labels, theirs)}
     return row
 
 

@@ -51,7 +51,6 @@ def markdown(comparison: dict[str, Any]) -> str:
         f"A is {cell(comparison['a'])}, B is {cell(comparison['b'])}. A flip is a decision that differs. "
         f"Speed: medians of {plan['rounds']} interleaved rounds of {plan['texts']} texts "
         f"(lowest–highest), threads: {plan['threads']}.",
-        *comparison["notes"],
     ]
     for pair in comparison["pairs"]:
         sizes = pair["size_bytes"]

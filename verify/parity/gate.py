@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from core import dataset
 from core.artifact import tokens
 from core.artifact.graph import Graph
 from core.artifact.manifest import REFERENCE_FILE, TOKENIZER_FILE
@@ -15,8 +14,7 @@ from core.errors import GateError
 from verify.build import PARITY_FILE, TEXT_RECORD_FILE, Build
 from verify.parity import parity, text_ids
 
-GO_EMOTIONS = "GoEmotions"
-# Enough of GoEmotions to run twice through the whole graph; the ids are compared on all.
+# Enough of the test split to run twice through the whole graph; the ids are compared on all.
 _ANSWERED = 500
 
 
@@ -48,15 +46,13 @@ def run(build: Build) -> None:
 
 def _compare_ids(build: Build) -> tuple[dict[str, text_ids.Differing | None], list[str]]:
     """Return how each list of texts compares, None where it is not at hand; and the texts to answer."""
-    tokenizer, cache = (
-        text_ids.GraphTokenizer(build.folder / TEXT_TOKENIZER_FILE),
-        build.folder / "go_emotions",
-    )
+    tokenizer, data = text_ids.GraphTokenizer(build.folder / TEXT_TOKENIZER_FILE), build.data
     lists = {
         "hostile": text_ids.hostile(),
         "reference": reference.read(build.folder / REFERENCE_FILE).texts,
-        GO_EMOTIONS: dataset.read("test", cache).texts if dataset.present("test", cache) else [],
     }
+    if data is not None and "test" in data.table.places:
+        lists[data.title] = data.read("test").texts if data.at_hand("test") else []
     compared: dict[str, text_ids.Differing | None] = dict.fromkeys(lists)
     for name, texts in lists.items():
         if texts:
@@ -73,7 +69,7 @@ def run_text(build: Build, variant: str) -> None:
     Raises:
         GateError: a text gets other token ids, or other answers than its ids get from the variant.
         ArtifactError: a file of the build is missing.
-        DatasetError: GoEmotions is at hand and damaged.
+        DatasetError: the test split is at hand and damaged.
     """
     path = build.text_graph
     compared, texts = _compare_ids(build)

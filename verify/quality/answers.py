@@ -1,9 +1,10 @@
-"""Run a build's variants on GoEmotions once, and keep their probabilities in `evaluation.npz`.
+"""Run a build's variants on the recipe's data once, and keep their probabilities in `evaluation.npz`.
 
 Its arrays: `VARIANT/SPLIT/probabilities` float32 `[n, labels]` and `truth/SPLIT` bool `[n, labels]`, for
-dev and test, in the data set's order of texts and the order of `labels`; `VARIANT/thresholds` float64
-`[labels]` and `VARIANT/sha256` are the graph's, `VARIANT/seconds` is the time that test took;
-`problem_type` is the graphs', `left_out/SPLIT` counts the texts that a single-label graph is not measured on.
+dev and test, in the data set's order of texts and the order of `labels`; `data` tells which texts they are;
+`VARIANT/thresholds` float64 `[labels]` and `VARIANT/sha256` are the graph's, `VARIANT/seconds` is the time
+that test took; `problem_type` is the graphs', `left_out/SPLIT` counts the texts that a single-label graph is
+not measured on.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core import dataset
+from core import recipe
 from core.artifact import tokens
 from core.artifact.graph import Graph
 from core.contract import MULTI_LABEL, SINGLE_LABEL, ProblemType
+from core.data.data_set import DataSet, Split, check_positives, overlap
+from core.data.table import SplitName
 from core.decisions import truth_of
 from core.disk.files import replacing, sha256_file
-from core.errors import ArtifactError, DatasetError
+from core.errors import ArtifactError
 from core.runtime import TokenIds
 from core.thresholds import Scored
 from core.untrusted import npz_file
@@ -34,7 +37,7 @@ from verify.build import Build
 from verify.quality import single_label
 
 ANSWERS_FILE = "evaluation.npz"
-SPLITS = ("dev", "test")
+SPLITS: tuple[SplitName, ...] = ("dev", "test")
 _BATCH_SIZE = 32
 
 
@@ -50,16 +53,27 @@ class Answered:
     sha256: str
     seconds: float
     thresholds: NDArray[np.float64]
-    scored: dict[str, Scored]
-    left_out: dict[str, int]
+    scored: dict[SplitName, Scored]
+    left_out: dict[SplitName, int]
 
 
-def _splits(build: Build) -> dict[str, dataset.Split]:
-    labels = build.recipe.labels.names
-    unknown = sorted(set(labels) - set(dataset.GO_EMOTIONS_LABELS))
-    if unknown:
-        raise DatasetError(f"labels.names of {build.recipe.name}: GoEmotions has no {', '.join(unknown)}")
-    return {name: dataset.read(name, build.folder / "go_emotions") for name in SPLITS}
+def _data(build: Build) -> DataSet:
+    return recipe.required_data(build.recipe, build.recipe_folder, build.folder)
+
+
+def _splits(data: DataSet, console: Console) -> dict[SplitName, Split]:
+    """Read dev and test; say which texts of test are where something was chosen."""
+    splits = {name: data.read(name) for name in SPLITS}
+    seen = {"dev": splits["dev"].texts}
+    if data.at_hand("train"):
+        seen["train"] = data.read("train").texts
+    for name, texts in seen.items():
+        sentence = overlap((name, "test"), (texts, splits["test"].texts))
+        if sentence:
+            console.print(f"  data     {sentence}", markup=False, highlight=False, soft_wrap=True)
+    for name, split in splits.items():
+        check_positives(name, data.labels, split.labels)
+    return splits
 
 
 def run(build: Build, variants: Sequence[str], console: Console) -> list[Answered]:
@@ -67,9 +81,10 @@ def run(build: Build, variants: Sequence[str], console: Console) -> list[Answere
 
     Raises:
         ArtifactError: a file of the build is missing, or a probability is not a number.
+        RecipeError: the recipe states no data.
         DatasetError: the data cannot be had, or lacks a label of the recipe.
     """
-    splits = _splits(build)
+    splits = _splits(_data(build), console)
     labels = build.recipe.labels.names
     truth = {name: truth_of(labels, split.labels) for name, split in splits.items()}
     tokenizer = build.folder / "assets" / "tokenizer.json"
@@ -82,8 +97,8 @@ def run(build: Build, variants: Sequence[str], console: Console) -> list[Answere
 def _run_one(
     build: Build,
     variant: str,
-    ids: Mapping[str, TokenIds],
-    truth: Mapping[str, NDArray[np.bool_]],
+    ids: Mapping[SplitName, TokenIds],
+    truth: Mapping[SplitName, NDArray[np.bool_]],
     progress: Progress,
 ) -> Answered:
     path, labels = build.graph(variant), build.recipe.labels.names
@@ -116,13 +131,17 @@ def _all_finite(path: Path, labels: list[str], probabilities: NDArray[np.float32
     return probabilities
 
 
-def write(path: Path, answered: Sequence[Answered]) -> None:
+def write(build: Build, answered: Sequence[Answered]) -> None:
     """Write `evaluation.npz`, whole or not at all.
 
     Raises:
         ArtifactError: it cannot be written.
     """
-    arrays: dict[str, NDArray[Any]] = {"labels": np.array(answered[0].scored["test"].labels)}
+    path, labels = build.folder / ANSWERS_FILE, answered[0].scored["test"].labels
+    arrays: dict[str, NDArray[Any]] = {
+        "labels": np.array(labels),
+        "data": np.array(_data(build).digest(*SPLITS)),
+    }
     for each in answered:
         arrays[f"{each.variant}/sha256"] = np.array(each.sha256)
         arrays[f"{each.variant}/seconds"] = np.array(each.seconds)
@@ -137,10 +156,11 @@ def write(path: Path, answered: Sequence[Answered]) -> None:
 
 
 def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
-    """Read what `write` wrote; None where it is not of exactly these graphs.
+    """Read what `write` wrote; None where it is not of exactly these graphs and texts.
 
     Raises:
         ArtifactError: the file is damaged.
+        DatasetError: the data cannot be had.
     """
     path, labels = build.folder / ANSWERS_FILE, build.recipe.labels.names
     if not path.is_file():
@@ -148,7 +168,7 @@ def read(build: Build, variants: Sequence[str]) -> list[Answered] | None:
     answered = []
     arrays = npz_file.read(path, ArtifactError, "not what `make evaluate` writes", "; run it again")
     try:
-        if arrays["labels"].tolist() != labels:
+        if arrays["labels"].tolist() != labels or str(arrays["data"]) != _data(build).digest(*SPLITS):
             return None
         for variant in variants:
             graph = build.graph(variant)

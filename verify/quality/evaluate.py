@@ -1,10 +1,10 @@
-"""`python -m verify evaluate`: measure a build's graphs on GoEmotions, beside the published card.
+"""`python -m verify evaluate`: measure a build's graphs on the recipe's data, beside published figures.
 
 By four protocols, which say where thresholds were chosen, and where they are measured:
 
 - ``dev-tuned``: the artifact's own thresholds, measured on test. The honest one: they were chosen on dev,
   by the trainer of features also on train out of fold, and on nothing of test.
-- ``test-tuned``: chosen on test on the grid of 0.05 and measured there, as the published card did.
+- ``test-tuned``: chosen on test on the grid of 0.05 and measured there, as published cards do.
 - ``at-0.5``: 0.5 for every label, on test.
 - ``dev``: the artifact's own thresholds on dev.
 
@@ -14,7 +14,6 @@ A single-label artifact has protocols of its own (`single_label`).
 from __future__ import annotations
 
 import argparse
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,17 +22,13 @@ from core import decisions
 from core.contract import SINGLE_LABEL
 from core.decisions import Floats
 from core.disk.files import write_json
-from core.errors import ArtifactError
 from core.thresholds import PUBLISHED, Scored, choose
-from core.untrusted import json_file
-from verify.quality import evaluate_table, single_label
+from verify.quality import evaluate_table, published, single_label
 from verify.quality.evaluate_table import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
 
 if TYPE_CHECKING:
+    from core.data.table import SplitName
     from verify.quality.answers import Answered
-
-_CARD_FILE = "published_table.json"
-_CARD_ENCODER, _CARD_OWNER = "bge-small-en", "baai"
 
 
 def figures(scored: Scored, thresholds: Floats) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def figures(scored: Scored, thresholds: Floats) -> dict[str, Any]:
     return {"labels": rows, **counts.averages(), **more}
 
 
-def _protocol(answered: Answered, split: str, thresholds: Floats) -> dict[str, Any]:
+def _protocol(answered: Answered, split: SplitName, thresholds: Floats) -> dict[str, Any]:
     scored = answered.scored[split]
     found = {"split": split, "texts": len(scored.truth), **figures(scored, thresholds)}
     return found | ({"left_out": answered.left_out[split]} if "accuracy" in found else {})
@@ -92,47 +87,6 @@ def measure(answered: Answered) -> dict[str, Any]:
     }
 
 
-def published_card() -> dict[str, Any]:
-    """Return the published card's table.
-
-    Its keys are `source`, `encoder`, `split`, `note`, `averages` (protocol → macro and weighted, or null)
-    and `labels`, rows like those of `evaluation.json` whose precision, recall and F1 may be null.
-    """
-    content = resources.files("verify.quality").joinpath(_CARD_FILE).read_bytes()
-    card: dict[str, Any] = json_file.loads(content, _CARD_FILE, ArtifactError)
-    return card
-
-
-def is_the_cards_encoder(source: str) -> bool:
-    """Whether an encoder's source is BGE-small-en: the hub's, or a local folder of that name."""
-    kind, _, reference = source.partition(":")
-    *owner, name = reference.partition("@")[0].rstrip("/").lower().split("/")
-    return name == _CARD_ENCODER and (kind != "hub" or owner == [_CARD_OWNER])
-
-
-def remarks(encoder: str, thresholds: dict[str, float]) -> list[str]:
-    """Return what a reader must know before comparing with the published card.
-
-    Args:
-        encoder: the source that the build's encoder came from.
-        thresholds: label → threshold, as packaged.
-    """
-    card = published_card()
-    notes = [card["note"]]
-    if not is_the_cards_encoder(encoder):
-        notes.insert(
-            0,
-            f"The encoder here is {encoder}, not BGE-small-en, which the published head was trained and "
-            "measured on: a difference is that of two encoders and two heads, not of this toolchain.",
-        )
-    if thresholds == {row["label"]: row["threshold"] for row in card["labels"]}:
-        notes.append(
-            "The packaged thresholds are the published ones, which were chosen on the test split: "
-            "`dev-tuned` is not an independent measurement here."
-        )
-    return notes
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate; write `evaluation.json` and `evaluation.npz`; print the tables.
 
@@ -141,22 +95,28 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from rich.console import Console
 
+    from core import recipe
     from core.build.facts import EncoderInfo
     from verify.build import EVALUATION_FILE, Build
     from verify.quality import answers
 
     build = Build.of(arguments)
+    data = recipe.required_data(build.recipe, build.recipe_folder, build.folder)
+    card = published.read(build.recipe, build.recipe_folder)
     encoder = EncoderInfo.read(build.folder / "encoder.json").source
     answered = answers.run(build, list(build.recipe.variants), Console(stderr=True))
     # A published table is of sigmoids, each label by itself.
     single = answered[0].scored["test"].problem_type == SINGLE_LABEL
+    card = None if single else card
     evaluation = {
         "recipe": build.recipe.name,
         "encoder": encoder,
-        "published": None if single else published_card(),
+        "data": data.title,
+        "published": card,
         "variants": [measure(variant) for variant in answered],
     }
-    answers.write(build.folder / answers.ANSWERS_FILE, answered)
+    answers.write(build, answered)
     write_json(build.folder / EVALUATION_FILE, evaluation)
     packaged = dict(zip(build.recipe.labels.names, answered[0].thresholds.tolist(), strict=True))
-    print(evaluate_table.text(evaluation, [] if single else remarks(encoder, packaged)))
+    remarks = published.remarks(card, encoder, packaged) if card else []
+    print(evaluate_table.text(evaluation, remarks))

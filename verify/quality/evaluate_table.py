@@ -1,4 +1,4 @@
-"""Print an evaluation: a table a variant and protocol, ours beside the published card's."""
+"""Print an evaluation: a table a variant and protocol, ours beside published figures where there are some."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AVERAGES = ("macro", "weighted")
 _NAME = 16
 _TITLES = {
     DEV_TUNED: "the packaged thresholds, chosen without test, measured on test",
-    TEST_TUNED: "thresholds chosen on test, on the grid of 0.05, as the published card did",
+    TEST_TUNED: "thresholds chosen on test, on the grid of 0.05, as published cards do",
     AT_HALF: "0.5 for every label, on test",
     DEV: "the packaged thresholds, on dev",
 }

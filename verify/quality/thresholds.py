@@ -102,7 +102,7 @@ def _answered(build: Build) -> dict[str, Answered]:
     answered = answers.read(build, variants)
     if answered is None:
         answered = answers.run(build, variants, Console(stderr=True))
-        answers.write(build.folder / answers.ANSWERS_FILE, answered)
+        answers.write(build, answered)
     return {variant.variant: variant for variant in answered}
 
 

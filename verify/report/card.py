@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from core.contract import PROBLEM_NAMES, SINGLE_LABEL, ProblemType
+from core.contract import PROBLEM_NAMES, SINGLE_LABEL
 from core.recipe import Recipe
 
 _PIPELINE = "text-classification"
-# What `make evaluate` measures on.
-_DATASET: dict[str, Any] = {
-    "dataset_type": "google-research-datasets/go_emotions",
-    "dataset_name": "GoEmotions",
-    "dataset_config": "simplified",
-}
 _METRICS = ("f1", "precision", "recall")
 _AVERAGES = ("macro", "weighted")
 
@@ -26,7 +21,14 @@ def _base_model(recipe: Recipe) -> str | None:
     return recipe.card.base_model or (reference.partition("@")[0] if kind == "hub" else None)
 
 
-def _results(evaluation: dict[str, Any], problem: str) -> list[EvalResult]:
+def _dataset(data: dict[str, Any]) -> dict[str, Any]:
+    """Return how a model index names the data: by the hub's id, or else by a word."""
+    word = re.sub(r"\W+", "-", data["name"].lower()).strip("-") or "data"
+    named = {"dataset_type": data["hub_id"] or word, "dataset_name": data["name"]}
+    return named | ({"dataset_config": data["hub_config"]} if data["hub_config"] else {})
+
+
+def _results(evaluation: dict[str, Any], problem: str, data: dict[str, Any]) -> list[EvalResult]:
     averaged = [
         (metric, f"{average} {metric}", evaluation[average][metric], {"average": average})
         for average in _AVERAGES
@@ -42,21 +44,22 @@ def _results(evaluation: dict[str, Any], problem: str) -> list[EvalResult]:
             metric_name=f"{name}, {evaluation['variant']}",
             metric_value=round(value, 4),
             metric_args=arguments,
-            **_DATASET,
+            **_dataset(data),
         )
         for metric, name, value, arguments in [*plain, *averaged]
     ]
 
 
-def front_matter(recipe: Recipe, evaluations: list[dict[str, Any]], problem_type: ProblemType) -> str:
+def front_matter(recipe: Recipe, described: dict[str, Any]) -> str:
     """Return the YAML between a card's first two lines of dashes, with a line break at its end.
 
-    `evaluations` are those of the manifest; where there are none, there is no `model-index`.
+    `described` is what the manifest says; where it has no evaluations, there is no `model-index`.
     """
-    problem = PROBLEM_NAMES[problem_type]
-    results = [result for evaluation in evaluations for result in _results(evaluation, problem)]
+    problem, data = PROBLEM_NAMES[described["head"]["problem_type"]], described["data"]
+    evaluations = described["evaluations"] if data else []
+    results = [result for evaluation in evaluations for result in _results(evaluation, problem, data)]
     card = recipe.card
-    data = ModelCardData(
+    matter = ModelCardData(
         language=card.language or None,
         license=card.license,
         library_name="onnx",
@@ -67,7 +70,7 @@ def front_matter(recipe: Recipe, evaluations: list[dict[str, Any]], problem_type
         model_name=recipe.name if results else None,
         eval_results=results or None,
     )
-    return data.to_yaml() + "\n"
+    return matter.to_yaml() + "\n"
 
 
 def render(recipe: Recipe, described: dict[str, Any], parity_table: str) -> str:
@@ -80,7 +83,7 @@ def render(recipe: Recipe, described: dict[str, Any], parity_table: str) -> str:
     return environment.get_template("card.md.j2").render(
         described,
         recipe=recipe,
-        front_matter=front_matter(recipe, described["evaluations"], described["head"]["problem_type"]),
+        front_matter=front_matter(recipe, described),
         single_label=described["head"]["problem_type"] == SINGLE_LABEL,
         parity_table=parity_table,
     )

@@ -22,12 +22,13 @@ _BENCHED = ("fp32", "int8")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation of exactly these graphs.
+    """The evaluation of exactly these graphs, on the data of this name.
 
     `published` and `variants` are as in `evaluation.json`; `probabilities` has float32 `[n, labels]`
     a variant, on the test split, `truth` bool `[n, labels]`.
     """
 
+    data: str
     published: dict[str, Any] | None
     variants: list[dict[str, Any]]
     probabilities: dict[str, NDArray[np.float32]]
@@ -68,7 +69,7 @@ def evaluation(build: Path, hashes: dict[str, str], labels: list[str]) -> Evalua
         if found.shape != expected or not np.isfinite(found).all() or not len(truth):
             raise ArtifactError(f"{arrays_file}: {name}: found {found.shape}, expected numbers {expected}")
     probabilities = {row["variant"]: arrays[name] for row, name in zip(rows, names, strict=True)}
-    return Evaluation(content.get("published"), rows, probabilities, truth)
+    return Evaluation(str(content.get("data")), content.get("published"), rows, probabilities, truth)
 
 
 def benchmark(build: Path, sizes: dict[str, int]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.artifact import manifest as artifact
 from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE
+from core.build import reference
 from core.build.facts import EncoderInfo, HeadInfo
 from core.build.plan import USED_FILE
 from core.contract import TEXT_FILE, TOOLCHAIN_VERSION, VARIANT_FILES
@@ -63,11 +64,17 @@ def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
     path = build.folder / EVALUATION_FILE
     if not path.is_file():
         return []
+    found = build.json(EVALUATION_FILE)
     hashes = {files[VARIANT_FILES[variant]]["sha256"] for variant in build.recipe.variants}
     try:
         return [
-            {"variant": row["variant"], "sha256": row["sha256"], **_packaged(row["protocols"])}
-            for row in build.json(EVALUATION_FILE)["variants"]
+            {
+                "variant": row["variant"],
+                "sha256": row["sha256"],
+                "data": found["data"],
+                **_packaged(row["protocols"]),
+            }
+            for row in found["variants"]
             if row["sha256"] in hashes
         ]
     except (KeyError, TypeError) as error:
@@ -91,6 +98,20 @@ def _text(build: Build, files: _Files) -> dict[str, Any] | None:
     return {"file": TEXT_FILE, "size": graph["size"], **record}
 
 
+def _data(build: Build) -> dict[str, Any] | None:
+    """Return what the manifest says of the recipe's own data; None where there are none."""
+    data = build.data
+    if data is None:
+        return None
+    table = data.table
+    return {
+        "name": data.title,
+        "hub_id": table.hub_id,
+        "hub_config": table.hub_config,
+        "sha256": table.sha256,
+    }
+
+
 def _describe(build: Build, files: _Files) -> dict[str, Any]:
     encoder = EncoderInfo.read(build.folder / "encoder.json")
     head = HeadInfo.read(build.folder / "head.json")
@@ -104,6 +125,8 @@ def _describe(build: Build, files: _Files) -> dict[str, Any]:
         "variants": [_variant(build, name, files) for name in build.recipe.variants],
         "text": _text(build, files),
         "evaluations": _evaluations(build, files),
+        "data": _data(build),
+        "reference": reference.read(build.folder / REFERENCE_FILE).source,
         "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
     }

@@ -53,12 +53,24 @@ def test_without_a_build_nothing_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_data_that_comes_later_is_seen(tmp_path, monkeypatch):
-    monkeypatch.delenv("GO_EMOTIONS_DIR", raising=False)
-    inputs.record_data(tmp_path)
-    os.utime(tmp_path / inputs.DATA, (1, 1))
-    inputs.refresh(tmp_path, tmp_path, {})
-    assert (tmp_path / inputs.DATA).stat().st_mtime == 1
-    monkeypatch.setenv("GO_EMOTIONS_DIR", str(tmp_path))
-    inputs.refresh(tmp_path, tmp_path, {})
-    assert (tmp_path / inputs.DATA).stat().st_mtime != 1
+def test_data_that_comes_later_changes_or_is_elsewhere_is_seen(tmp_path, monkeypatch):
+    monkeypatch.delenv("MY_DATA", raising=False)
+
+    def is_touched():
+        os.utime(tmp_path / inputs.DATA, (1, 1))
+        inputs.refresh(tmp_path, tmp_path, {})
+        return (tmp_path / inputs.DATA).stat().st_mtime != 1
+
+    inputs.record_data(tmp_path, [tmp_path / "test.csv"], "MY_DATA")
+    assert not is_touched()
+    (tmp_path / "test.csv").write_text("text,labels")
+    assert is_touched()
+    inputs.record_data(tmp_path, [tmp_path / "test.csv"], "MY_DATA")
+    assert not is_touched()
+    (tmp_path / "test.csv").write_text("text,label")
+    assert is_touched()
+    inputs.record_data(tmp_path, [tmp_path / "test.csv"], "MY_DATA")
+    monkeypatch.setenv("MY_DATA", str(tmp_path))
+    assert is_touched()
+    (tmp_path / inputs.DATA).write_text("None False")
+    assert is_touched()

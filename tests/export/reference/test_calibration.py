@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import dataset
 from export.encoder import checkpoint
 from export.reference import answers, calibration
+from tests.support import recipes
 from tests.support.factories import SPECIAL, Shape, write_checkpoint
 
 
@@ -22,9 +22,8 @@ def rows(arrays, name):
     return np.split(arrays[name], np.cumsum(arrays[f"{name}_lengths"])[:-1])
 
 
-def test_the_list_where_there_is_no_data_set(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.delenv(dataset.GO_EMOTIONS_DIR, raising=False)
-    arrays = calibration.build(tokenizer, 64, tmp_path)
+def test_the_list_where_there_is_no_data_set(tokenizer):
+    arrays = calibration.build(tokenizer, 64, None)
     listed = answers.texts(calibration.TEXTS_FILE)
     held_out = checkpoint.encode(tokenizer, listed[::4])
     assert [row.tolist() for row in rows(arrays, "held_out")] == held_out
@@ -37,7 +36,9 @@ def test_the_list_where_there_is_no_data_set(tokenizer, tmp_path, monkeypatch):
     start, end = SPECIAL.index("[CLS]"), SPECIAL.index("[SEP]")
     assert all((row[0], row[-1]) == (start, end) for row in joined)
     assert max(map(len, joined)) == 64
-    assert f"{len(listed) - len(held_out)} texts of export/" in arrays["source"].tobytes().decode()
+    assert arrays["source"].tobytes().decode() == (
+        f"{len(listed) - len(held_out)} general texts, not of the classifier's own kind"
+    )
 
 
 def test_no_text_is_on_both_sides():
@@ -47,8 +48,9 @@ def test_no_text_is_on_both_sides():
 
 
 def test_go_emotions_where_it_is_at_hand(tokenizer, tmp_path, go_emotions):
-    arrays = calibration.build(tokenizer, 64, tmp_path)
-    dev = dataset.read("dev", tmp_path).texts
+    data = recipes.go_emotions(tmp_path)
+    arrays = calibration.build(tokenizer, 64, data)
+    dev = data.read("dev").texts
     assert [row.tolist() for row in rows(arrays, "held_out")] == checkpoint.encode(tokenizer, dev)
     assert arrays["source"].tobytes().decode().startswith("3000 texts of GoEmotions train and ")
     assert arrays["held_out_source"].tobytes().decode() == f"{len(dev)} texts of GoEmotions dev"

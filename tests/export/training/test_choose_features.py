@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from core import dataset
 from export.__main__ import main
 from export.training import choose_features
 from export.training import features as train_features
@@ -60,6 +59,13 @@ def test_entropy_left_against_scikit_learn():
     assert choose_features.entropy_left(np.ones((5, 1), bool), np.zeros((5, 1))) == 1
 
 
+DATA = """[data]
+train = "train.csv"
+dev = "dev.csv"
+ignore_labels = ["admiration", "neutral"]
+"""
+
+
 @pytest.fixture
 def run(capsys):
     def called(folder, *options):
@@ -71,12 +77,9 @@ def run(capsys):
 
 @pytest.fixture
 def tiny_recipe(tiny, tmp_path, monkeypatch):
-    (tmp_path / "data").mkdir()
-    monkeypatch.setattr(dataset, "GO_EMOTIONS_SHA256", emotions.write(tmp_path / "data"))
-    monkeypatch.setenv("GO_EMOTIONS_DIR", str(tmp_path / "data"))
+    emotions.write(tmp_path / "mine")
     monkeypatch.setenv("ENCODER", f"path:{tiny}")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "recipe.toml").write_text(GOOD.replace("fear", "grief"), "utf-8")
+    (tmp_path / "mine" / "recipe.toml").write_text(GOOD.replace("fear", "grief") + DATA, "utf-8")
     return tmp_path / "mine"
 
 

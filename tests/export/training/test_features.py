@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from transformers import BertModel
 
-from core import dataset, recipe
+from core import recipe
 from core.errors import CheckpointError, RecipeError
 from core.recipe import EncoderTable, FeaturesTable
 from core.thresholds import GRID
@@ -104,15 +104,14 @@ def test_the_export_gives_the_hidden_states(tiny, tmp_path):
 
 @pytest.fixture
 def run(tiny, tmp_path, monkeypatch):
-    (tmp_path / "data").mkdir()
-    monkeypatch.setattr(dataset, "GO_EMOTIONS_SHA256", emotions.write(tmp_path / "data"))
-    monkeypatch.setenv("GO_EMOTIONS_DIR", str(tmp_path / "data"))
+    emotions.write(tmp_path / "data")
+    data = emotions.data_set(tmp_path / "data", LABELS)
     # One batch holds all 150 texts: as many steps as on GoEmotions take more epochs.
     monkeypatch.setattr(train_features, "_EPOCHS", 600)
 
     def train_to(name):
         console = Console(file=io.StringIO())
-        return train.train(tiny, with_features(tiny), LABELS, tmp_path / name, tmp_path / "cache", console)
+        return train.train(tiny, with_features(tiny), data, tmp_path / name, tmp_path / "cache", console)
 
     return train_to
 
@@ -125,7 +124,7 @@ def test_the_written_head_is_the_best_on_dev_and_folds(run, tmp_path):
     assert found.info.thresholds == trained.thresholds
     parts = {}
     for name in ("train", "dev"):
-        split = dataset.read(name, tmp_path)
+        split = emotions.data_set(tmp_path / "data", LABELS).read(name)
         features = train.embeddings(
             tmp_path / "tiny", info, name, split.texts, tmp_path / "cache" / "embeddings", Console()
         )
@@ -198,7 +197,8 @@ def test_two_trainings_write_the_same_bytes(run, tmp_path):
 
 def test_features_of_other_layers_are_not_used(tiny, tmp_path, run):
     run("one")
-    texts, info = dataset.read("dev", tmp_path).texts, with_features(tiny)
+    data, info = emotions.data_set(tmp_path / "data", LABELS), with_features(tiny)
+    texts = data.read("dev").texts
     cache = tmp_path / "cache" / "embeddings"
     other = replace(info, feature_parts=info.feature_parts[::-1])
     kept, found = (

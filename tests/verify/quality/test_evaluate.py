@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from core import dataset, decisions
+from core import decisions
 from core.artifact import tokens
 from core.artifact.graph import Graph
 from core.thresholds import Scored
+from tests.support.recipes import go_emotions as go_emotions_data
 from verify.quality.evaluate import figures
 
 
@@ -38,7 +39,7 @@ def test_sorted_batches_answer_in_the_texts_order(artifact):
 
 
 def test_the_default_reaches_its_macro_f1_on_test(artifact, go_emotions, tmp_path):
-    split = dataset.read("test", tmp_path)
+    split = go_emotions_data(tmp_path).read("test")
     ids = tokens.encode(artifact / "tokenizer.json", split.texts)
     graph = Graph(artifact / "onnx/model.onnx")
     answers = graph.run_sorted(ids, 32)

@@ -35,18 +35,10 @@ def evaluated(build):
 
 def answered(build, split):
     """The texts of a split with one label: truth as numbers, the graph's own probabilities and decisions."""
-    lines = (build.folder.parent / "data" / f"{split}.tsv").read_text("utf-8").splitlines()
-    indices = [line.split("\t")[1] for line in lines]
-    numbers = sorted({int(one) for row in indices for one in row.split(",")})
-    from core.dataset import GO_EMOTIONS_LABELS
-
-    order = [builds.LABELS.index(GO_EMOTIONS_LABELS[number]) for number in numbers]
-    one = [
-        (line, order[numbers.index(int(row))])
-        for line, row in zip(lines, indices, strict=True)
-        if "," not in row
-    ]
-    ids = [[builds.WORDS.index(word) for word in line.split("\t")[0].split()] for line, _ in one]
+    lines = (build.folder.parent / "data" / f"{split}.csv").read_text("utf-8").splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    one = [(text, builds.LABELS.index(label)) for text, label in rows if "|" not in label]
+    ids = [[builds.WORDS.index(word) for word in text.split()] for text, _ in one]
     found = Graph(build.graph("fp32")).run_batches(ids, 7)
     return np.array([truth for _, truth in one]), found, len(lines) - len(one)
 

@@ -29,7 +29,9 @@ EVALUATIONS = [
 
 
 def read(recipe, evaluations=()):
-    text = f"---\n{front_matter(recipe, list(evaluations), MULTI_LABEL)}---\n# a card\n"
+    data = {"name": "Own, data", "hub_id": None, "hub_config": None}
+    described = {"evaluations": list(evaluations), "data": data, "head": {"problem_type": MULTI_LABEL}}
+    text = f"---\n{front_matter(recipe, described)}---\n# a card\n"
     return ModelCard(text, ignore_metadata_errors=False).data
 
 
@@ -55,6 +57,7 @@ def test_metrics_are_read_back_as_measured():
                 result = found[f"{average} {metric}, {evaluation['variant']}"]
                 assert result.metric_value == pytest.approx(value)
                 assert (result.metric_type, result.metric_args) == (metric, {"average": average})
+                assert (result.dataset_name, result.dataset_type) == ("Own, data", "own-data")
                 assert (result.dataset_split, result.task_type) == ("test", "text-classification")
 
 

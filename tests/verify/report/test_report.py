@@ -174,7 +174,7 @@ def test_plots_for_every_label_with_the_threshold_marked(page):
 def test_the_marks_are_where_the_decisions_are(tmp_path):
     arrays = pages.evaluate(tmp_path)
     truth, scores = arrays["truth/test"], arrays["int8/test/probabilities"]
-    found = Evaluation(None, [{"variant": "int8", "protocols": {}}], {"int8": scores}, truth)
+    found = Evaluation("Own", None, [{"variant": "int8", "protocols": {}}], {"int8": scores}, truth)
     for column, row in enumerate(plots.per_label(found, LABELS, THRESHOLDS, MULTI_LABEL)):
         said = scores[:, column] >= np.float32(THRESHOLDS[LABELS[column]])
         hits = (said & truth[:, column]).sum()

@@ -16,12 +16,14 @@ from verify.report import card, report, sbom
 
 AVERAGE = {"precision": 0.25, "recall": 0.75, "f1": 0.5}
 ROWS = [{"label": label, **AVERAGE, "support": 7, "threshold": 0.0} for label in LABELS]
+DATA = {"name": "Own", "hub_id": None, "hub_config": None}
 ALWAYS = dict.fromkeys(LABELS, 0.0)
 
 
 def protocol(split, **more):
     figures = {"accuracy": 0.625, "answered": 1.0, "accuracy_answered": 0.625, **more}
     return {
+        "data": "Own",
         "split": split,
         "texts": 200,
         "left_out": 41,
@@ -34,7 +36,7 @@ def protocol(split, **more):
 def described(thresholds=ALWAYS, evaluations=()):
     found = pages.described()
     head = {**found["head"], "problem_type": SINGLE_LABEL, "thresholds": thresholds}
-    return {**found, "head": head, "text": None, "evaluations": list(evaluations)}
+    return {**found, "head": head, "text": None, "evaluations": list(evaluations), "data": DATA}
 
 
 def rendered(*given):
