@@ -58,6 +58,8 @@ TEXT_TOKENIZER_FILE = "tokenizer.onnx"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 WEIGHTS_FILE, WEIGHTS_SUFFIX = "model.safetensors", ".safetensors"
 HEAD_FILE = "model.onnx"
+# Where a head may be, in the order in which they count.
+HEAD_FILES = (HEAD_FILE, "head.safetensors", WEIGHTS_FILE)
 THRESHOLDS_FILE = "thresholds.json"
 
 Pooling = Literal["cls", "mean"]

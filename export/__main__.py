@@ -16,7 +16,7 @@ from core.build import inputs, stage
 from core.build.facts import EncoderInfo
 from core.build.reference import GENERAL_TEXTS
 from core.cli import CommandLine
-from core.contract import HEAD_FILE, THRESHOLDS_FILE, FeaturePooling
+from core.contract import HEAD_FILES, THRESHOLDS_FILE, FeaturePooling
 from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
 from core.recipe import RECIPE_FILE
@@ -124,7 +124,7 @@ def _build(arguments: argparse.Namespace) -> None:
         for part in sources.lock():
             _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
         files = [sources.encoder.folder / name for name in checkpoint.files(sources.encoder)]
-        files += [sources.head.folder / name for name in (HEAD_FILE, THRESHOLDS_FILE)]
+        files += [sources.head.folder / name for name in (*HEAD_FILES, THRESHOLDS_FILE)]
         files += [arguments.recipe / name for name in (RECIPE_FILE, sources.recipe.thresholds.source) if name]
         files += _data_files(sources, arguments)
         state = inputs.Inputs(arguments.recipe, files)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from bench.contenders.protocol import Model, TokenIds
 from core import decisions
 from core.build.facts import EncoderInfo, HeadInfo
-from core.contract import HEAD_FILE, WEIGHTS_FILE
+from core.contract import WEIGHTS_FILE
 from core.runtime import pad
 from export.encoder import checkpoint, torch_encoder
-from export.head import published_head
+from export.head import files, published_head
 from export.sources.resolve import Source, Sources
 
 
@@ -31,11 +31,13 @@ class Pair:
             SourceError: a file is missing.
             HeadError: onnxruntime does not load the head.
         """
-        path = head.file(HEAD_FILE)
+        path = files.find(head)
         self.folder, self.info, self.head = encoder.folder, info, head_info
         self.files = (encoder.file(WEIGHTS_FILE), path)
         self.bert = torch_encoder.load(self.folder)
-        self._classify = published_head.open_original(path, head_info.labels, info.features, threads)
+        self._classify = published_head.open_original(
+            head, head_info.labels, head_info.problem_type, info.features, threads
+        )
 
     def run(
         self, input_ids: torch.Tensor, mask: torch.Tensor

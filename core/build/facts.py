@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from core.contract import (
-    HEAD_FILE,
+    HEAD_FILES,
     HIDDEN_STATE,
     LAST_HIDDEN_STATE,
     SINGLE_LABEL,
@@ -188,5 +188,5 @@ class HeadInfo(_JsonFile):
 
     @property
     def model_sha256(self) -> str:
-        """SHA-256 of the published head's ONNX file, as lower-case hexadecimal."""
-        return self.sha256[HEAD_FILE]
+        """SHA-256 of the published head's file, as lower-case hexadecimal."""
+        return next(self.sha256[name] for name in HEAD_FILES if name in self.sha256)

@@ -27,6 +27,7 @@ Axes = tuple[int, int]
 
 _STATUS = Path("/proc/self/status")
 _TYPES: dict[str, type[np.generic]] = {
+    "tensor(float16)": np.float16,
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(int64)": np.int64,

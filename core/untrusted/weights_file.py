@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from core.contract import WEIGHTS_FILE
@@ -14,6 +15,7 @@ from core.untrusted import json_file, limits, regular_file
 from core.untrusted.regular_file import RefusedError
 
 Shape = tuple[int, ...]
+_FLOATS: dict[str, type[np.floating]] = {"F16": np.float32, "F32": np.float32, "F64": np.float64}
 
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 _SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
@@ -50,6 +52,32 @@ def shapes(path: Path) -> dict[str, Shape]:
         _check_header(path)
         with safe_open(path, framework="np") as weights:
             return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+
+
+def read_small(path: Path, limit: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read all tensors of a file of at most `limit` bytes, float32 or float64, and its metadata.
+
+    float16 becomes float32, which is exact.
+
+    Raises:
+        CheckpointError: as `shapes`; larger, a tensor of another type, or a number that is not finite.
+    """
+    regular_file.check_size(path, limit, CheckpointError)
+    problem = "truncated or not safetensors"
+    arrays = {}
+    with regular_file.naming(path, CheckpointError, problem, SafetensorError, OSError, ValueError):
+        _check_header(path)
+        with safe_open(path, framework="np") as weights:
+            for name in weights.keys():  # noqa: SIM118
+                dtype = weights.get_slice(name).get_dtype()
+                if dtype not in _FLOATS:
+                    raise CheckpointError(f"{path}: {name}: found {dtype}, expected {' or '.join(_FLOATS)}")
+                arrays[name] = weights.get_tensor(name).astype(_FLOATS[dtype])
+            metadata = dict(weights.metadata() or {})
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{path}: {name}: found NaN or infinity")
+    return arrays, metadata
 
 
 def _expected(sizes: dict[str, int]) -> Iterator[tuple[str, Shape]]:

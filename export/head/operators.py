@@ -240,6 +240,17 @@ def _reshape(inputs: list[Value], attributes: Attributes) -> list[Value]:
     return [x]
 
 
+def _split(inputs: list[Value], attributes: Attributes) -> list[Value]:
+    x = columns(inputs[0])
+    sizes = attributes.get("split", inputs[1] if len(inputs) > 1 else None)
+    if attributes.get("axis", 0) not in (1, -1):
+        raise NotLinearError("cuts along the batch")
+    if sizes is None:
+        whole, parts = x.bias.size, attributes["num_outputs"]
+        sizes = [-(-whole // parts)] * (parts - 1)
+    return [x.pick(part) for part in np.split(np.arange(x.bias.size), np.cumsum(sizes)[: len(sizes)])]
+
+
 def _sequence_at(inputs: list[Value], attributes: Attributes) -> list[Value]:
     if not isinstance(inputs[0], list) or not isinstance(inputs[1], np.ndarray):
         raise NotLinearError("picks from something that is not a sequence")
@@ -269,5 +280,6 @@ OPERATORS: dict[str, Callable[[list[Value], Attributes], list[Value]]] = {
     "Sigmoid": lambda inputs, _: [replace(columns(inputs[0], link="affine"), link="sigmoid")],
     "Slice": _slice,
     "Softmax": _softmax,
+    "Split": _split,
     "Sub": _sub,
 }

@@ -16,10 +16,9 @@ from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, SINGLE_LABEL, ProblemTy
 from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable, ThresholdsTable
-from core.untrusted import limits, onnx_file, trial
+from core.untrusted import limits, trial
 from core.untrusted.regular_file import FIELD_ERRORS, naming
-from core.untrusted.wire import operators
-from export.head import original, proof, thresholds
+from export.head import files, original, proof, thresholds
 from export.head.fold import fold
 from export.head.layout import Layout
 from export.head.normal import Normal, normalise
@@ -44,20 +43,6 @@ class Head:
     weight_hl: NDArray[np.float32] | None
     bias_l: NDArray[np.float32] | None
     subgraph: onnx.ModelProto | None
-
-
-def load(path: Path) -> onnx.ModelProto:
-    """Read a head's ONNX file.
-
-    Raises:
-        HeadError: not ONNX, not accepted by `onnx_file`, or not valid by onnx's own checker.
-    """
-    onnx_file.check(path, operators.HEAD, HeadError, limits.HEAD_BYTES)
-    # protobuf's exceptions and the checker's share no base.
-    with naming(path, HeadError, "not an ONNX file", Exception):
-        model = onnx.load(path, load_external_data=False)
-        onnx.checker.check_model(model)
-    return model
 
 
 def _check_input(path: Path, graph: onnx.GraphProto, features: int) -> None:
@@ -139,14 +124,15 @@ def _problem_type(
 
 
 def open_original(
-    path: Path, labels: Sequence[str], features: int, threads: int = 0
+    source: Source, labels: Sequence[str], problem_type: ProblemType, features: int, threads: int = 0
 ) -> original.OriginalHead:
     """Open a head that `read` accepted, to run it.
 
     Raises:
         HeadError: as `read`.
     """
-    model = load(path)
+    path = files.find(source)
+    model = files.load(path, labels, problem_type)
     session = original.open_head(str(path), model, threads)
     samples = original.answer(str(path), session, proof.probes(features)[:_SAMPLE])
     layout = _layout(path, model, labels, None, samples)
@@ -174,14 +160,14 @@ def read(
         SourceError: a file is missing or has another hash.
         HeadError: the head or its thresholds don't fit the format or the recipe.
     """
-    hashes = source.hashes((HEAD_FILE,), stated.sha256)
-    path = source.file(HEAD_FILE)
+    path = files.find(source)
+    hashes = source.hashes((path.name,), stated.sha256)
     limits_of = thresholds.read(source, table or ThresholdsTable(), recipe, labels)
-    model = load(path)
+    model = files.load(path, labels, stated.problem_type)
     _check_input(path, model.graph, features)
     probes = proof.probes(features)
-    rows = min(len(probes), limits.TRIAL_ELEMENTS // features)
-    trial.check(path, HeadError, (rows, features))
+    if path.name == HEAD_FILE:
+        trial.check(path, HeadError, (min(len(probes), limits.TRIAL_ELEMENTS // features), features))
     samples = original.answer(str(path), original.open_head(str(path), model), probes[:_SAMPLE])
     layout = _layout(path, model, labels, limits_of.order, samples)
     run = original.OriginalHead(str(path), model, layout, labels)

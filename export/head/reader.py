@@ -198,7 +198,7 @@ class Reader:
 
     def _named(self, outputs: list[str], samples: Mapping[str, Any]) -> Layout:
         shapes = {name: np.shape(samples[name])[1:] for name in outputs}
-        if len(outputs) > 1 and set(shapes.values()) in ({()}, {(1,)}):
+        if set(shapes.values()) in ({()}, {(1,)}):
             return self._vectors(outputs)
         for name, shape in shapes.items():
             if shape != (2,):

@@ -19,7 +19,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from core.build.facts import weights_sha256
-from core.contract import HEAD_FILE, INPUTS, OUTPUT_TYPES, PROBLEM_NAMES
+from core.contract import HEAD_FILES, INPUTS, OUTPUT_TYPES, PROBLEM_NAMES
 
 SBOM_FILE = "sbom.cdx.json"
 _Files = dict[str, dict[str, Any]]
@@ -105,7 +105,8 @@ def render(described: dict[str, Any], files: _Files) -> str:
         Component(type=ComponentType.LIBRARY, name=name, bom_ref=f"pkg:{name}", **_package(name, version))
         for name, version in described["dependencies"].items()
     ]
-    head, sha256 = described["head"], described["head"]["sha256"][HEAD_FILE]
+    head = described["head"]
+    sha256 = next(head["sha256"][name] for name in HEAD_FILES if name in head["sha256"])
     head = _model("head", head["source"], sha256, {"kind": head["kind"]}, version=head["revision"])
     materials = [_encoder(described["encoder"]), head, *libraries]
     card = described["recipe"].get("card") or {}

@@ -27,7 +27,7 @@ RAW = {
         "core/untrusted/toml_file.py": "the reader",
     },
     "np.load": {},
-    "onnx.load": {"export/head/published_head.py": "behind onnx_file"},
+    "onnx.load": {"export/head/files.py": "behind onnx_file"},
     "ir.load": {
         "graphs/head/files.py": "behind onnx_file",
         "graphs/edit/files.py": "behind onnx_file",
@@ -36,7 +36,7 @@ RAW = {
         "core/runtime.py": "for those below",
     },
     "runtime.open_session": {
-        "export/head/original.py": "a model that published_head.load returned",
+        "export/head/original.py": "a model that files.load returned",
         "core/untrusted/trial.py": "the first run, in a process of its own",
         "graphs/int8/calibration.py": "a graph in memory",
         "core/artifact/graph.py": "behind onnx_file",
