@@ -59,7 +59,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 WEIGHTS_FILE, WEIGHTS_SUFFIX = "model.safetensors", ".safetensors"
 HEAD_FILE = "model.onnx"
 # Where a head may be, in the order in which they count.
-HEAD_FILES = (HEAD_FILE, "head.safetensors", WEIGHTS_FILE)
+HEAD_FILES = (HEAD_FILE, "head.safetensors", "head.skops", WEIGHTS_FILE)
 THRESHOLDS_FILE = "thresholds.json"
 
 Pooling = Literal["cls", "mean"]

@@ -13,6 +13,7 @@ THRESHOLDS_BYTES = MIB
 JSON_BYTES = 8 * MIB
 NPZ_BYTES = 128 * MIB  # of the file, and of all its arrays unpacked
 NPZ_DIRECTORY_BYTES = 64 * KIB
+SKOPS_DIRECTORY_BYTES = MIB
 HEAD_BYTES = 256 * MIB
 DATA_BYTES = GIB  # of a file of texts and labels
 GRAPH_BYTES = 2 * GIB - 1  # protobuf's own limit

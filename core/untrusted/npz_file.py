@@ -12,15 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ToolchainError
-from core.untrusted import limits, regular_file
+from core.untrusted import limits, regular_file, zip_file
 from core.untrusted.regular_file import RefusedError
 
 Arrays = dict[str, NDArray[Any]]
 
 _KINDS = "biufU"
-_ENCRYPTED = 1
-_END_BYTES, _LOCATOR_BYTES = 22, 20
-_END, _LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -48,30 +45,10 @@ def _array(file: IO[bytes], size: int) -> NDArray[Any]:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _check_end(content: bytes) -> None:
-    """Check the end record of a zip before the list of its members is read."""
-    end = content[-_END_BYTES:]
-    if not end.startswith(_END) or content[-_END_BYTES - _LOCATOR_BYTES :].startswith(_LOCATOR):
-        raise RefusedError("not a plain .npz")
-    size = int.from_bytes(end[12:16], "little")
-    if size > limits.NPZ_DIRECTORY_BYTES:
-        raise RefusedError(f"its list of members has {size:,} bytes")
-
-
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    members = archive.infolist()
-    names = [member.filename for member in members]
-    if len(set(names)) != len(names):
-        raise RefusedError("a duplicate member")
-    if any(member.flag_bits & _ENCRYPTED for member in members):
-        raise RefusedError("a member is encrypted")
-    if not {member.compress_type for member in members} <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise RefusedError("a member is compressed in a way that numpy never writes")
-    if not all(name.endswith(".npy") for name in names):
+    members = zip_file.members(archive, limits.NPZ_BYTES)
+    if not all(member.filename.endswith(".npy") for member in members):
         raise RefusedError("a member is not an array")
-    total = sum(member.file_size for member in members)
-    if total > limits.NPZ_BYTES:
-        raise RefusedError(f"unpacks to {total:,} bytes, expected at most {limits.NPZ_BYTES:,}")
     return members
 
 
@@ -89,7 +66,7 @@ def read(path: Path, error: type[ToolchainError], problem: str = "cannot be read
     # zlib's error has no other base than Exception, and zipfile raises several bare kinds.
     with regular_file.naming(path, error, problem, Exception, hint=hint):
         content = path.read_bytes()
-        _check_end(content)
+        zip_file.check_end(content, limits.NPZ_DIRECTORY_BYTES)
         arrays = {}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in _members(archive):

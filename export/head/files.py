@@ -20,7 +20,7 @@ _PICKLES = {".pkl", ".pickle", ".joblib", ".cloudpickle"}
 
 
 def find(source: Source) -> Path:
-    """Return the file of a head: ONNX, or safetensors.
+    """Return the file of a head: ONNX, safetensors or skops.
 
     Raises:
         HeadError: there is only a pickle, which is never read.
@@ -48,6 +48,11 @@ def load(path: Path, labels: Sequence[str], problem_type: ProblemType | None) ->
     """
     if path.suffix == ".safetensors":
         return tensors_head.read(path, labels, problem_type)
+    if path.suffix == ".skops":
+        # A second to import.
+        from export.head import skops_head
+
+        return skops_head.read(path)
     onnx_file.check(path, operators.HEAD, HeadError, limits.HEAD_BYTES)
     # protobuf's exceptions and the checker's share no base.
     with naming(path, HeadError, "not an ONNX file", Exception):

@@ -45,7 +45,11 @@ RAW = {
     },
     "safe_open": {"core/untrusted/weights_file.py": "the reader"},
     "Tokenizer.from_str": {"core/untrusted/tokenizer_file.py": "the reader"},
-    "zipfile.ZipFile": {"core/untrusted/npz_file.py": "the reader"},
+    "zipfile.ZipFile": {
+        "core/untrusted/npz_file.py": "the reader",
+        "core/untrusted/zip_file.py": "what may be unpacked",
+    },
+    "skops_io.loads": {"export/head/skops_head.py": "behind zip_file, of trusted types"},
     "BertModel.from_pretrained": {
         "export/encoder/torch_encoder.py": "safetensors that checkpoint.read checked"
     },
@@ -57,6 +61,7 @@ FORBIDDEN = {
     *("onnx.load_model", "onnx.load_model_from_string", "onnx.ModelProto.FromString", "ir.serde.load"),
     *("Tokenizer.from_file", "Tokenizer.from_buffer", "Tokenizer.from_pretrained", "load_file", "torch.load"),
     *("pickle.load", "pickle.loads", "joblib.load", "yaml.load", "yaml.safe_load", "eval", "exec"),
+    *("skops.io.load", "skops.io.loads", "skops_io.load", "sio.load", "sio.loads"),
     *("shutil.unpack_archive", "tarfile.open", "gzip.open", "marshal.loads", "shelve.open"),
 }
 PICKLES = {

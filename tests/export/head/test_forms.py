@@ -150,9 +150,7 @@ def test_a_pickle_is_never_read(tmp_path, name):
 
     folder = write_tensors(tmp_path / "head", {"embeddings.weight": GOOD["weight"]}, "model.safetensors")
     (folder / name).write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(
-        HeadError, match=rf"{name}: a pickle runs .* is not read; docs/heads\.md has"
-    ):
+    with pytest.raises(HeadError, match=rf"{name}: a pickle runs .* is not read; docs/heads\.md has"):
         read_head(folder, SORTED, WIDTH)
     assert not (tmp_path / "ran").exists()
     save_file(GOOD, folder / "head.safetensors", {"labels": json.dumps(SORTED), "problem_type": MULTI_LABEL})
