@@ -24,6 +24,8 @@ RUN_BY = {
     ("docs/artifact-proof.md", "## Proofs", "sh"): "tests/test_readme.py",
     ("docs/bulk.md", "# Scoring a corpus", "sh"): "tests/test_readme.py",
     ("docs/evaluation.md", "## In your own CI", "sh"): "tests/test_readme.py",
+    ("docs/heads.md", "## From a pickle", "python"): "tests/export/head/test_documented.py",
+    ("docs/heads.md", "## Thresholds", "toml"): "tests/export/head/test_documented.py",
     ("docs/own-classifier.md", "# Your own encoder and head", "toml"): "tests/test_readme.py",
     ("docs/runtimes.md", "## C", "sh"): "tests/native/test_decide.py",
     ("docs/runtimes.md", "## JavaScript", "js"): "tests/js/readme.test.mjs",
