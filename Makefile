@@ -78,18 +78,18 @@ search: $(EXPORTED) #: search the recipe's quantization anew, and put it where b
 	@$(PY) -m export calibration $(RECIPE) $(BUILD)
 	@$(PY) -m graphs search $(RECIPE) $(BUILD)
 	cp $(BUILD)/quantization.json $(RECIPE)/quantization.json
-head: $(VENV) ## train a head on GoEmotions with the recipe's encoder; OUT=FOLDER
+head: $(VENV) ## train a head on the recipe's data with its encoder; OUT=FOLDER
 	@$(PY) -m export train $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT))
 features: $(VENV) #: choose the poolings for a recipe's [[features]]; OPTIONS="--parts 9"
 	@$(PY) -m export features $(RECIPE) $(BUILD) $(OPTIONS)
-evaluate: $(GRAPHS) ## precision, recall and F1 on GoEmotions, beside the published card's
+evaluate: $(GRAPHS) ## precision, recall and F1 on the recipe's data, beside published ones
 	@$(PY) -m verify evaluate $(RECIPE) $(BUILD)
 thresholds: $(GRAPHS) #: choose thresholds on dev, compare the ways to; OUT=FILE VARIANT=fp32 OPTIONS=…
 	@$(PY) -m verify thresholds $(RECIPE) $(BUILD) $(if $(OUT),--out $(OUT)) $(if $(VARIANT),--variant $(VARIANT)) $(OPTIONS)
 
 $(BUILD)/reference-test.npz: $(EXPORTED)
 	@$(PY) -m export reference $(RECIPE) $@ --split test
-parity-test-split: $(BUILD)/reference-test.npz package #: parity on all 5,427 GoEmotions test texts
+parity-test-split: $(BUILD)/reference-test.npz package #: parity on all test texts of the recipe's data
 	@$(PY) -m verify parity $(DIST) --reference $<
 
 score: | $(VENV) ## label a corpus: INPUT=FILE OUTPUT=FILE [ARTIFACT=dist/NAME] [OPTIONS=…]

@@ -1,12 +1,12 @@
 /** Build the page: `node web/build.mjs ARTIFACT OUT` makes a folder of static files around an artifact. */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
+import { filled } from "./words.mjs";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const RUNTIME = path.join(ROOT, "node_modules/onnxruntime-web/dist");
-const PAGE = ["index.html", "icon.svg"];
 const GLUE = "ort-wasm-simd-threaded.mjs";
 const PROGRAM = "ort-wasm-simd-threaded.wasm";
 const SMALL = ["manifest.json", "config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
@@ -46,7 +46,9 @@ async function make(artifact, folder) {
   await bundle("page.js", "iife", path.join(folder, "page.js"));
   await bundle("page.css", undefined, path.join(folder, "page.css"));
   await bundle("worker.js", "esm", path.join(folder, "worker.js"));
-  for (const name of PAGE) await copy(path.join(ROOT, "web", name), name);
+  const page = await readFile(path.join(ROOT, "web/index.html"), "utf-8");
+  await writeFile(path.join(folder, "index.html"), filled(page, manifest));
+  await copy(path.join(ROOT, "web/icon.svg"), "icon.svg");
   for (const name of [GLUE, PROGRAM]) await copy(path.join(RUNTIME, name), `ort/${name}`);
   for (const name of [...SMALL, ...manifest.variants.map(({ file }) => file)]) {
     await copy(path.join(artifact, name), `model/${name}`);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from core.contract import PROBLEM_NAMES, SINGLE_LABEL
 from core.recipe import Recipe
 
+# Where the recipe has none.
+_EXAMPLES = ["I love this!", "Why would anyone do that?"]
 _PIPELINE = "text-classification"
 _METRICS = ("f1", "precision", "recall")
 _AVERAGES = ("macro", "weighted")
@@ -83,6 +86,7 @@ def render(recipe: Recipe, described: dict[str, Any], parity_table: str) -> str:
     return environment.get_template("card.md.j2").render(
         described,
         recipe=recipe,
+        examples=json.dumps(recipe.card.examples[:2] or _EXAMPLES, ensure_ascii=False),
         front_matter=front_matter(recipe, described),
         single_label=described["head"]["problem_type"] == SINGLE_LABEL,
         parity_table=parity_table,

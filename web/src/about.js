@@ -29,7 +29,7 @@ export function facts(manifest, variant, { ready, threads, keeps }) {
     ],
   ];
   if (evaluation?.accuracy !== undefined) pairs.push(["Accuracy", `${evaluation.accuracy.toFixed(3)} on test`]);
-  if (evaluation) pairs.push(["Macro-F1", `${evaluation.macro.f1.toFixed(3)} on GoEmotions test`]);
+  if (evaluation) pairs.push(["Macro-F1", `${evaluation.macro.f1.toFixed(3)} on ${evaluation.data} test`]);
   pairs.push(
     ["Runs in", `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`],
     ["Loaded", loaded(ready, keeps)],

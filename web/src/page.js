@@ -29,7 +29,8 @@ function ask() {
 
 function clear() {
   document.body.classList.add("idle");
-  verdict("Write something, or take an example.");
+  const examples = document.querySelector(".examples button");
+  verdict(`Write something${examples ? ", or take an example" : ""}.`);
   element("measure").textContent = "";
   announce("");
 }
@@ -41,10 +42,10 @@ function answered({ text, ids, truncated, labels, ms, variant }) {
     document.body.classList.remove("idle");
     state.show(labels);
     const decided = decidedOf(labels);
-    verdict("No emotion reaches its threshold.", decided);
+    verdict("No label reaches its threshold.", decided);
     const cut = truncated ? ", cut there" : "";
     element("measure").textContent = `${ids.length} tokens${cut} · ${milliseconds(ms)} · ${variant}`;
-    announce(decided.length ? decided.map(({ label }) => label).join(", ") : "no emotion");
+    announce(decided.length ? decided.map(({ label }) => label).join(", ") : "no label");
   }
   if (now !== text) ask();
 }
