@@ -125,7 +125,8 @@ def _build(arguments: argparse.Namespace) -> None:
             _say(f"lock       {part} in {arguments.recipe / LOCK_FILE}")
         files = [sources.encoder.folder / name for name in checkpoint.files(sources.encoder)]
         files += [sources.head.folder / name for name in (*HEAD_FILES, THRESHOLDS_FILE)]
-        files += [arguments.recipe / name for name in (RECIPE_FILE, sources.recipe.thresholds.source) if name]
+        own = (RECIPE_FILE, LOCK_FILE, sources.recipe.thresholds.source)
+        files += [arguments.recipe / name for name in own if name]
         files += _data_files(sources, arguments)
         state = inputs.Inputs(arguments.recipe, files)
         info = _export(sources, arguments.build)

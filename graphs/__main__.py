@@ -77,6 +77,7 @@ def _build(arguments: argparse.Namespace) -> None:
     build = arguments.build
 
     def work() -> None:
+        inputs.record_plan(build, arguments.recipe)
         job = _job(arguments.recipe, build)
         simplified = _after(job, build, _ON_THE_WAY["simplify"])
         finished = {}

@@ -5,17 +5,17 @@
 ROUNDS ?= 7
 BENCH_TEXTS ?= 64
 OPTIMUM ?= .venv-optimum
-BENCH_RECIPES := $(if $(filter file,$(origin RECIPE)),$(RECIPE) recipes/bge-small-random,$(RECIPE))
+BENCH_RECIPES := $(call q,RECIPE) $(if $(filter file,$(origin RECIPE)),recipes/bge-small-random)
 BENCH := $(BUILD)/bench
 BENCH_INPUTS := $(addprefix $(BENCH)/,head.onnx optimum.onnx products/written)
 
 bench: #: torch, the card's way, optimum and this, interleaved; ROUNDS=7 BENCH_TEXTS=64
-	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE=$$recipe || exit 1; done
+	@for recipe in $(BENCH_RECIPES); do $(MAKE) --no-print-directory bench-recipe RECIPE="$$recipe" || exit 1; done
 bench-recipe: package $(BENCH_INPUTS)
-	@$(PY) -m bench graphs $(RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
+	@$(PY) -m bench graphs $(call q,RECIPE) $(BUILD) --rounds $(ROUNDS) --texts $(BENCH_TEXTS) $(BENCH_OPTIONS)
 
 $(BENCH)/head.onnx: $(EXPORTED)
-	@$(PY) -m bench published-head $(RECIPE) $@
+	@$(PY) -m bench published-head $(call q,RECIPE) $@
 # Where optimum cannot be installed, `python -m bench optimum` does without it, and the report says so.
 $(BENCH)/optimum.onnx: $(BUILD)/merged.onnx requirements/optimum.txt
 	-@$(if $(OPTIMUM),$(MAKE) --no-print-directory $(OPTIMUM)/installed)

@@ -6,12 +6,12 @@ ifdef FORMAT
 package: package-format
 endif
 package-format: $(RELEASED)
-	@$(PY) -m deliver package $(DIST) '$(DIST)-$(FORMAT)' --format '$(FORMAT)' $(if $(VARIANT),--variant $(VARIANT))
+	@$(PY) -m deliver package $(DIST) $(DIST)-$(call q,FORMAT) --format $(call q,FORMAT) $(if $(VARIANT),--variant $(VARIANT))
 
 # make publish REPO=OWNER/NAME [ARTIFACT=FOLDER] [DRY_RUN=1] [OPTIONS=--private]; the token is that of the hub's
 # own login.
 publish: $(if $(ARTIFACT),| $(VENV),package) ## bring the artifact to the Hugging Face hub: REPO=OWNER/NAME [DRY_RUN=1]
-	@$(PY) -m deliver publish $(or $(ARTIFACT),$(DIST)) '$(REPO)' $(if $(DRY_RUN),--dry-run) $(OPTIONS)
+	@$(PY) -m deliver publish $(artifact) $(call q,REPO) $(if $(DRY_RUN),--dry-run) $(OPTIONS)
 
 # Triton's client has an environment of its own: it pins an older protobuf.
 test-servers: package .venv-triton/installed #: Triton's schema and clients

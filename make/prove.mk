@@ -5,14 +5,14 @@ N ?= 1000
 
 # make verify-artifact [PUBLIC_KEY=FILE] [ARTIFACT=FOLDER]; a signature needs the environment that `make sign` makes.
 verify-artifact: $(if $(ARTIFACT),| $(VENV),package) $(if $(PUBLIC_KEY),.venv-sign/installed) #: prove dist/NAME byte by byte, and against its reference
-	@$(if $(PUBLIC_KEY),.venv-sign/bin/python,$(PY)) -m verify artifact $(or $(ARTIFACT),$(DIST)) \
-	  $(if $(PUBLIC_KEY),--public-key '$(PUBLIC_KEY)')
+	@$(if $(PUBLIC_KEY),.venv-sign/bin/python,$(PY)) -m verify artifact $(artifact) \
+	  $(if $(PUBLIC_KEY),--public-key $(call q,PUBLIC_KEY))
 bitflips: | $(VENV) #: flip N=1000 single bits of a copy, and count those that are noticed
-	@$(PY) -m tests.fuzz.bitflips $(or $(ARTIFACT),$(DIST)) -n $(N)
+	@$(PY) -m tests.fuzz.bitflips $(artifact) -n $(N)
 # make sign KEY=FILE [ARTIFACT=FOLDER]: an elliptic-curve private key, PEM.
 sign: $(if $(KEY),.venv-sign/installed) #: sign the artifact: KEY=FILE
 	@$(if $(KEY),,$(error make sign KEY=FILE: name a private key; none was given))
-	@.venv-sign/bin/python -m verify sign $(or $(ARTIFACT),$(DIST)) --key '$(KEY)'
+	@.venv-sign/bin/python -m verify sign $(artifact) --key $(call q,KEY)
 test-sign: package .venv-sign/installed #: signatures
 	ARTIFACT=$(DIST) .venv-sign/bin/python -m pytest tests/sign -m sign
 # KILLS= and SEED= choose the random moments.

@@ -2,8 +2,9 @@
 
 make compares the times of `build/NAME/.inputs` and of the stages' stamps. `.inputs` holds the state of all
 that a build reads outside its folder: the recipe's place, the sources on the make line, and the size and
-time of each file of the sources, which `export` alone knows. Makefile calls `python -m core.build.inputs`
-while it is read; that touches `.inputs` where the state is another than recorded, and writes nothing else.
+time of each file of the recipe and the sources, which `export` alone knows; `.plan` that of the plan which
+`graphs` replays. Makefile calls `python -m core.build.inputs` while it is read; that touches them where the
+state is another than recorded, and writes nothing else. So no path of a user's stands in a rule of make.
 Standard library only.
 """
 
@@ -21,6 +22,10 @@ from core.disk.files import write_text
 INPUTS = ".inputs"
 # The files of the data that a build was verified with, and the folder that the environment names for them.
 DATA = ".data"
+# The state of the recipe's own plan when graphs were made.
+PLAN = ".plan"
+_PLAN_FILE = "quantization.json"
+_NO_PLAN = "null"
 # On the make line they replace the recipe's sources.
 OVERRIDES = ("ENCODER", "HEAD")
 
@@ -30,13 +35,28 @@ def overrides() -> dict[str, str]:
     return {name: os.environ[name] for name in OVERRIDES if os.environ.get(name)}
 
 
-def replayed_plan(recipe: Path) -> Path | None:
+def replayed_plan(recipe: Path, sources: dict[str, str] | None = None) -> Path | None:
     """Return the quantization plan that a recipe replays; None where a build must search for one.
 
-    A recipe's own plan is of its own sources: with others on the make line one is searched.
+    A recipe's own plan is of its own sources: with others, on the make line if none are given, one is
+    searched.
     """
-    path = recipe / "quantization.json"
-    return path if path.is_file() and not overrides() else None
+    path = recipe / _PLAN_FILE
+    replaced = overrides() if sources is None else sources
+    return path if path.is_file() and not replaced else None
+
+
+def _plan(recipe: Path, sources: dict[str, str]) -> str:
+    path = replayed_plan(recipe, sources)
+    if path is None:
+        return _NO_PLAN
+    status = path.stat()
+    return json.dumps([str(path.resolve()), status.st_size, status.st_mtime_ns])
+
+
+def record_plan(build: Path, recipe: Path) -> None:
+    """Write down the plan that graphs are made by, before it is read, for `refresh` to see changes."""
+    write_text(build / PLAN, _plan(recipe, overrides()))
 
 
 def _states(files: Iterable[str]) -> dict[str, list[int] | None]:
@@ -117,10 +137,16 @@ def are_recorded(build: Path, recipe: Path, sources: dict[str, str]) -> bool:
 
 
 def refresh(build: Path, recipe: Path, sources: dict[str, str]) -> None:
-    """Touch what is there of `.inputs` and `.data` where its content is no longer so."""
-    inputs, data = build / INPUTS, build / DATA
+    """Touch what is there of `.inputs`, `.plan` and `.data` where its content is no longer so."""
+    inputs, data, plan = build / INPUTS, build / DATA, build / PLAN
     if inputs.is_file() and not are_recorded(build, recipe, sources):
         inputs.touch()
+    now = _plan(recipe, sources)
+    if plan.is_file() and plan.read_text("utf-8") != now:
+        plan.touch()
+        # A search needs what only the export of a recipe without a plan writes.
+        if now == _NO_PLAN and inputs.is_file():
+            inputs.touch()
     if data.is_file() and not _data_is_recorded(data):
         data.touch()
 

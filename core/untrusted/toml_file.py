@@ -37,6 +37,7 @@ def read(path: Path, error: type[ToolchainError]) -> dict[str, Any]:
     """
     data = regular_file.read(path, limits.RECIPE_BYTES, error)
     with regular_file.naming(path, error, "cannot be read as TOML", ValueError, RecursionError):
-        text = data.decode("utf-8")
+        # Windows writes a byte order mark.
+        text = data.decode("utf-8-sig")
         _check_depth(text)
         return tomllib.loads(text)

@@ -98,6 +98,31 @@ def test_not_utf8(tmp_path):
         recipe.load(tmp_path)
 
 
+FP32, INT8 = "[variants.fp32]", "[variants.int8]"
+TABLES = f"{FP32}\nmax_probability_error = 1e-5\n{INT8}\nmax_flip_rate = 0.1\n"
+INLINE = "[variants]\nfp32 = { max_probability_error = 1e-5 }\nint8 = { max_flip_rate = 0.1 }\n"
+SPELLINGS = {
+    "inline": lambda text: text.replace(TABLES, INLINE),
+    "indented": lambda text: text.replace(FP32, f"  {FP32}"),
+    "quoted": lambda text: text.replace(FP32, '[variants."fp32"]'),
+    "a comment": lambda text: text.replace(FP32, f"{FP32} # the exact one"),
+    "carriage returns": lambda text: text.replace("\n", "\r\n"),
+    "a byte order mark": lambda text: f"\ufeff{text}",
+    "single quotes": lambda text: text.replace('variant = "fp32"', "variant = 'fp32'"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_one_recipe_in_any_spelling_of_toml(tmp_path, spelling):
+    plain = GOOD + '[text]\nvariant = "fp32"\n'
+    spelled = SPELLINGS[spelling](plain)
+    assert spelled != plain
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "recipe.toml").write_bytes(spelled.encode())
+    assert recipe.load(folder) == load(tmp_path / "plain", plain)
+
+
 def test_the_folder_may_be_given_relatively(tmp_path, monkeypatch):
     monkeypatch.chdir(write_recipe(tmp_path / "mine", ["joy"], "path:e", "path:h"))
     assert recipe.load(recipe.Path()).name == "mine"

@@ -83,11 +83,6 @@ def test_a_stage_runs_again_when_any_code_that_it_imports_changes(built, command
         assert command in commands(built, "-W", path)
 
 
-@pytest.mark.parametrize("name", ["recipe.toml", "quantization.json"])
-def test_a_stage_runs_again_when_the_recipe_changes(built, name):
-    assert "-m graphs build" in commands(built, "-W", f"recipes/minilm-l6-go-emotions/{name}")
-
-
 def test_a_stage_that_waited_for_another_build_does_not_do_the_same_again(tmp_path):
     done = []
     export = (tmp_path, tmp_path, stage.EXPORTED)
