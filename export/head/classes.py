@@ -7,7 +7,7 @@ largest column. Both are followed through the operators that keep columns in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx
@@ -22,6 +22,10 @@ _ALIGNED = set(
     "Abs Add Cast Clip Div Exp Identity Log LogSoftmax LpNormalization Mul Normalizer Not Reciprocal Relu "
     "Sigmoid Softmax Sub Sum Tanh".split()
 )
+# Of these the largest column stays the largest.
+_MONOTONE = set(
+    "Cast Clip Exp Identity Log LogSoftmax LpNormalization Normalizer Sigmoid Softmax Tanh".split()
+)
 # Columns of all values together, so that no file keeps this busy.
 _MOST = 1 << 21
 _SAME_ROWS = {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
@@ -31,7 +35,8 @@ _SAME_ROWS = {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 class Column:
     """A class of a classifier: the list it stands in, its place there, and the value that holds the choice.
 
-    `source` is one for all columns of one classifier; `choice` is of strings or integers, one a row.
+    `source` is one for all columns of one classifier; `choice` is of strings or integers, one a row, or
+    empty where none is made of these very numbers.
     """
 
     source: str
@@ -78,17 +83,15 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
                 yield from _nodes(inner)
 
 
-def listed_strings(model: onnx.ModelProto) -> set[str]:
-    """Return all strings that a model's attributes and constants hold, wherever they stand."""
-    found: set[Class] = set()
+def listed_strings(model: onnx.ModelProto) -> list[set[str]]:
+    """Return the lists of strings that a model's attributes and constants hold, wherever they stand."""
+    found: list[tuple[Class, ...]] = []
     nodes = list(_nodes(model.graph)) + [node for function in model.functions for node in function.node]
     for node in nodes:
         for attribute in node.attribute:
-            found |= set(_text(attribute.strings))
-            found |= set(_tensor_list(attribute.t)) if attribute.HasField("t") else set()
-    for tensor in model.graph.initializer:
-        found |= set(_tensor_list(tensor))
-    return {value for value in found if isinstance(value, str)}
+            found += [_text(attribute.strings), _tensor_list(attribute.t)]
+    found += [_tensor_list(tensor) for tensor in model.graph.initializer]
+    return [{value for value in values if isinstance(value, str)} for values in found]
 
 
 class Classes:
@@ -176,6 +179,8 @@ class Classes:
         known = self._columns.get(node.output[0]) if node.output else None
         # 1 - p has the columns of p the other way round.
         if known and None not in known and node.op_type in _ALIGNED - {"Sub"}:
+            if node.op_type not in _MONOTONE:
+                known = [column and replace(column, choice="") for column in known]
             for name in set(node.input) - set(self._constants):
                 self._columns.setdefault(name, known)
 
@@ -204,10 +209,13 @@ class Classes:
     def _aligned(self, node: onnx.NodeProto, given: Sequence[Columns | None]) -> Columns | None:
         known = [columns for columns in given if columns]
         widest = max(known, key=len, default=None)
+        if widest is not None and node.op_type not in _MONOTONE:
+            # The class stays, but its choice is of other numbers.
+            widest = [column and replace(column, choice="") for column in widest]
         if node.op_type == "Sub" and widest is not None and not given[0]:
             # 1 - p is the other class of two.
             two = len(widest) <= 2 and all(c is not None and len(c.classes) == 2 for c in widest)
-            return [c and Column(c.source, c.classes, 1 - c.index, c.choice) for c in widest] if two else None
+            return [column and replace(column, index=1 - column.index) for column in widest] if two else None
         return widest
 
     def _picked(self, node: onnx.NodeProto, columns: Columns) -> Columns | None:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
 from core.build.facts import HeadInfo
-from core.contract import HEAD_FILE, MULTI_LABEL, OPSET, SINGLE_LABEL, ProblemType
+from core.contract import HEAD_FILE, OPSET, SINGLE_LABEL, ProblemType
 from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable, ThresholdsTable
 from core.untrusted import limits, trial
 from core.untrusted.regular_file import FIELD_ERRORS, naming
-from export.head import files, original, proof, thresholds
+from export.head import files, original, problem_type, proof, thresholds
 from export.head.fold import fold
 from export.head.layout import Layout
 from export.head.normal import Normal, normalise
@@ -30,8 +30,6 @@ _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
 # Embeddings that tell the shapes of a head's answers; no head has as many labels as this by chance alone.
 _SAMPLE = 61
 _NO_HEAD = "cannot be read as a head"
-# How far from 1 the probabilities of a softmax in float32 may add up.
-_ROW_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -104,27 +102,8 @@ def _layout(
         return Reader(path, model, labels, stated).read(samples)
 
 
-def _problem_type(
-    path: Path, layout: Layout, probabilities: NDArray[np.float64], stated: ProblemType | None
-) -> ProblemType:
-    """Tell a softmax from sigmoids: its rows add up to 1, whatever the embedding.
-
-    Raises:
-        HeadError: the recipe states another.
-    """
-    one_tensor = layout.form not in ("pairs", "sequence") and len(layout.order) > 1
-    adds_up = bool((abs(probabilities.sum(axis=1) - 1) <= _ROW_TOLERANCE).all())
-    found = SINGLE_LABEL if one_tensor and adds_up else MULTI_LABEL
-    if stated not in (None, found):
-        told = (
-            "add up to 1 over the labels" if found == SINGLE_LABEL else "do not add up to 1 over the labels"
-        )
-        raise HeadError(f"{path}: the recipe's head.problem_type is {stated!r}, but its probabilities {told}")
-    return found
-
-
 def open_original(
-    source: Source, labels: Sequence[str], problem_type: ProblemType, features: int, threads: int = 0
+    source: Source, labels: Sequence[str], kind: ProblemType, features: int, threads: int = 0
 ) -> original.OriginalHead:
     """Open a head that `read` accepted, to run it.
 
@@ -132,7 +111,7 @@ def open_original(
         HeadError: as `read`.
     """
     path = files.find(source)
-    model = files.load(path, labels, problem_type)
+    model = files.load(path, labels, kind)
     session = original.open_head(str(path), model, threads)
     samples = original.answer(str(path), session, proof.probes(features)[:_SAMPLE])
     layout = _layout(path, model, labels, None, samples)
@@ -173,8 +152,8 @@ def read(
     run = original.OriginalHead(str(path), model, layout, labels)
     with naming(path, HeadError, _NO_HEAD, *FIELD_ERRORS):
         normal = normalise(model, layout)
-    problem_type = _problem_type(path, layout, run(probes)[1], stated.problem_type)
-    softmax = problem_type == SINGLE_LABEL
+    kind = problem_type.tell(path, layout, run(probes)[1], stated.problem_type)
+    softmax = kind == SINGLE_LABEL
     weight_hl = bias_l = subgraph = error = None
     try:
         weight_hl, bias_l, error = _fold(normal, run, features, labels, softmax=softmax)
@@ -187,13 +166,13 @@ def read(
         sha256=hashes | limits_of.sha256,
         kind="subgraph" if weight_hl is None else "linear",
         reason=reason,
-        problem_type=problem_type,
+        problem_type=kind,
         columns_from=layout.columns_from,
         layout=normal.layout,
         output=None if normal.layout == "named" else normal.outputs[0],
         labels=list(labels),
         output_order=normal.order,
-        thresholds=limits_of.of(labels, problem_type),
+        thresholds=limits_of.of(labels, kind),
         fold_error=error,
     )
     return Head(info, run, weight_hl, bias_l, subgraph)

@@ -17,7 +17,8 @@ import onnx
 from core.errors import HeadError
 from export.head import classes
 from export.head.classes import Class, Column, Columns
-from export.head.layout import SCORES, Choice, Form, From, Layout, check_labels, shown, yes_of
+from export.head.layout import Choice, Form, From, Layout, check_labels, shown, yes_of
+from export.head.samples import between_0_and_1, check_range, decisions, dtype, is_answer, is_array
 
 # What skl2onnx puts before a class in the name of an output (`zipmap="columns"`).
 _PREFIXES = ("s", "i")
@@ -37,7 +38,7 @@ class Reader:
         """
         self._path, self._labels, self._stated = path, list(labels), stated
         self._graph, self._classes = model.graph, classes.Classes(model.graph)
-        self._strings = classes.listed_strings(model)
+        self._lists = classes.listed_strings(model)
 
     def read(self, samples: Mapping[str, Any]) -> Layout:
         """Return the layout.
@@ -51,31 +52,25 @@ class Reader:
         listed = {
             name: [str(value) for value in answer]
             for name, answer in samples.items()
-            if _is_array(answer) and answer.ndim == 1 and set(map(str, answer)) == set(self._labels)
+            if is_array(answer) and answer.ndim == 1 and set(map(str, answer)) == set(self._labels)
         }
         found = self._read(samples)
         for name, order in listed.items():
             if len(order) == len(self._labels) and order != found.order:
                 told = f"output {name} lists {shown(order)}, its columns are of {shown(found.order)}"
                 raise HeadError(f"{self._path}: {told}")
-        decided = [
-            name
-            for name, answer in samples.items()
-            if _is_array(answer) and answer.ndim == 2 and answer.dtype.kind in "ib"
-            if answer.shape[1] == len(self._labels) > 1
-        ]
-        double = any(_dtype(samples[name]) == np.float64 for name in found.outputs)
-        return replace(found, table=decided[0] if len(decided) == 1 else None, double=double)
+        double = any(dtype(samples[name]) == np.float64 for name in found.outputs)
+        return replace(found, table=decisions(samples, len(self._labels)), double=double)
 
     def _read(self, samples: Mapping[str, Any]) -> Layout:
-        kinds = {name: np.asarray(answer).dtype.kind for name, answer in samples.items() if _is_array(answer)}
+        kinds = {name: np.asarray(answer).dtype.kind for name, answer in samples.items() if is_array(answer)}
         floats = [name for name, kind in kinds.items() if kind == "f"]
-        sequences = [name for name, found in samples.items() if name not in kinds and _is_answer(found)]
+        sequences = [name for name, found in samples.items() if name not in kinds and is_answer(found)]
         if set(floats) & set(self._labels):
             check_labels(self._path, floats, self._labels)
             return self._named(floats, samples)
         if len(sequences) == 1 and isinstance((samples[sequences[0]] or [None])[0], dict):
-            self._check_range(sequences[0], [list(row.values()) for row in samples[sequences[0]]])
+            check_range(self._path, sequences[0], [list(row.values()) for row in samples[sequences[0]]])
             return self._maps(sequences[0])
         if sequences and len(sequences) + len(floats) == 1:
             return self._sequence(sequences[0], len(samples[sequences[0]]))
@@ -83,7 +78,7 @@ class Reader:
         if len(floats) == len(self._labels) > 1 and set(widths.values()) == {1}:
             return self._vectors(floats)
         if len(floats) > 1:
-            floats = [name for name in floats if _between_0_and_1(samples[name])] or floats
+            floats = [name for name in floats if between_0_and_1(samples[name])] or floats
         if len(floats) != 1 or sequences:
             expected = "expected one of probabilities, or one a label, named as the label"
             raise HeadError(f"{self._path}: found outputs {shown(floats + sequences)}, {expected}")
@@ -94,13 +89,8 @@ class Reader:
             )
         if len(self._labels) == 1 and widths[floats[0]] == 2:
             return self._named(floats, samples)
-        self._check_range(floats[0], samples[floats[0]])
+        check_range(self._path, floats[0], samples[floats[0]])
         return self._tensor(floats[0], widths[floats[0]])
-
-    def _check_range(self, output: str, found: Any) -> None:
-        if not _between_0_and_1(found):
-            told = SCORES.format(float(np.min(found)), float(np.max(found)))
-            raise HeadError(f"{self._path}: output {output}: {told}")
 
     def _by_order(self, columns_from: From = "recipe") -> list[str]:
         """Return the recipe's labels, where nothing in the files says another order.
@@ -108,7 +98,7 @@ class Reader:
         Raises:
             HeadError: something does.
         """
-        held = sorted(self._strings & set(self._labels))
+        held = sorted(set().union(*self._lists) & set(self._labels))
         if held:
             mend = "name the outputs as the labels, or convert with zipmap=True"
             told = f"holds the names {shown(held)}, but not which column is which; {mend}"
@@ -143,8 +133,7 @@ class Reader:
                 if width != len(own.classes):
                     raise HeadError(f"{self._path}: found {width} columns of {len(own.classes)} classes")
                 order, columns_from = self._by_classes([column.name for column in columns])
-                meant = dict(zip((column.name for column in columns), order, strict=True))
-                return order, columns_from, [Choice(own.choice, meant)]
+                return order, columns_from, self._choice_of(known, order)
             named = [str(column.name) for column in columns if column.name in self._labels]
             if named:
                 check_labels(self._path, named, self._labels)
@@ -175,6 +164,7 @@ class Reader:
         """Return the column of a pair that is the label's own, and the head's choice between both."""
         known = self._classes.of(value)
         if known is None or all(column is None for column in known):
+            self._check_untied(label)
             return 1, []
         columns = [column for column in known if column is not None]
         if len(known) != 2 or len(columns) != 2 or columns[0].source != columns[1].source:
@@ -183,7 +173,8 @@ class Reader:
         own: Column = columns[0] if columns[0].index == index else columns[1]
         if {column.index for column in columns} != {0, 1}:
             raise HeadError(f"{self._path}: {place}: its two columns are of one class")
-        return columns.index(own), [Choice(own.choice, {own.name: label}, label)]
+        choices = [Choice(own.choice, {own.name: label}, label)] if own.choice else []
+        return columns.index(own), choices
 
     def _pairs(
         self, form: Form, outputs: list[str], values: list[str], labels: list[str], by: From
@@ -230,23 +221,49 @@ class Reader:
     def _vectors(self, outputs: list[str]) -> Layout:
         known = [column for name in outputs for column in self._classes.of(name) or [None]]
         if set(outputs) == set(self._labels):
-            choices: list[Choice] = []
-            if None not in known and {column.name for column in known if column} == set(self._labels):
-                order, _, choices = self._column_order(known, len(outputs))
-                if order != outputs:
-                    raise HeadError(f"{self._path}: found outputs {shown(outputs)} of classes {shown(order)}")
+            for name, column in zip(outputs, known, strict=True):
+                self._check_vector(name, column)
+            choices = self._choice_of(known, outputs)
             return Layout("vectors", outputs, outputs, [], "names", choices=choices)
         bare = [name[1:] if name.startswith(_PREFIXES) else name for name in outputs]
-        if None in known and all(name[0] == "i" and name[1:].isdecimal() for name in outputs):
+        if None not in known:
+            order, columns_from, choices = self._column_order(known, len(outputs))
+            return Layout("vectors", outputs, order, [], columns_from, choices=choices)
+        if set(bare) == set(self._labels):
+            return Layout("vectors", outputs, bare, [], "names")
+        if all(name[0] == "i" and name[1:].isdecimal() for name in outputs):
             order, columns_from = self._by_classes([int(name) for name in bare])
             return Layout("vectors", outputs, order, [], columns_from)
-        if set(bare) != set(self._labels) and None in known:
-            expected = "expected one a label, named as the label"
-            raise HeadError(f"{self._path}: found outputs {shown(outputs)}, {expected}")
-        if None in known:
-            return Layout("vectors", outputs, bare, [], "names")
-        order, columns_from, choices = self._column_order(known, len(outputs))
-        return Layout("vectors", outputs, order, [], columns_from, choices=choices)
+        expected = "expected one a label, named as the label"
+        raise HeadError(f"{self._path}: found outputs {shown(outputs)}, {expected}")
+
+    def _check_vector(self, label: str, column: Column | None) -> None:
+        """Check that an output that is named as a label is of the label's own class."""
+        if column is None:
+            self._check_untied(label)
+            return
+        two = len(column.classes) == 2
+        own = column.index == self._yes(column.classes, label, f"output {label}") if two else None
+        if own is False or (not two and isinstance(column.name, str) and column.name != label):
+            told = f"is of class {column.name!r} of {shown(column.classes)}, expected the label's own"
+            raise HeadError(f"{self._path}: output {label}: {told}")
+
+    def _check_untied(self, label: str) -> None:
+        """Check that no two classes in the file have a label among them, where its values have none."""
+        if any(len(names) == 2 and label in names for names in self._lists):
+            told = f"holds a classifier of {label!r} and another, but not which column is which"
+            raise HeadError(f"{self._path}: output {label}: {told}; convert it with zipmap=False, not edited")
+
+    def _choice_of(self, known: Columns, order: Sequence[str]) -> list[Choice]:
+        """Return the choice of the one classifier that all columns are of, where there is one."""
+        sources = {(column.source, column.choice, len(column.classes)) for column in known if column}
+        if None in known or len(sources) != 1 or len(known) < 2:
+            return []
+        _, choice, count = next(iter(sources))
+        names = [column.name for column in known if column]
+        return (
+            [Choice(choice, dict(zip(names, order, strict=True)))] if choice and count == len(known) else []
+        )
 
     def _maps(self, output: str) -> Layout:
         node = next((node for node in self._graph.node if output in node.output), None)
@@ -277,22 +294,3 @@ class Reader:
     def _tensor(self, output: str, width: int) -> Layout:
         order, columns_from, choices = self._column_order(self._classes.of(output), width)
         return Layout("columns", [output], order, [], columns_from, choices=choices)
-
-
-def _is_array(answer: Any) -> bool:
-    return isinstance(answer, np.ndarray)
-
-
-def _dtype(answer: Any) -> np.dtype[Any]:
-    first = answer[0] if isinstance(answer, list) else answer
-    return np.dtype(np.float32) if isinstance(first, dict) else np.asarray(first).dtype
-
-
-def _is_answer(found: list[Any]) -> bool:
-    """Whether a sequence is of dictionaries or numbers; an empty one is, of nothing."""
-    return not found or isinstance(found[0], dict) or np.asarray(found[0]).dtype.kind == "f"
-
-
-def _between_0_and_1(answer: Any) -> bool:
-    values = np.asarray(answer, np.float64)
-    return bool(((values >= -1e-3) & (values <= 1 + 1e-3)).all())

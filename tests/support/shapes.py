@@ -106,12 +106,18 @@ def by_label(estimator, labels: list[str], x: np.ndarray) -> np.ndarray:
 
 
 def convert(estimator, options: dict, width: int = WIDTH) -> onnx.ModelProto:
-    return convert_sklearn(
+    return onnx.load_model_from_string(_converted(estimator, tuple(options.items()), width))
+
+
+@cache
+def _converted(estimator, options: tuple, width: int) -> bytes:
+    model = convert_sklearn(
         estimator,
         initial_types=[("x", FloatTensorType([None, width]))],
-        options={id(estimator): options},
+        options={id(estimator): dict(options)},
         target_opset=OPSETS,
     )
+    return model.SerializeToString()
 
 
 def of_the_build(found, labels: list[str], x: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ def test_a_softmax_over_names(tmp_path, kind, option, labels):
     assert found.info.output_order == SORTED
 
 
-@pytest.mark.parametrize("labels", ORDERS, ids=["sorted", "counted", "reversed"])
+@pytest.mark.parametrize("labels", ORDERS[1:], ids=["counted", "reversed"])
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize(
     "kind", ["LogisticRegression", "SGD", "SVC", "forest", "MLP", "OneVsRest", "Calibrated"]
@@ -78,7 +78,7 @@ def test_a_softmax_over_integers(tmp_path, kind, option, labels):
     assert (found.info.problem_type, found.info.columns_from) == ("single_label_classification", "integers")
 
 
-@pytest.mark.parametrize("labels", ORDERS, ids=["sorted", "counted", "reversed"])
+@pytest.mark.parametrize("labels", ORDERS[1:], ids=["counted", "reversed"])
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("kind", MULTI)
 def test_columns_of_0_and_1(tmp_path, kind, option, labels):
