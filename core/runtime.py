@@ -20,6 +20,14 @@ TokenIds = Sequence[Sequence[int]]
 LOG_ERRORS, LOG_NOTHING = 3, 4
 
 
+def _is_utf8(path: Path) -> bool:
+    """Whether onnxruntime takes a path: a name of other bytes, or any in the C locale, is none of its."""
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def open_session(
     model: Path | bytes,
     name: object = None,
@@ -42,6 +50,8 @@ def open_session(
     Raises:
         error: onnxruntime does not load it.
     """
+    if isinstance(model, Path) and not _is_utf8(model):
+        name, model = name or model, model.read_bytes()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = log_severity

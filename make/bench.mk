@@ -33,4 +33,4 @@ $(RANDOM_BGE)/head/model.onnx: bench/contenders/random_encoder.py | $(VENV)
 # The tokenizer as a graph and in Rust, microseconds a text.
 .PHONY: bench-text
 bench-text: $(GRAPHS) #: the tokenizer as a graph beside the Rust one, microseconds a text
-	@$(PY) -m bench tokenizer $(RECIPE) $(BUILD)
+	@$(PY) -m bench tokenizer $(call q,RECIPE) $(BUILD)

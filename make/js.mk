@@ -11,7 +11,7 @@ $(MODULES): package.json package-lock.json .npmrc
 	@touch $@
 # Always anew: the data set may have come since.
 $(BUILD)/js/expected.json: package FORCE
-	@$(PY) -m tests.js.expected $(DIST) $(RECIPE) $(BUILD)
+	@$(PY) -m tests.js.expected $(DIST) $(call q,RECIPE) $(BUILD)
 
 # A page to try the artifact, static files in dist/NAME-web.
 web: $(WEB)/index.html #: a page that runs the artifact in the browser: dist/NAME-web
