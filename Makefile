@@ -47,7 +47,7 @@ $(if $(wildcard $(BUILD)/.inputs),$(shell $(PYTHON) -m core.build.inputs $(call 
 $(EXPORTED) $(GRAPHS) $(VERIFIED) $(RELEASED): export BUILD_BEGUN = $(BEGUN)
 
 .PHONY: artifact export quantize verify package score evaluate head publish help \
-        merge pack simplify reference search features thresholds parity-test-split clean FORCE
+        merge pack simplify reference search features thresholds parity-test-split new clean FORCE
 .DELETE_ON_ERROR:
 # Stopped by a signal, make would delete it from a folder that is whole.
 .PRECIOUS: $(RELEASED)
@@ -107,6 +107,9 @@ parity-test-split: $(BUILD)/reference-test.npz package #: parity on all test tex
 
 score: | $(VENV) ## label a corpus: INPUT=FILE OUTPUT=FILE [ARTIFACT=dist/NAME] [OPTIONS=…]
 	@$(PY) -m score $(artifact) $(call q,INPUT) $(call q,OUTPUT) $(OPTIONS)
+
+new: | $(VENV) #: write recipes/NAME for NAME=NAME HEAD=FOLDER ENCODER=FOLDER
+	@$(PY) -m export new 'recipes/$(NAME)' $(OPTIONS)
 
 clean: #: remove build/ and dist/
 	rm -rf build dist

@@ -16,7 +16,7 @@ from core.build import inputs, stage
 from core.build.facts import EncoderInfo
 from core.build.reference import GENERAL_TEXTS
 from core.cli import CommandLine
-from core.contract import HEAD_FILES, THRESHOLDS_FILE, FeaturePooling
+from core.contract import HEAD_FILES, THRESHOLDS_FILE, FeaturePooling, Pooling
 from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
 from core.recipe import RECIPE_FILE
@@ -186,6 +186,16 @@ def _features(arguments: argparse.Namespace) -> None:
     print(choose_features.as_toml(steps[-1].parts), end="")
 
 
+def _new(arguments: argparse.Namespace) -> None:
+    from export import new_recipe
+
+    variables = inputs.overrides()
+    sources = variables.get("ENCODER"), variables.get("HEAD")
+    recipe = new_recipe.write(arguments.recipe, *sources, arguments.pooling, arguments.normalize)
+    shown = f"{recipe.encoder.pooling} pooling; labels {', '.join(recipe.labels.names)}"
+    print(f"  new      {arguments.recipe / RECIPE_FILE}: {shown}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 1 where it fails, with one line that says why."""
     line = CommandLine("python -m export", "From a recipe's sources to the files that the graph stages read.")
@@ -199,6 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     features = line.add("features", _features, "choose what a linear head reads", "recipe", "build")
     features.add_argument("--parts", type=int, default=9, help="poolings to keep")
     features.add_argument("--pooling", action="append", help="to choose from; may be repeated")
+    new = line.add("new", _new, "write a recipe for the sources in ENCODER and HEAD", "recipe")
+    new.add_argument("--pooling", choices=get_args(Pooling), help="where the encoder's own files don't say")
+    new.add_argument("--normalize", action="store_true", help="where the encoder's own files don't say")
     return line.main(arguments)
 
 

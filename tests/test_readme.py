@@ -26,7 +26,11 @@ RUN_BY = {
     ("docs/evaluation.md", "## In your own CI", "sh"): "tests/test_readme.py",
     ("docs/heads.md", "## From a pickle", "python"): "tests/export/head/test_documented.py",
     ("docs/heads.md", "## Thresholds", "toml"): "tests/export/head/test_documented.py",
-    ("docs/own-classifier.md", "# Your own encoder and head", "toml"): "tests/test_readme.py",
+    ("docs/own-classifier.md", "# Your own encoder and head", "python"): "tests/test_own_classifier.py",
+    ("docs/own-classifier.md", "## From SetFit", "python"): "tests/test_own_classifier.py",
+    ("docs/own-classifier.md", "## One label a text", "python"): "tests/test_own_classifier.py",
+    ("docs/own-classifier.md", "## The recipe", "toml"): "tests/test_readme.py",
+    ("docs/own-classifier.md", "## Your texts", "toml"): "tests/test_readme.py",
     ("docs/runtimes.md", "## C", "sh"): "tests/native/test_decide.py",
     ("docs/runtimes.md", "## JavaScript", "js"): "tests/js/readme.test.mjs",
     ("docs/runtimes.md", "## OpenVINO", "python"): "tests/engines/test_engines.py",
@@ -191,10 +195,12 @@ def test_keys_are_made_as_it_stands(tmp_path):
 
 
 def test_the_recipe_is_one(tmp_path):
-    text = snippet("# Your own encoder and head", "toml", "docs/own-classifier.md", max_lines=30)
+    text = snippet("## The recipe", "toml", "docs/own-classifier.md", max_lines=30)
+    text += snippet("## Your texts", "toml", "docs/own-classifier.md", max_lines=14)
     folder = tmp_path / "my-classifier"
     folder.mkdir()
     (folder / "recipe.toml").write_text(text, "utf-8")
     recipe = recipes.load(folder)
     assert recipe.head.source == "path:head"
+    assert list(recipe.data.places) == ["train", "dev", "test"]
     assert recipe.variants["int8"].max_flip_rate == 0.05
