@@ -20,6 +20,7 @@ from core.contract import HEAD_FILES, THRESHOLDS_FILE, FeaturePooling, Pooling
 from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
 from core.recipe import RECIPE_FILE
+from core.untrusted import tokenizer_file
 from export.encoder import checkpoint
 from export.sources.recipe_lock import LOCK_FILE
 from export.sources.resolve import Source, Sources
@@ -80,11 +81,18 @@ def _write_reference(
     _say(f"reference  {len(listed)} {source or GENERAL_TEXTS}; through torch and the original head")
 
 
+def _check_text(sources: Sources, info: EncoderInfo) -> None:
+    if sources.recipe.text is not None and not tokenizer_file.is_wordpiece(_tokenizer(sources, info)):
+        found = f"{_encoder(sources).file('tokenizer.json')} is none of BERT's, which alone a graph can hold"
+        raise RecipeError(f"text: {found}; leave [text] out, and the artifact takes tokens")
+
+
 def _export(sources: Sources, build: Path) -> EncoderInfo:
     from export.encoder import assets, tokenizer_agreement, torch_encoder
     from export.head import published_head
 
     info = _info(sources)
+    _check_text(sources, info)
     head = _read_head(sources, info)
     head.info.check_contract(sources.recipe.contract)
     with replacing(build / "encoder.onnx") as temporary:

@@ -42,6 +42,10 @@ def _layers(job: Job) -> int:
     return job.encoder.used_layers
 
 
+def _embeddings(model: ir.Model, job: Job) -> int:
+    return embeddings.embeddings(model, job.encoder.token_types, job.encoder.padding_id)
+
+
 def _pool(model: ir.Model, job: Job) -> int:
     if job.encoder.feature_layers:
         return features.features(model, job.encoder)
@@ -84,7 +88,7 @@ _PROPERTIES = len(Metadata._fields)
 MERGE = (
     Step("fuse", "", lambda m, _: fuse.fuse(m), each_layer),
     Step("mask", "attention masks", lambda m, _: mask.mask(m), _layers),
-    Step("embeddings", "embedding sums", lambda m, _: embeddings.embeddings(m), lambda _: 1),
+    Step("embeddings", "embedding sums", _embeddings, lambda _: 1),
     Step("pool", "poolings", _pool, lambda job: len(job.encoder.feature_parts) or 1),
     Step("merge", "", _merge, lambda job: {f"{job.head.info.kind} heads": 1}),
 )

@@ -99,6 +99,10 @@ class EncoderInfo(_JsonFile):
     # What the head reads in place of the sentence embedding: layer (0 is the embedding's) and pooling of
     # each part, in order; none where it reads that.
     feature_parts: list[tuple[int, FeaturePooling]]
+    # Whether there is a table of token types.
+    token_types: bool = True
+    # Where positions count the tokens that are not this one; None where they are the columns.
+    padding_id: int | None = None
 
     def __post_init__(self) -> None:
         """Take lists for pairs, as JSON has them."""

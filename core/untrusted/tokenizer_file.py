@@ -1,4 +1,4 @@
-"""Read an untrusted `tokenizer.json`: BERT's components alone, within the limits.
+"""Read an untrusted `tokenizer.json`: BERT's components or RoBERTa's alone, within the limits.
 
 Other components can hold regular expressions that take forever, and fixed padding can ask for any memory.
 """
@@ -15,14 +15,26 @@ from core.errors import ToolchainError
 from core.untrusted import json_file, limits, regular_file
 from core.untrusted.regular_file import RefusedError
 
-_COMPONENTS: dict[str, tuple[str | None, ...]] = {
-    "normalizer": ("BertNormalizer", None),
-    "pre_tokenizer": ("BertPreTokenizer",),
-    "post_processor": ("TemplateProcessing", "BertProcessing", None),
-    "decoder": ("WordPiece", None),
-    "model": ("WordPiece",),
+_Components = dict[str, tuple[str | None, ...]]
+# By the model: BERT's, and RoBERTa's.
+_FAMILIES: dict[str, _Components] = {
+    "WordPiece": {
+        "normalizer": ("BertNormalizer", None),
+        "pre_tokenizer": ("BertPreTokenizer",),
+        "post_processor": ("TemplateProcessing", "BertProcessing", None),
+        "decoder": ("WordPiece", None),
+    },
+    "BPE": {
+        "normalizer": (None,),
+        "pre_tokenizer": ("ByteLevel",),
+        "post_processor": ("RobertaProcessing", "TemplateProcessing", None),
+        "decoder": ("ByteLevel", None),
+    },
 }
-_KEYS = {*_COMPONENTS, "version", "truncation", "padding", "added_tokens"}
+_KEYS = {*_FAMILIES["BPE"], "model", "version", "truncation", "padding", "added_tokens"}
+# Of a BPE: what makes it random, or other than byte-level.
+_BPE: dict[str, tuple[object, ...]] = {"dropout": (None, 0), "byte_fallback": (None, False)}
+_BPE |= dict.fromkeys(("continuing_subword_prefix", "end_of_word_suffix"), (None, ""))
 _ADDED_TOKENS, _TEMPLATE = 1_000, 64
 _HIGHEST_ID = limits.VOCABULARY - 1
 
@@ -45,15 +57,33 @@ def _list(place: str, value: Any, longest: int) -> list[Any]:
     return value
 
 
+def _kind(content: dict[str, Any], name: str) -> str | None:
+    component = content.get(name)
+    kind = None if component is None else _object(name, component).get("type")
+    if kind is not None and not isinstance(kind, str):
+        raise RefusedError(f"{name}: found {str(kind)[:40]}, expected a name")
+    return kind
+
+
 def _check_components(content: dict[str, Any]) -> None:
     unknown = sorted(set(content) - _KEYS)
     if unknown:
         raise RefusedError(f"{unknown[0]}: unknown")
-    for name, expected in _COMPONENTS.items():
-        component = content.get(name)
-        kind = None if component is None else _object(name, component).get("type")
+    model = _kind(content, "model")
+    if model not in _FAMILIES:
+        raise RefusedError(f"model: found {model!r}, expected {' or '.join(_FAMILIES)}")
+    for name, expected in _FAMILIES[model].items():
+        kind = _kind(content, name)
         if kind not in expected:
             raise RefusedError(f"{name}: found {kind!r}, expected {' or '.join(map(str, expected))}")
+
+
+def _check_bpe(model: dict[str, Any]) -> None:
+    for name, allowed in _BPE.items():
+        if model.get(name) not in allowed:
+            raise RefusedError(f"model.{name}: found {str(model[name])[:40]!r}, expected {allowed[0]!r}")
+    # Each is a pair, or both with a space between them; the library holds them to the vocabulary.
+    _list("model.merges", model.get("merges"), limits.VOCABULARY)
 
 
 def _check_vocabulary(model: dict[str, Any]) -> None:
@@ -65,9 +95,12 @@ def _check_vocabulary(model: dict[str, Any]) -> None:
         _number(f"model.vocab: {token[:40]!r}", number, 0, _HIGHEST_ID)
     if len(set(vocabulary.values())) != len(vocabulary):
         raise RefusedError("model.vocab: two tokens have one id")
-    unknown = model.get("unk_token")
-    if unknown not in vocabulary:
+    unknown, is_bpe = model.get("unk_token"), model["type"] == "BPE"
+    if unknown not in vocabulary and not (is_bpe and unknown is None):
         raise RefusedError(f"model.unk_token: found {unknown!r}, which is not in the vocabulary")
+    if is_bpe:
+        _check_bpe(model)
+        return
     longest = model.get("max_input_chars_per_word")
     _number("model.max_input_chars_per_word", longest, 1, limits.WORD_CHARACTERS)
 
@@ -116,7 +149,7 @@ def load(path: Path, error: type[ToolchainError], max_length: int | None = None)
             published tokenizers carry the padding and truncation of whoever saved them last.
 
     Raises:
-        error: missing, too large, not a tokenizer, or not of BERT's components.
+        error: missing, too large, not a tokenizer, or not of BERT's or RoBERTa's components.
     """
     data = regular_file.read(path, limits.JSON_BYTES, error)
     # The Rust side raises the bare Exception, and its panics not even that.
@@ -131,6 +164,11 @@ def load(path: Path, error: type[ToolchainError], max_length: int | None = None)
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)
     return tokenizer
+
+
+def is_wordpiece(tokenizer: Tokenizer) -> bool:
+    """Tell whether it is BERT's: `vocab.txt` is all of its vocabulary, and a graph can do what it does."""
+    return type(tokenizer.model).__name__ == "WordPiece"
 
 
 def encode(

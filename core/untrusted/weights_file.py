@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,6 @@ _FLOATS: dict[str, type[np.floating]] = {"F16": np.float32, "F32": np.float32, "
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 _SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
 _LENGTH_BYTES = 8
-_PREFIX = "bert."
-_LAYER = "encoder.layer.{}."
 
 
 def _check_header(path: Path) -> None:
@@ -80,18 +78,6 @@ def read_small(path: Path, limit: int) -> tuple[dict[str, np.ndarray], dict[str,
     return arrays, metadata
 
 
-def _expected(sizes: dict[str, int]) -> Iterator[tuple[str, Shape]]:
-    hidden, inner = sizes["hidden_size"], sizes["intermediate_size"]
-    yield "embeddings.word_embeddings.weight", (sizes["vocab_size"], hidden)
-    yield "embeddings.position_embeddings.weight", (sizes["max_position_embeddings"], hidden)
-    yield "embeddings.token_type_embeddings.weight", (sizes["type_vocab_size"], hidden)
-    for layer in map(_LAYER.format, range(sizes["num_hidden_layers"])):
-        for matrix in ("self.query", "self.key", "self.value", "output.dense"):
-            yield f"{layer}attention.{matrix}.weight", (hidden, hidden)
-        yield f"{layer}intermediate.dense.weight", (inner, hidden)
-        yield f"{layer}output.dense.weight", (hidden, inner)
-
-
 def names(folder: Path) -> list[str]:
     """Return the files of a folder's weights: one, or an index and the shards that it names.
 
@@ -130,20 +116,21 @@ def _stored(folder: Path) -> dict[str, Shape]:
     return stored
 
 
-def check(folder: Path, sizes: dict[str, int]) -> None:
-    """Check that a BERT's weights have the shapes that its config states.
+def check(folder: Path, expected: Iterable[tuple[str, Shape]], prefix: str) -> None:
+    """Check that an encoder's weights have the shapes that its config states.
 
     torch makes what the config states before it compares, so that a config could ask for any memory.
 
     Args:
         folder: holds `model.safetensors`, or shards of it and their index.
-        sizes: the config's, by its own names.
+        expected: names and shapes, by the config.
+        prefix: of the names in a model that has a head.
 
     Raises:
         CheckpointError: as `shapes` and `names`; a weight is missing or has another shape.
     """
     stored, place = _stored(folder), folder / names(folder)[0]
-    for name, expected in _expected(sizes):
-        shape = stored.get(name, stored.get(_PREFIX + name))
-        if shape != expected:
-            raise CheckpointError(f"{place}: {name}: found shape {shape}, expected {expected} by config.json")
+    for name, wanted in expected:
+        shape = stored.get(name, stored.get(prefix + name))
+        if shape != wanted:
+            raise CheckpointError(f"{place}: {name}: found shape {shape}, expected {wanted} by config.json")

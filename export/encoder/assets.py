@@ -9,13 +9,13 @@ from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import THRESHOLDS_FILE
 from core.disk.files import write_json, write_text
 from core.errors import CheckpointError
-from core.untrusted import json_file
+from core.untrusted import json_file, tokenizer_file
 from export.encoder import checkpoint, config_file
 from export.sources.resolve import Source
 
 # Numbers of a checkpoint's config that say how it was trained; kept where they are there.
 _TRAINING = ("attention_probs_dropout_prob", "hidden_dropout_prob", "initializer_range")
-_SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_SPECIAL_TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 
 
 def _special_tokens(source: Source, tokenizer_config: dict[str, Any]) -> dict[str, Any]:
@@ -63,5 +63,7 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
     tokenizer_config.pop("name_or_path", None)
     write_json(folder / "tokenizer_config.json", tokenizer_config)
     write_json(folder / "special_tokens_map.json", _special_tokens(source, tokenizer_config))
-    write_text(folder / "vocab.txt", "".join(f"{token}\n" for token, _ in vocabulary))
+    (folder / "vocab.txt").unlink(missing_ok=True)
+    if tokenizer_file.is_wordpiece(tokenizer):
+        write_text(folder / "vocab.txt", "".join(f"{token}\n" for token, _ in vocabulary))
     write_json(folder / THRESHOLDS_FILE, head.thresholds)

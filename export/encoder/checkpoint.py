@@ -13,6 +13,7 @@ from core.errors import CheckpointError
 from core.recipe import EncoderTable, FeaturesTable
 from core.untrusted import json_file, tokenizer_file, weights_file
 from export.encoder import config_file, sentence_files
+from export.encoder.config_file import Config
 from export.encoder.sentence_files import MODULES_FILE, OwnPooling, SentenceFiles
 from export.sources.resolve import Source, Sources
 
@@ -67,13 +68,13 @@ def _check_pooling(folder: Path, own: OwnPooling | None, pooling: Pooling, norma
         raise CheckpointError(f"encoder.normalize: the recipe says {str(normalize).lower()}, {stated}")
 
 
-def _check_weights(source: Source, sizes: dict[str, int]) -> None:
+def _check_weights(source: Source, config: Config) -> None:
     found = weights_file.names(source.folder)
     pickle = source.folder / "pytorch_model.bin"
     if not (source.folder / found[0]).is_file() and pickle.is_file():
         raise CheckpointError(
             f"{source.spec}: has only pytorch_model.bin, a pickle, which is never loaded; convert it "
-            "where you trust it: BertModel.from_pretrained(FOLDER)"
+            "where you trust it: AutoModel.from_pretrained(FOLDER)"
             ".save_pretrained(FOLDER, safe_serialization=True)"
         )
     # transformers would load the base model that it names, wherever that is.
@@ -82,7 +83,7 @@ def _check_weights(source: Source, sizes: dict[str, int]) -> None:
         raise CheckpointError(f"{adapter}: an adapter, which is not supported; merge it into its base model")
     for name in found:
         source.file(name)
-    weights_file.check(source.folder, sizes)
+    weights_file.check(source.folder, config.kind.shapes(config.sizes), config.kind.prefix)
 
 
 def _own_limit(source: Source, own: SentenceFiles) -> int | None:
@@ -132,8 +133,8 @@ def read(source: Source, stated: EncoderTable, features: Sequence[FeaturesTable]
     _check_pooling(source.folder, own.pooling, stated.pooling, stated.normalize)
     sizes = config.sizes
     sentence_files.check_prompts(source.folder, sizes["hidden_size"])
-    _check_weights(encoder, sizes)
-    positions, layers = sizes["max_position_embeddings"], sizes["num_hidden_layers"]
+    _check_weights(encoder, config)
+    positions, layers = config.positions, sizes["num_hidden_layers"]
     read = (*_ENCODER_FILES, *weights_file.names(encoder.folder))
     hashed = [MODULES_FILE, *(_inside(own, name) for name in read)]
     return EncoderInfo(
@@ -149,6 +150,8 @@ def read(source: Source, stated: EncoderTable, features: Sequence[FeaturesTable]
         normalize=stated.normalize,
         max_length=_max_length(encoder, own, stated.max_length, positions),
         feature_parts=_feature_parts(layers, features),
+        token_types="type_vocab_size" in sizes,
+        padding_id=config.padding_id if config.kind.counts_from_padding else None,
     )
 
 

@@ -74,6 +74,18 @@ class Config:
     sizes: dict[str, int]
     fields: dict[str, Any]
 
+    @property
+    def padding_id(self) -> int | None:
+        """The padding token, where one is stated."""
+        padding: int | None = self.fields["pad_token_id"]
+        return padding
+
+    @property
+    def positions(self) -> int:
+        """The most tokens of a text."""
+        rows = self.sizes["max_position_embeddings"]
+        return rows - 1 - (self.padding_id or 0) if self.kind.counts_from_padding else rows
+
 
 def _size(path: Path, config: dict[str, Any], key: str, limit: int) -> int:
     value = config.get(key)
@@ -93,7 +105,7 @@ def _fields(path: Path, config: dict[str, Any], kind: Kind) -> dict[str, Any]:
     for key, reason in _REFUSED.items():
         if config.get(key):
             raise CheckpointError(f"{path}: {key}: {reason}")
-    own = {"model_type", "layer_norm_eps", "pad_token_id", *kind.sizes.values()}
+    own = {"model_type", "pad_token_id", kind.epsilon, *kind.sizes.values()}
     unknown = sorted(set(config) - own - set(fixed) - set(_REFUSED) - _HARMLESS)
     if unknown:
         reason = "unknown, and it could change embeddings; take it out of a copy if it does not"
@@ -101,17 +113,17 @@ def _fields(path: Path, config: dict[str, Any], kind: Kind) -> dict[str, Any]:
     return {kind.activation: "gelu"}
 
 
-def _epsilon(path: Path, config: dict[str, Any]) -> float:
-    epsilon = config.get("layer_norm_eps", 1e-12)
+def _epsilon(path: Path, key: str, config: dict[str, Any]) -> float:
+    epsilon = config.get(key, 1e-12)
     number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
     if not number or not 0 < epsilon < math.inf:
-        raise CheckpointError(f"{path}: layer_norm_eps: found {epsilon!r}, expected a positive number")
+        raise CheckpointError(f"{path}: {key}: found {epsilon!r}, expected a positive number")
     return float(epsilon)
 
 
-def _padding(path: Path, config: dict[str, Any], vocabulary: int) -> int | None:
-    padding = config.get("pad_token_id", 0)
-    if padding is None:
+def _padding(path: Path, config: dict[str, Any], kind: Kind, vocabulary: int) -> int | None:
+    padding = config.get("pad_token_id", kind.padding_id)
+    if padding is None and not kind.counts_from_padding:
         return None
     if not isinstance(padding, int) or isinstance(padding, bool) or not 0 <= padding < vocabulary:
         expected = f"expected a token of the {vocabulary:,}"
@@ -142,6 +154,11 @@ def read(path: Path) -> Config:
         )
         raise CheckpointError(f"{path}: {heads}: {stated}")
     fields |= {kind.sizes[size]: value for size, value in sizes.items()}
-    fields |= {"layer_norm_eps": _epsilon(path, config)}
-    fields |= {"pad_token_id": _padding(path, config, sizes["vocab_size"])}
-    return Config(str(name), kind, sizes, fields)
+    if kind.epsilon is not None:
+        fields |= {kind.epsilon: _epsilon(path, kind.epsilon, config)}
+    fields |= {"pad_token_id": _padding(path, config, kind, sizes["vocab_size"])}
+    made = Config(str(name), kind, sizes, fields)
+    if made.positions < 1:
+        expected = f"expected more than the padding's {made.padding_id} and one"
+        raise CheckpointError(f"{path}: max_position_embeddings: {expected}")
+    return made

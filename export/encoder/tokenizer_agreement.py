@@ -24,7 +24,10 @@ from export.sources.resolve import Source
 _CONFIG = "tokenizer_config.json"
 # With or without "Fast". What each makes of the files is compared with tokenizer.json; none runs other code.
 _CLASS = "tokenizer_class"
-_CLASSES = ("BertTokenizer", "DistilBertTokenizer", "PreTrainedTokenizer", "TokenizersBackend")
+_CLASSES = (
+    *("BertTokenizer", "DistilBertTokenizer", "RobertaTokenizer"),
+    *("PreTrainedTokenizer", "TokenizersBackend"),
+)
 # What transformers reads of a tokenizer besides.
 _FILES = (*TOKENIZER_FILES, "added_tokens.json", "vocab.json", "merges.txt")
 # Key → the values that are supported; left out, it is the first. Text is cut at its end, and a text's

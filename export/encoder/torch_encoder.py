@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-from transformers import AutoConfig, BertModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from core import runtime
@@ -35,7 +35,7 @@ FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 class _HiddenStates(torch.nn.Module):
-    def __init__(self, bert: BertModel, layers: Sequence[int]) -> None:
+    def __init__(self, bert: PreTrainedModel, layers: Sequence[int]) -> None:
         super().__init__()
         self.bert, self.layers = bert, layers
 
@@ -43,8 +43,8 @@ class _HiddenStates(torch.nn.Module):
         return tuple(hidden_states(self.bert, input_ids, attention_mask, self.layers))
 
 
-def load(folder: Path) -> BertModel:
-    """Load a BERT checkpoint in float32 for inference, from safetensors, without remote code.
+def load(folder: Path) -> PreTrainedModel:
+    """Load an encoder's checkpoint in float32 for inference, from safetensors, without remote code.
 
     Raises:
         CheckpointError: the weights don't fit the config, or some are missing, NaN or infinite.
@@ -55,19 +55,19 @@ def load(folder: Path) -> BertModel:
     stated = config_file.read(folder / config_file.CONFIG_FILE)
     problem = f"cannot be loaded as an encoder of the kind {stated.name}"
     with naming(folder, CheckpointError, problem, OSError, RuntimeError, ValueError):
-        loaded = BertModel.from_pretrained(
+        loaded = AutoModel.from_pretrained(
             folder,
             # What else a config says is for training, or changes what is returned: a tuple, attentions.
             config=AutoConfig.for_model(stated.name, **stated.fields),
-            add_pooling_layer=False,
             attn_implementation="sdpa",
             dtype=torch.float32,
             local_files_only=True,
             output_loading_info=True,
             trust_remote_code=False,
             use_safetensors=True,
+            **stated.kind.arguments,
         )
-    bert: BertModel = loaded[0]
+    bert: PreTrainedModel = loaded[0]
     # transformers fills what is missing with random weights and only logs it.
     missing = sorted(loaded[1]["missing_keys"])
     if missing:
@@ -82,7 +82,7 @@ def load(folder: Path) -> BertModel:
 
 
 def hidden_states(
-    bert: BertModel, input_ids: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]
+    bert: PreTrainedModel, input_ids: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]
 ) -> list[torch.Tensor]:
     """Return the hidden states `[b, s, h]` of some layers; the last one where none is named."""
     output = bert(input_ids, attention_mask=mask, output_hidden_states=bool(layers))
@@ -112,7 +112,7 @@ def pool(hidden: Sequence[torch.Tensor], mask_bs: torch.Tensor, info: EncoderInf
 
 @torch.inference_mode()
 def embed(
-    bert: BertModel,
+    bert: PreTrainedModel,
     info: EncoderInfo,
     ids: Sequence[Sequence[int]],
     batch_size: int,
@@ -135,7 +135,7 @@ def embed(
     return embeddings
 
 
-def export(bert: BertModel, info: EncoderInfo, path: Path) -> None:
+def export(bert: PreTrainedModel, info: EncoderInfo, path: Path) -> None:
     """Write the encoder as ONNX: `input_ids`, `attention_mask` int64 `[b, s]` → `last_hidden_state`.
 
     With features: → `hidden_state_N` of each layer that they read, and nothing above the last of these.

@@ -10,6 +10,8 @@ from core.errors import GraphError
 
 # Made by `embeddings`.
 WORDS, POSITIONS, EMBEDDINGS = "word_embedding", "position_embedding", "embedding_sum"
+# By it, where positions count tokens.
+TOKEN_NUMBERS = "token_numbers"
 # Made by `pool`: a sentence embedding; the mask as numbers, and a sum over the tokens it keeps.
 POOLED, TOKEN_SUM = "pooled", "token_sum_row"
 TOKEN_WEIGHTS, TOKEN_WEIGHTS_ROW = "token_weights", "token_weights_row"
@@ -45,7 +47,7 @@ POOLING_MASK = re.compile(r"token_weights|token_present")
 POOLED_TOKENS = re.compile(r"(token_sum|feature_\d+|projected)_tokens")
 
 _MADE_BY = {
-    "embeddings": r"word_embedding|position_embedding|embedding_sum",
+    "embeddings": r"word_embedding|position_embedding|embedding_sum|token_numbers",
     "pool": r"pooled|token_\w+|features|feature_\d+_\w+",
     "merge": r"logits|logit_pairs",
     "unfuse": r"layer_\d+_(attention_output|attention_norm\w*|up|gelu|down|norm\w*)",

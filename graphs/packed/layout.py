@@ -24,10 +24,12 @@ class Layout:
     """
 
     token_ids: ir.Value  # int64 [t]
-    positions: ir.Value  # int64 [t], the columns of the tokens: their position ids
+    columns: ir.Value  # int64 [t], the columns of the tokens: their position ids, as a rule
     starts: ir.Value  # int64 [b], each row's first token
     rows: groups.Rows  # all rows, for the poolings
     groups: list[groups.Group]  # the long rows and the short ones, for attention
+    order: ir.Value  # int64 [b], the rows, the longest first
+    pairs: ir.Value  # int64 [t, 2], row in that order and column of each token
 
 
 def whole(chain: Chain, counts: ir.Value, starts: ir.Value) -> groups.Rows:
@@ -95,4 +97,5 @@ def layout(graph: ir.Graph, before: ir.Node, heads: int) -> Layout:
     row = add("Gather", [pairs, axis_0], "row_column", axis=1)
     divided = groups.divide(chain, descending, sorted_starts, row, place, heads)
     starts = add("Squeeze", [starts_column, axis_1], "starts")
-    return Layout(token_ids, positions, starts, whole(chain, counts, starts_column), divided)
+    rows = whole(chain, counts, starts_column)
+    return Layout(token_ids, positions, starts, rows, divided, order, pairs)

@@ -97,8 +97,13 @@ def pack(model: ir.Model) -> int:
     first = graph[0]
     where = layout(graph, first, heads)
     word.replace_input_with(1, where.token_ids)
-    rows_of_table = [position.inputs[0], where.positions]
-    table = Chain(graph, position).add("Gather", rows_of_table, names.POSITION_ROWS, axis=0)
+    own = Chain(graph, position)
+    numbers = names.find(graph, names.TOKEN_NUMBERS)
+    places = where.columns
+    if numbers is not None:
+        by_length = own.add("Gather", [numbers.outputs[0], where.order], "token_numbers_by_length", axis=0)
+        places = own.add("GatherND", [by_length, where.pairs], "token_positions")
+    table = own.add("Gather", [position.inputs[0], places], names.POSITION_ROWS, axis=0)
     position.outputs[0].replace_all_uses_with(table)
     rows = [
         head_rows(Chain(graph, first, f"heads_{group.name}"), group.rows.tokens_rp, heads, 3)

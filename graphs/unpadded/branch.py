@@ -40,11 +40,16 @@ def _without_layout(model: ir.Model, fused: list[str]) -> None:
     row_shape = chain.add("Concat", [shape, chain.integers("rest", [-1])], "row_shape", axis=0)
     # Ends with the table: a longer text meets too few positions in the sum, and is an error.
     table = ops.read(names.node(graph, names.POSITION_ROWS))
+    counted = names.find(graph, names.TOKEN_NUMBERS)
     known = {
         names.GIVEN_IDS: ids,
         names.VALID: chain.add("Equal", [mask, mask], "valid"),
-        names.POSITION_ROWS: chain.add("Slice", [table, first, length, first], "positions"),
     }
+    if counted is None:
+        known[names.POSITION_ROWS] = chain.add("Slice", [table, first, length, first], "positions")
+    else:
+        own = Chain(graph, names.node(graph, names.POSITION_ROWS), _PREFIX)
+        known[names.POSITION_ROWS] = own.add("Gather", [table, counted.outputs[0]], "positions", axis=0)
     numbers = [chain.floats(str(number), number) for number in (1, 0)]
     scales = [chain.add("Expand", [number, length], f"{number.name}_of_columns") for number in numbers]
     # Only poolings of a first token read it.

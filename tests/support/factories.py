@@ -9,12 +9,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE, WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import BertProcessing
-from transformers import BertConfig, BertModel
+from tokenizers.processors import BertProcessing, RobertaProcessing
+from transformers import (
+    BertConfig,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaModel,
+)
 
 from export.head.writer import head_model
 
@@ -45,35 +53,71 @@ def _tokenizer(words: list[str]) -> Tokenizer:
     return tokenizer
 
 
+def _bpe() -> Tokenizer:
+    """Make a byte-level BPE as RoBERTa has it, its special tokens first."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merged = [("t", "h"), ("th", "e"), ("\u0120", "the"), ("a", "b")]
+    words = [*special, *letters, *("".join(pair) for pair in merged)]
+    tokenizer = Tokenizer(BPE({word: index for index, word in enumerate(words)}, merged))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(special)
+    return tokenizer
+
+
+def _model(kind: str, shape: Shape, vocabulary: int) -> PreTrainedModel:
+    """Make an encoder with random weights, of a kind as transformers calls it."""
+    sizes = {
+        "hidden_size": shape.hidden,
+        "num_attention_heads": shape.heads,
+        "num_hidden_layers": shape.layers,
+        "hidden_dim" if kind == "distilbert" else "intermediate_size": shape.intermediate,
+    }
+    # RoBERTa's positions begin after the padding token's id.
+    positions = shape.positions + (2 if kind == "roberta" else 0)
+    if kind == "roberta":
+        sizes["type_vocab_size"] = 1
+    sizes |= {"max_position_embeddings": positions, "vocab_size": vocabulary}
+    if kind == "distilbert":
+        return DistilBertModel(DistilBertConfig(initializer_range=0.1, **sizes)).eval()
+    config, model = {"bert": (BertConfig, BertModel), "roberta": (RobertaConfig, RobertaModel)}[kind]
+    return model(config(initializer_range=0.1, **sizes), add_pooling_layer=False).eval()
+
+
 def write_checkpoint(
-    folder: Path, shape: Shape, pooling: str | None, *, normalize: bool = True, seed: int = 0
-) -> BertModel:
-    """Write a BERT with random weights as sentence-transformers lays it out; return it."""
+    folder: Path,
+    shape: Shape,
+    pooling: str | None,
+    *,
+    normalize: bool = True,
+    seed: int = 0,
+    kind: str = "bert",
+) -> PreTrainedModel:
+    """Write an encoder with random weights as sentence-transformers lays it out; return it."""
     torch.manual_seed(seed)
-    config = BertConfig(
-        hidden_size=shape.hidden,
-        initializer_range=0.1,
-        intermediate_size=shape.intermediate,
-        max_position_embeddings=shape.positions,
-        num_attention_heads=shape.heads,
-        num_hidden_layers=shape.layers,
-        vocab_size=len(SPECIAL) + len(WORDS),
-    )
-    bert = BertModel(config, add_pooling_layer=False).eval()
+    tokenizer = _bpe() if kind == "roberta" else _tokenizer(WORDS)
+    bert = _model(kind, shape, tokenizer.get_vocab_size())
     with torch.no_grad():
         for name, parameter in bert.named_parameters():
             # Norms and biases start at 1 and 0, which would hide a mix-up.
             if parameter.ndim == 1:
                 parameter.add_(torch.randn_like(parameter) * (0.2 if "LayerNorm" in name else 0.1))
     bert.save_pretrained(folder)
-    tokenizer = _tokenizer(WORDS)
-    # As published ones have it; transformers adds them in any case.
-    tokenizer.add_special_tokens(SPECIAL)
+    if kind == "roberta":
+        names = dict.fromkeys(("bos_token", "cls_token"), "<s>") | dict.fromkeys(
+            ("eos_token", "sep_token"), "</s>"
+        )
+        names |= {"pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"}
+        names |= {"tokenizer_class": "RobertaTokenizer"}
+    else:
+        # As published ones have it; transformers adds them in any case.
+        tokenizer.add_special_tokens(SPECIAL)
+        (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*SPECIAL, *WORDS]), "utf-8")
+        keys = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+        names = dict(zip(keys, SPECIAL, strict=True))
     tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*SPECIAL, *WORDS]), "utf-8")
-    names = dict(
-        zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True)
-    )
     for file in ("tokenizer_config.json", "special_tokens_map.json"):
         (folder / file).write_text(json.dumps(names), "utf-8")
     if pooling is not None:

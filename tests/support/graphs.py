@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 import torch
-from transformers import BertModel
+from transformers import PreTrainedModel
 
 from core.build.facts import EncoderInfo
 from core.contract import SINGLE_LABEL, Pooling
@@ -36,7 +36,7 @@ class Exported:
     """A checkpoint in `folder`, its torch model, and the path of its ONNX export."""
 
     folder: Path
-    bert: BertModel
+    bert: PreTrainedModel
     info: EncoderInfo
     path: Path
 
@@ -72,8 +72,9 @@ def exported(
     *,
     normalize: bool = True,
     features: Sequence[FeaturesTable] = (),
+    kind: str = "bert",
 ) -> Exported:
-    write_checkpoint(folder, shape, pooling, normalize=normalize)
+    write_checkpoint(folder, shape, pooling, normalize=normalize, kind=kind)
     source = resolve.Source(f"path:{folder}", folder)
     part = EncoderTable(source=source.spec, pooling=pooling, normalize=normalize)
     info = checkpoint.read(source, part, features)
@@ -84,18 +85,20 @@ def exported(
 
 
 @cache
-def _embedded(path: Path) -> bytes:
+def _embedded(path: Path, token_types: bool, padding_id: int | None) -> bytes:
     """The graph before pooling: kept, as fusing takes most of a test's time."""
     model = ir.from_proto(ir.to_proto(ir.load(path)))
     fuse.fuse(model)
     mask.mask(model)
-    embeddings.embeddings(model)
+    embeddings.embeddings(model, token_types, padding_id)
     return ir.to_proto(model).SerializeToString()
 
 
 def pooled(made: Exported) -> ir.Model:
     """The graph after every rewrite before the merge."""
-    model = ir.from_proto(onnx.ModelProto.FromString(_embedded(made.path)))
+    model = ir.from_proto(
+        onnx.ModelProto.FromString(_embedded(made.path, made.info.token_types, made.info.padding_id))
+    )
     if made.info.feature_layers:
         features.features(model, made.info)
     else:

@@ -13,6 +13,7 @@ from core.artifact import manifest as finished
 from core.artifact.graph import Graph, try_out
 from core.errors import ArtifactError, CheckpointError, SourceError
 from core.untrusted import tokenizer_file, trial, weights_file
+from export.encoder.kinds import KINDS
 from export.sources.resolve import resolve
 from tests.support import artifacts
 from tests.support.artifacts import edited_tokenizer
@@ -31,7 +32,10 @@ TOKENIZERS = {
         edited_tokenizer("normalizer", {"type": "Sequence"}),
         "normalizer: found 'Sequence'",
     ),
-    "another model": (edited_tokenizer("model.type", "BPE"), "model: found 'BPE', expected WordPiece"),
+    "another model": (
+        edited_tokenizer("model.type", "Unigram"),
+        "model: found 'Unigram', expected WordPiece or BPE",
+    ),
     "huge padding": (edited_tokenizer("padding", FIXED), "padding.strategy.Fixed: found 1000000000000"),
     "padding to a multiple": (
         edited_tokenizer("padding", FIXED | {"strategy": "BatchLongest", "pad_to_multiple_of": 10**9}),
@@ -89,17 +93,18 @@ def test_weights_that_are_refused(tmp_path, case):
     content, message = WEIGHTS[case]
     (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=rf"model\.safetensors: .*{message}"):
-        weights_file.check(tmp_path, SIZES)
+        weights_file.check(tmp_path, KINDS["bert"].shapes(SIZES), "bert.")
 
 
 def test_weights_of_other_shapes_than_the_config_are_refused_before_torch_makes_them(tmp_path):
     save_file(
         {"embeddings.word_embeddings.weight": np.zeros((9, 8), np.float32)}, tmp_path / "model.safetensors"
     )
+    large = KINDS["bert"].shapes(SIZES | {"vocab_size": 900_000})
     with pytest.raises(CheckpointError, match=r"word_embeddings.weight: found shape \(9, 8\), expected"):
-        weights_file.check(tmp_path, SIZES | {"vocab_size": 900_000})
+        weights_file.check(tmp_path, large, "bert.")
     with pytest.raises(CheckpointError, match=r"position_embeddings.weight: found shape None"):
-        weights_file.check(tmp_path, SIZES)
+        weights_file.check(tmp_path, KINDS["bert"].shapes(SIZES), "bert.")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ RAW = {
         "core/untrusted/zip_file.py": "what may be unpacked",
     },
     "skops_io.loads": {"export/head/skops_head.py": "behind zip_file, of trusted types"},
-    "BertModel.from_pretrained": {
+    "AutoModel.from_pretrained": {
         "export/encoder/torch_encoder.py": "safetensors that checkpoint.read checked"
     },
 }
