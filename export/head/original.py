@@ -12,7 +12,7 @@ from onnx import helper
 
 from core import runtime
 from core.errors import HeadError
-from core.untrusted.regular_file import naming
+from core.untrusted.regular_file import FIELD_ERRORS, naming
 from export.head.classes import Class
 from export.head.layout import SCORES, Choice, Layout
 
@@ -89,30 +89,34 @@ class OriginalHead:
             HeadError: it fails, its answers are not pairs of probabilities, or they contradict its choice.
         """
         answers = answer(self._name, self._session, embeddings, self._asked)
-        pairs = self._by_label(answers, len(embeddings))
-        negative, positive = (np.stack([pairs[label][i] for label in self._labels], axis=1) for i in (0, 1))
+        with naming(self._name, HeadError, "its answers cannot be read", *FIELD_ERRORS):
+            pairs = self._by_label(answers, len(embeddings))
+            negative, positive = (np.stack([pairs[name][i] for name in self._labels], axis=1) for i in (0, 1))
         self._check(negative, positive)
         for choice in self._layout.choices:
-            self._check_choice(choice, np.asarray(answers[choice.value]).reshape(-1).tolist(), positive)
+            chosen = np.reshape(answers[choice.value], (-1, 1))
+            self._check_shape(choice.value, chosen, (len(embeddings), 1))
+            self._check_choice(choice, chosen.reshape(-1).tolist(), positive)
         if self._layout.table is not None:
             self._check_table(np.asarray(answers[self._layout.table]) != 0, positive)
         return negative, positive
 
-    def _by_label(self, answers: Answers, rows: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    def _columns(self, answers: Answers, rows: int) -> list[NDArray[Any]]:
+        """Return the answers of a head that has one number a label, `[N]` each."""
         layout, first = self._layout, answers[self._layout.outputs[0]]
         if layout.form == "maps":
-            found = {}
-            for key, label in zip(layout.keys, layout.order, strict=True):
-                with naming(self._name, HeadError, f"output {layout.outputs[0]}", KeyError):
-                    found[label] = np.array([row[key] for row in first], np.float64)
-            return {label: (1 - positive, positive) for label, positive in found.items()}
-        if layout.form in ("columns", "vectors"):
-            if layout.form == "columns":
-                self._check_shape(layout.outputs[0], first, (rows, len(layout.order)))
-                columns = list(np.asarray(first, np.float64).T)
-            else:
-                columns = [np.asarray(answers[name], np.float64).reshape(-1) for name in layout.outputs]
-            by_label = zip(layout.order, columns, strict=True)
+            return [np.array([row[key] for row in first], np.float64) for key in layout.keys]
+        if layout.form == "columns":
+            self._check_shape(layout.outputs[0], first, (rows, len(layout.order)))
+            return list(np.asarray(first, np.float64).T)
+        for name in layout.outputs:
+            self._check_shape(name, np.reshape(answers[name], (-1, 1)), (rows, 1))
+        return [np.asarray(answers[name], np.float64).reshape(-1) for name in layout.outputs]
+
+    def _by_label(self, answers: Answers, rows: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+        layout, first = self._layout, answers[self._layout.outputs[0]]
+        if layout.form not in ("pairs", "sequence"):
+            by_label = zip(layout.order, self._columns(answers, rows), strict=True)
             return {label: (1 - positive, positive) for label, positive in by_label}
         pairs = first if layout.form == "sequence" else [answers[name] for name in layout.outputs]
         if len(pairs) != len(layout.order):

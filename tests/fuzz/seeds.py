@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from onnx import helper
+from safetensors.numpy import save_file
 from skl2onnx.common.data_types import DoubleTensorType
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.fuzz.labels import LABELS, WIDTH
-from tests.support import artifacts, heads
+from tests.support import artifacts, heads, shapes
 from tests.support.factories import Shape, write_checkpoint
 from tests.support.factories import write_head as write_published
 from tests.support.places import DEFAULT, ROOT
@@ -44,7 +45,7 @@ def _by_hand() -> object:
 
 
 def write_heads(folder: Path) -> None:
-    """Write `linear`, `double`, `layers`, `tree` and `hand`: heads of five kinds."""
+    """Write heads of the kinds that are read, over names and integers."""
     write_published(folder / "linear", LABELS, WIDTH, shuffled=True)
     double = heads.named(heads.one_a_label(LogisticRegression), WIDTH, DoubleTensorType)
     heads.write_head(folder / "double", double, LABELS)
@@ -54,6 +55,19 @@ def write_heads(folder: Path) -> None:
     trees = heads.one_a_label(lambda: DecisionTreeClassifier(max_depth=3, random_state=0))
     heads.write_head(folder / "tree", heads.named(trees, WIDTH), LABELS)
     heads.write_head(folder / "hand", _by_hand(), LABELS)
+    names = np.array(LABELS)[np.arange(len(x)) % len(LABELS)]
+    softmax = LogisticRegression().fit(x, names)
+    for name, options in (("zipmap", {}), ("vectors", {"zipmap": "columns"})):
+        heads.write_head(folder / name, shapes.convert(softmax, options, WIDTH), LABELS)
+    stochastic = SGDClassifier(loss="log_loss", random_state=0).fit(x, names)
+    heads.write_head(folder / "chosen", shapes.convert(stochastic, {"zipmap": False}, WIDTH), LABELS)
+    own = {label: LogisticRegression().fit(x, np.where(names == label, label, "other")) for label in LABELS}
+    heads.write_head(folder / "own", heads.named(own, WIDTH), LABELS)
+    (folder / "tensors").mkdir()
+    tensors = {"weight": softmax.coef_.astype(np.float32), "bias": softmax.intercept_.astype(np.float32)}
+    metadata = {"labels": json.dumps(sorted(LABELS)), "problem_type": "multi_label_classification"}
+    save_file(tensors, folder / "tensors" / "head.safetensors", metadata)
+    shutil.copy(folder / "own" / "thresholds.json", folder / "tensors")
 
 
 def write_recipes(folder: Path) -> None:
