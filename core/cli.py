@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 from core.errors import ToolchainError
 
@@ -41,20 +41,27 @@ def _say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def _is_output_broken() -> bool:
-    """Bring to standard output what is held for it; say so where it takes no more."""
+def _end(stream: TextIO | None) -> OSError | None:
+    """Bring to a stream what is held for it; return why it takes no more, where it does not."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        if stream is not None:
+            stream.flush()
     except OSError as error:
-        # The interpreter would try again as it ends.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # Who reads no further (| head) knows it.
-        if not isinstance(error, BrokenPipeError):
-            _say(f"error: standard output: cannot be written: {error.strerror}")
-        return True
-    return False
+        # The interpreter would try again as it ends, and end with another status.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), cast(TextIO, stream).fileno())
+        return error
+    return None
+
+
+def _is_output_broken() -> bool:
+    """Whether standard output takes no more; says so. What standard error takes matters to no status."""
+    error = _end(sys.stdout)
+    # Who reads no further (| head) knows it.
+    if error is not None and not isinstance(error, BrokenPipeError):
+        _say(f"error: standard output: cannot be written: {error.strerror}")
+    _end(sys.stderr)
+    return error is not None
 
 
 def exit_code(run: Callable[[Arguments], object], arguments: Arguments) -> int:

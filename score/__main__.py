@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
@@ -24,6 +26,22 @@ _SUMMARY = "Run an artifact on a corpus, as fast as the machine goes."
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f} texts/s" if task.speed else "")
+
+
+class _StandardError:
+    """Standard error that may break on the way, which costs the bar and not the work."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> int:
+        with suppress(AttributeError, OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(AttributeError, OSError, ValueError):
+            sys.stderr.flush()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run_with_progress(options: Options) -> Summary:
     bar = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*bar, console=Console(stderr=True)) as progress:
+    with Progress(*bar, console=Console(file=cast(TextIO, _StandardError()))) as progress:
 
         def advance(done: int, total: int | None) -> None:
             if not progress.tasks:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from core.errors import ScoreError
 from score.input.blocks import Block, blocks
-from score.input.json_values import Number, Repeated, Shape, decode, dump, plain
+from score.input.json_values import Repeated, Shape, decode, dump, plain_values
 from score.input.texts import UnfitError
 
 # The column of the lines themselves.
@@ -52,41 +52,38 @@ def _has_surrogates(value: str) -> bool:
         return True
 
 
-def _fields(where: str, line: bytes) -> dict[str, Any]:
-    shown = f"found {line[:60]!r}, expected one object a line"
-    try:
-        # Bytes that are not UTF-8 are half surrogates, as a half of a pair written with \\u is.
-        found = decode(line.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError) as error:
-        hint = f"a JSON array is no JSON Lines: {_ARRAY}" if line.startswith(b"[") else str(error)
-        raise ScoreError(f"{where}: {shown}: {hint}") from error
-    if not isinstance(found, dict):
-        hint = f": {_ARRAY}" if isinstance(found, list) else ""
-        raise ScoreError(f"{where}: {shown}{hint}")
-    return found
+def _refused(where: str, line: bytes, reason: str) -> ScoreError:
+    hint = f"a JSON array is no JSON Lines: {_ARRAY}" if line.startswith(b"[") else reason
+    return ScoreError(f"{where}: found {line[:60]!r}, expected one object a line: {hint}")
 
 
 def _row(path: Path, number: int, line: bytes, text_column: str) -> Row:
     where = f"{path}, line {number}"
-    fields = _fields(where, line)
+    try:
+        decoded, is_utf8 = line.decode(), True
+    except UnicodeDecodeError:
+        # Such bytes are half surrogates, as a half of a pair written with \\u is.
+        decoded, is_utf8 = line.decode("utf-8", "surrogateescape"), False
+    try:
+        fields = decode(decoded)
+    except (ValueError, RecursionError) as error:
+        raise _refused(where, line, str(error)) from error
+    if not isinstance(fields, dict):
+        raise _refused(where, line, "it is another value")
     if isinstance(fields, Repeated) and text_column in fields.names:
         raise ScoreError(f"{where}, column {text_column!r}: found twice, expected once")
     text = fields.get(text_column)
-    if text is not None and (isinstance(text, Number) or not isinstance(text, str)):
+    if text is not None and type(text) is not str:
         raise ScoreError(
             f"{where}, column {text_column!r}: found {dump(text)[:60]}, expected a string or null"
         )
-    replaced = text is not None and _has_surrogates(text)
+    replaced = text is not None and not text.isascii() and _has_surrogates(text)
     if text is not None and replaced:
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    try:
-        line.decode()
-    except UnicodeDecodeError:
+    if not is_utf8:
         others = {name: value for name, value in fields.items() if name != text_column}
-        try:
-            dump(others).encode()
-        except UnicodeEncodeError as error:
-            raise ScoreError(f"{where}: found bytes beside the text that are not UTF-8") from error
+        if _has_surrogates(dump(others)):
+            raise ScoreError(f"{where}: found bytes beside the text that are not UTF-8")
         line = line.decode("utf-8", "replace").encode()
     return Row(number, fields, line, text, replaced)
 
@@ -157,7 +154,7 @@ def _column(rows: list[Row], field: pa.Field, text_column: str) -> pa.Array:
     values = (row.fields.get(field.name) for row in rows)
     if field.type == pa.string():
         return pa.array([value if value is None else dump(value, bare=True) for value in values], field.type)
-    return pa.array([plain(value, field.type) for value in values], field.type)
+    return pa.array(plain_values(values, field.type), field.type)
 
 
 def tables(path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:

@@ -16,6 +16,8 @@ from score.input.texts import UnfitError
 
 # 17 digits tell every double from the next; more of them are a double's only where they are exactly it.
 _DIGITS = 17
+# -9223372036854775808 and 18446744073709551615.
+_LONGEST_WHOLE = 20
 _CONSTANTS = {"NaN", "Infinity", "-Infinity"}
 
 
@@ -23,11 +25,6 @@ class Number(str):
     """A number's digits, or NaN, Infinity, -Infinity, which Python's json writes."""
 
     __slots__ = ()
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it has neither a point nor an exponent; -0 is a double's alone."""
-        return self not in _CONSTANTS and self != "-0" and not set(self) & set(".eE")
 
 
 class Repeated(dict[str, Any]):
@@ -68,15 +65,18 @@ def _check_double(number: Number) -> None:
     found = float(number)
     if not math.isfinite(found):
         raise UnfitError(f"found {number}, expected a number that a double can hold")
+    if len(number.lstrip("-0.")) <= _DIGITS:
+        return
     digits = re.sub(r"[eE].*", "", number).replace(".", "").lstrip("-0")
     if len(digits) > _DIGITS and Decimal(number) != Decimal(found):
         raise UnfitError(f"found {number[:60]}, of more digits than a double can hold")
 
 
+_KINDS = {Number: "number", bool: "true or false", str: "string", list: "list"}
+
+
 def _kind(value: object) -> str:
-    if isinstance(value, Number):
-        return "number"
-    return {bool: "true or false", str: "string", list: "list"}.get(type(value), "object")
+    return _KINDS.get(type(value), "object")
 
 
 class Shape:
@@ -119,20 +119,24 @@ class Shape:
 
     def _see_fields(self, fields: Iterable[tuple[str, Any]], line: int, *, typed: bool) -> None:
         for name, field in fields:
-            _check_text(name)
             try:
-                self.fields.setdefault(name, Shape()).see(field, line, typed=typed)
+                shape = self.fields.get(name)
+                if shape is None:
+                    _check_text(name)
+                    shape = self.fields[name] = Shape()
+                shape.see(field, line, typed=typed)
             except UnfitError as error:
                 raise UnfitError(f"column {name!r}: {error}") from error
 
     def _see_number(self, number: Number) -> None:
-        if number.is_whole and len(number) < 21:
-            self._low, self._high = min(self._low, int(number)), max(self._high, int(number))
-        elif number.is_whole:
-            raise UnfitError(f"found {number[:60]}, expected a whole number of 64 bits")
-        else:
+        # -0 is a double's alone.
+        if not number.lstrip("-").isdigit() or number == "-0":
             self._whole = False
             _check_double(number)
+        elif len(number) > _LONGEST_WHOLE:
+            raise UnfitError(f"found {number[:60]}, expected a whole number of 64 bits")
+        elif not self._low <= (value := int(number)) <= self._high:
+            self._low, self._high = min(self._low, value), max(self._high, value)
         # Doubles hold every whole number up to here.
         limits = (-(2**63), 2**64 - 1 if self._low >= 0 else 2**63 - 1) if self._whole else (-(2**53), 2**53)
         if not limits[0] <= self._low <= self._high <= limits[1]:
@@ -162,6 +166,16 @@ def _check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise UnfitError("found half a surrogate pair, expected text") from error
+
+
+def plain_values(values: Iterable[Any], type_: pa.DataType) -> list[Any]:
+    """Return values of a column of a type, with numbers of Python's."""
+    if types.is_nested(type_):
+        return [plain(value, type_) for value in values]
+    if types.is_floating(type_) or types.is_integer(type_):
+        number = float if types.is_floating(type_) else int
+        return [None if value is None else number(value) for value in values]
+    return list(values)
 
 
 def plain(value: Any, type_: pa.DataType) -> Any:

@@ -57,6 +57,8 @@ def errors(kind: str, path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         raise ScoreError(f"{path}: cannot be read as {kind}: {error}") from error
+    except RecursionError as error:
+        raise ScoreError(f"{path}: found values nested too deeply to be read") from error
 
 
 def _refuse_bytes(path: Path, table: pa.Table, before: int) -> None:

@@ -79,6 +79,8 @@ def test_csv_of_every_spelling(score, tmp_path, content, texts):
         ("in.json", b'[\n  {\n    "text": "a"\n  }\n]\n', ["line 1", "a JSON array", "jq -c '.[]'"]),
         ("in.json", b'[{"text": "a"}, {"text": "b"}]', ["line 1", "one object a line", "jq -c '.[]'"]),
         ("in.json", b'{\n  "text": "a"\n}\n', ["line 1", "expected one object a line"]),
+        ("in.jsonl", b'{"text": "a", "n": ' + b"[" * 900 + b"]" * 900 + b"}\n", ["nested too deeply"]),
+        ("in.jsonl", b'{"text": "a", "n": ' + b"[" * 9999 + b"]" * 9999 + b"}\n", ["line 1", "recursion"]),
         ("in.jsonl", b'{"text": "a", "text": "b"}\n', ["line 1, column 'text'", "found twice"]),
     ],
 )
@@ -229,6 +231,15 @@ def test_a_disk_that_is_full_is_one_line(tiny, tmp_path):
     assert [text for text in ended.stderr.splitlines() if "━" not in text] == [
         "error: standard output: cannot be written: No space left on device"
     ]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
+def test_a_standard_error_that_is_full_costs_no_work(tiny, tmp_path):
+    (tmp_path / "in.csv").write_text("text\na the b\n")
+    line = [sys.executable, "-m", "score", tiny, tmp_path / "in.csv", tmp_path / "out.csv"]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        assert subprocess.run(line, cwd=ROOT, stderr=full, check=False).returncode == 0
+    assert scored.rows(tmp_path / "out.csv")[0]["labels"] == scored.labels("a the b")
 
 
 def test_standard_input_that_is_closed_is_one_line(score, tmp_path, monkeypatch):
