@@ -6,6 +6,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from tokenizers import Tokenizer
+
 from core.errors import CheckpointError
 from core.untrusted import json_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
@@ -67,14 +69,12 @@ class OwnPooling(NamedTuple):
 class SentenceFiles(NamedTuple):
     """What sentence-transformers' files say of a checkpoint; `inside` is the encoder's folder, "" as a rule.
 
-    `max_length` is the limit of tokens that they state, `lower_case` whether they ask for lower-casing;
-    `files` are all that were read.
+    `max_length` is the limit of tokens that they state; `files` are all that were read.
     """
 
     inside: str
     pooling: OwnPooling | None
     max_length: int | None
-    lower_case: Path | None
     files: list[str]
 
 
@@ -178,20 +178,39 @@ def read(folder: Path) -> SentenceFiles:
     pooling = read_own_pooling(folder)
     modules = dict(_modules(folder / MODULES_FILE)) if pooling is not None else {}
     inside = modules.pop("Transformer", "")
-    limits = [str(PurePosixPath(inside, name)) for name in LIMIT_FILES]
-    files = [MODULES_FILE, PROMPTS_FILE, *limits]
+    files = [MODULES_FILE, PROMPTS_FILE, *(str(PurePosixPath(inside, name)) for name in LIMIT_FILES)]
     files += [str(PurePosixPath(path, "config.json")) for path in modules.values()]
-    limit = next((folder / name for name in limits if (folder / name).is_file()), None)
-    config = json_file.read_object(limit, CheckpointError) if limit is not None else {}
-    if limit is not None:
-        _check_transformer(limit, config)
-    lower_case = config.get("do_lower_case", False)
-    if not isinstance(lower_case, bool):
-        raise CheckpointError(f"{limit}: do_lower_case: found {lower_case!r}, expected true or false")
+    file, config = _limits(folder / inside)
     most = config.get("max_seq_length")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
-        raise CheckpointError(f"{limit}: max_seq_length: found {most!r}, expected a positive whole number")
-    return SentenceFiles(inside, pooling, most, limit if lower_case else None, files)
+        raise CheckpointError(f"{file}: max_seq_length: found {most!r}, expected a positive whole number")
+    return SentenceFiles(inside, pooling, most, files)
+
+
+def _limits(folder: Path) -> tuple[Path | None, dict[str, Any]]:
+    """Read the first of `LIMIT_FILES` that is in an encoder's folder."""
+    file = next((folder / name for name in LIMIT_FILES if (folder / name).is_file()), None)
+    if file is None:
+        return None, {}
+    config = json_file.read_object(file, CheckpointError)
+    _check_transformer(file, config)
+    return file, config
+
+
+def check_lower_case(folder: Path, tokenizer: Tokenizer) -> None:
+    """Check that a tokenizer lower-cases where the files in an encoder's folder ask for it.
+
+    sentence-transformers lower-cases texts first; where the tokenizer does so itself, that changes nothing.
+
+    Raises:
+        CheckpointError: it keeps cases.
+    """
+    file, config = _limits(folder)
+    stated = config.get("do_lower_case", False)
+    if not isinstance(stated, bool):
+        raise CheckpointError(f"{file}: do_lower_case: found {stated!r}, expected true or false")
+    if stated and not getattr(tokenizer.normalizer, "lowercase", False):
+        raise CheckpointError(f"{file}: do_lower_case: found true, where tokenizer.json keeps cases")
 
 
 def check_prompts(folder: Path, hidden: int) -> None:

@@ -18,7 +18,7 @@ from core.disk.files import write_json
 from core.errors import CheckpointError, SourceError
 from core.untrusted import json_file, limits, regular_file
 from core.untrusted.regular_file import naming
-from export.encoder import checkpoint, config_file
+from export.encoder import checkpoint, config_file, sentence_files
 from export.sources.resolve import Source
 
 _CONFIG = "tokenizer_config.json"
@@ -146,6 +146,7 @@ def check(source: Source, info: EncoderInfo) -> None:
     tokenizer = checkpoint.load_tokenizer(source.file("tokenizer.json"), info.max_length)
     config = source.file(_CONFIG)
     _check_settings(source.folder)
+    sentence_files.check_lower_case(source.folder, tokenizer)
     if (differs := difference(source.folder, tokenizer, info.max_length)) is not None:
         hint = _MENDED.format("files that agree")
         raise CheckpointError(f"{config}: contradicts tokenizer.json: {differs}; {hint}")

@@ -100,7 +100,7 @@ def test_modules_that_are_not_supported(tiny, modules):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("model_type", "roberta"),
+        ("model_type", "mpnet"),
         ("model_type", None),
         ("hidden_act", "relu"),
         ("hidden_act", "gelu_new"),

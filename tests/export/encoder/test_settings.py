@@ -295,3 +295,16 @@ def test_a_tokenizer_class_that_is_not_known(published):
     put(published / "tokenizer_config.json", {"tokenizer_class": "BertJapaneseTokenizer"})
     with pytest.raises(ToolchainError, match="tokenizer_class: found 'BertJapaneseTokenizer', expected Bert"):
         embed(published)
+
+
+@pytest.mark.parametrize("cased", [False, True])
+def test_lower_casing_by_sentence_transformers(published, offline, cased):
+    put(published / "sentence_bert_config.json", {"do_lower_case": True})
+    put(published / "tokenizer.json", {"normalizer.lowercase": not cased})
+    put(published / "tokenizer_config.json", {"do_lower_case": not cased, "tokenizer_class": "BertTokenizer"})
+    if cased:
+        message = r"sentence_bert_config\.json: do_lower_case: found true, where tokenizer\.json keeps cases"
+        with pytest.raises(CheckpointError, match=message):
+            embed(published)
+    else:
+        np.testing.assert_allclose(embed(published), original(published), atol=2e-6)
