@@ -27,10 +27,11 @@ def _gate(arguments: argparse.Namespace) -> None:
     def work() -> None:
         build = Build.of(arguments)
         data = build.data
+        evaluate.forget_other_data(build)
         gate.run(build)
         if build.recipe.text is not None:
             gate.run_text(build, build.recipe.text.variant)
-        files, variable = (data.paths("test"), data.table.folder_variable) if data else ([], None)
+        files, variable = (data.paths("dev", "test"), data.table.folder_variable) if data else ([], None)
         inputs.record_data(arguments.build, files, variable)
 
     stage.run(arguments.recipe, arguments.build, stage.VERIFIED, work)

@@ -9,7 +9,11 @@ const page = await readFile(path.resolve(import.meta.dirname, "../../web/index.h
 const recipe = (card, names = ["late", "lost", "a", "b", "c", "d"]) => ({ card, labels: { names } });
 
 test("title, description and examples are the card's, as text", () => {
-  const card = { title: "Is <it> late?", description: 'Says "late" & $& lost.', examples: ["It's <b>late</b>", "On time"] };
+  const card = {
+    title: "Is <it> late?",
+    description: 'Says "late" & $& lost.',
+    examples: ["It's <b>late</b>", "On time"],
+  };
   const found = filled(page, { name: "parcels", recipe: recipe(card) });
   assert.match(found, /<title>Is &#60;it&#62; late\?<\/title>/);
   assert.match(found, /content="Says &#34;late&#34; &#38; \$&#38; lost\."/);
@@ -19,7 +23,10 @@ test("title, description and examples are the card's, as text", () => {
 });
 
 test("without a card the name and the labels say it, and there are no examples", () => {
-  const found = filled(page, { name: "parcels", recipe: recipe({ title: null, description: null, examples: [] }) });
+  const found = filled(page, {
+    name: "parcels",
+    recipe: recipe({ title: null, description: null, examples: [] }),
+  });
   assert.match(found, /<h1>parcels<\/h1>/);
   assert.match(found, /labels what you type: late, lost, a, b, c, …\. It runs here/);
   assert.doesNotMatch(found, /class="examples"|undefined|null|\{\{|emotion/i);

@@ -28,6 +28,7 @@ from verify.quality.evaluate_table import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
 
 if TYPE_CHECKING:
     from core.data.table import SplitName
+    from verify.build import Build
     from verify.quality.answers import Answered
 
 
@@ -87,6 +88,27 @@ def measure(answered: Answered) -> dict[str, Any]:
     }
 
 
+def forget_other_data(build: Build) -> None:
+    """Remove an evaluation that is of other texts than the recipe's data now are; without data at hand, none.
+
+    Raises:
+        ArtifactError: `evaluation.json` is damaged.
+        RecipeError, DatasetError: the data cannot be read.
+    """
+    from verify.build import EVALUATION_FILE
+
+    path, data = build.folder / EVALUATION_FILE, build.data
+    if not path.is_file():
+        return
+    if data is not None and not data.at_hand("dev", "test"):
+        return
+    found = build.json(EVALUATION_FILE)
+    known = found.get("data_digest") if isinstance(found, dict) else None
+    if data is None or known != data.digest("dev", "test"):
+        path.unlink()
+        print("  verify   evaluation was of other data, and is removed; run `make evaluate`")
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate; write `evaluation.json` and `evaluation.npz`; print the tables.
 
@@ -112,6 +134,7 @@ def run(arguments: argparse.Namespace) -> None:
         "recipe": build.recipe.name,
         "encoder": encoder,
         "data": data.title,
+        "data_digest": data.digest("dev", "test"),
         "published": card,
         "variants": [measure(variant) for variant in answered],
     }

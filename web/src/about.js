@@ -21,14 +21,18 @@ export function facts(manifest, variant, { ready, threads, keeps }) {
   const pairs = [
     ["Name", `${manifest.name}, ${variant}`],
     ["Encoder", `${source(encoder.source)}: ${encoder.layers} layers, ${encoder.hidden} wide`],
-    ["Labels", `${recipe.labels.names.length}, ${singleLabel ? "one a text" : "each with its own threshold"}`],
+    [
+      "Labels",
+      `${recipe.labels.names.length}, ${singleLabel ? "one a text" : "each with its own threshold"}`,
+    ],
     ["File", `${chosen.file}, ${megabytes(files[chosen.file].size)}`],
     [
       "Differs",
       `${percent(chosen.parity.flip_rate)} of ${chosen.parity.texts} check texts from the original`,
     ],
   ];
-  if (evaluation?.accuracy !== undefined) pairs.push(["Accuracy", `${evaluation.accuracy.toFixed(3)} on test`]);
+  if (evaluation?.accuracy !== undefined)
+    pairs.push(["Accuracy", `${evaluation.accuracy.toFixed(3)} on test`]);
   if (evaluation) pairs.push(["Macro-F1", `${evaluation.macro.f1.toFixed(3)} on ${evaluation.data} test`]);
   pairs.push(
     ["Runs in", `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`],

@@ -32,7 +32,7 @@ def test_evaluation_json_has_every_protocol_of_every_variant(build, verify):
     code, said = verify("evaluate")
     assert code == 0, said.err
     found = evaluation(build)
-    assert list(found) == ["recipe", "encoder", "data", "published", "variants"]
+    assert list(found) == ["recipe", "encoder", "data", "data_digest", "published", "variants"]
     assert (found["recipe"], found["encoder"]) == ("tiny", "path:encoder")
     assert (found["data"], found["published"]) == ("Own", None)
     assert [row["variant"] for row in found["variants"]] == ["fp32", "int8"]
@@ -237,3 +237,16 @@ def test_a_published_table_of_another_layout(build, verify, change, words):
     file = build.recipe_folder / "recipe.toml"
     file.write_text(file.read_text() + '[card]\npublished = "own.json"\n')
     assert_failed(verify("evaluate"), "own.json: not a table of published figures", words)
+
+
+def test_an_evaluation_of_other_data_is_not_kept(build, verify, tmp_path, capsys):
+    verify("evaluate")
+    evaluate.forget_other_data(build)
+    assert (build.folder / "evaluation.json").is_file()
+    assert answers.read(build, ["fp32"]) is not None
+    with (tmp_path / "data/dev.csv").open("a") as file:
+        file.write("w1 w2 joy,joy\n")
+    assert answers.read(build, ["fp32"]) is None
+    evaluate.forget_other_data(build)
+    assert not (build.folder / "evaluation.json").exists()
+    assert "was of other data" in capsys.readouterr().out
