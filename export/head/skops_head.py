@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
@@ -18,6 +20,7 @@ from core.errors import HeadError
 from core.untrusted import limits, onnx_file, zip_file
 from core.untrusted.regular_file import naming
 from core.untrusted.wire import operators
+from export.head import original, proof
 
 # Plain classes in Python that skops does not list. Trees are not: their arrays index memory unchecked.
 _TRUSTED = [
@@ -26,6 +29,8 @@ _TRUSTED = [
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 ]
+# How far float32 may take probabilities from scikit-learn's float64.
+_CONVERTED = 1e-4
 
 
 def read(path: Path) -> onnx.ModelProto:
@@ -55,4 +60,24 @@ def read(path: Path) -> onnx.ModelProto:
             target_opset={"": OPSET, "ai.onnx.ml": 3},
         )
     onnx_file.check_bytes(model.SerializeToString(), path, operators.HEAD, HeadError)
+    with naming(path, HeadError, "cannot be run", Exception):
+        _compare(path, model, estimator, width)
     return model
+
+
+def _compare(path: Path, model: onnx.ModelProto, estimator: Any, width: int) -> None:
+    """Check that a converted classifier says what scikit-learn's own does.
+
+    Raises:
+        HeadError: it does not; isotonic calibration, for one, is converted into something else.
+    """
+    probes = proof.probes(width)
+    answers = original.answer(str(path), original.open_head(str(path), model), probes)
+    expected = estimator.predict_proba(probes)
+    # A sequence of pairs, or of dictionaries in the order of the classes.
+    found: Any = next(answer for answer in answers.values() if isinstance(answer, list))
+    if isinstance(found[0], dict):
+        found = [list(row.values()) for row in found]
+    off = float(abs(np.asarray(found, np.float64) - np.asarray(expected)).max())
+    if not off <= _CONVERTED:
+        raise HeadError(f"{path}: skl2onnx converts it into something else: off by {off:.1e} on probes")

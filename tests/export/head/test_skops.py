@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
@@ -48,6 +49,13 @@ def test_columns_of_0_and_1(tmp_path, kind):
     np.testing.assert_allclose(of_the_build(found, COUNTED, X), by_label(estimator, COUNTED, X), atol=2e-6)
     with pytest.raises(HeadError, match=r"head\.skops: holds no names of labels, and thresholds\.json"):
         read_head(tmp_path, SORTED, WIDTH)
+
+
+def test_a_classifier_that_skl2onnx_makes_another_of(tmp_path):
+    y = np.array(COUNTED)[truth()]
+    estimator = CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2).fit(rows(), y)
+    with pytest.raises(HeadError, match=r"head\.skops: skl2onnx converts it into something else: off by \d"):
+        read_head(write_skops(tmp_path, estimator), SORTED, WIDTH)
 
 
 def zipped(members):
