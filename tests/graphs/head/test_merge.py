@@ -200,3 +200,41 @@ def test_one_tensor_of_probabilities_as_a_subgraph(mean, tmp_path):
     model = pooled(mean)
     subgraph.per_label(model, files.read(tmp_path))
     np.testing.assert_allclose(run(model, ids, mask, ["anger"])[0][:, 1], expected[:, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("contract", ["stacked", "per-label"])
+def test_a_value_a_label_in_the_heads_own_order(mean, tmp_path, contract):
+    hidden, helper, kind = mean.info.hidden, onnx.helper, onnx.TensorProto.FLOAT
+    weights = np.stack([c.coef_[0] for c in fitted(SHUFFLED, hidden)], axis=1).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["logits", "w"], ["z"]),
+            helper.make_node("Tanh", ["z"], ["t"]),
+            helper.make_node("Sigmoid", ["t"], ["p"]),
+            helper.make_node("Split", ["p"], SHUFFLED, axis=1, num_outputs=3),
+        ],
+        "head",
+        [helper.make_tensor_value_info("logits", kind, ["N", hidden])],
+        [helper.make_tensor_value_info(label, kind, ["N", 1]) for label in SHUFFLED],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    (tmp_path / "model.onnx").write_bytes(made.SerializeToString())
+    (tmp_path / "thresholds.json").write_text('{"joy": 0.5, "anger": 0.5, "neutral": 0.5}', "utf-8")
+    source = resolve.Source("path:head", tmp_path)
+    read = published_head.read(source, HeadTable(source="path:head"), LABELS, hidden)
+    assert (read.info.kind, read.info.layout, read.info.output_order) == ("subgraph", "columns", SHUFFLED)
+    published_head.write(read, tmp_path)
+    ids, mask, embedding = embedded(mean)
+    expected = dict(zip(SHUFFLED, sigmoid(np.tanh(embedding @ weights)).T, strict=True))
+    model = pooled(mean)
+    if contract == "stacked":
+        subgraph.stacked(model, files.read(tmp_path))
+        found = dict(zip(LABELS, run(model, ids, mask)[1].T, strict=True))
+    else:
+        subgraph.per_label(model, files.read(tmp_path))
+        assert [value.name for value in model.graph.outputs] == SHUFFLED
+        found = {label: run(model, ids, mask, [label])[0][:, 1] for label in LABELS}
+    for label in LABELS:
+        np.testing.assert_allclose(found[label], expected[label], atol=1e-5)
