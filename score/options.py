@@ -63,6 +63,11 @@ class Options:
         for path in (self.artifact / MANIFEST_FILE, self.artifact / TOKENIZER_FILE, self.graph):
             if not path.is_file():
                 raise ScoreError(f"{path}: no such file; expected an artifact with variant {self.variant}")
+        if not self.input:
+            raise ScoreError("INPUT: found nothing, expected a file, a folder, a glob or -")
+        for option, name in (("--text-column", self.text_column), ("--prefix", self.prefix)):
+            if name.encode("utf-8", "replace").decode() != name:
+                raise ScoreError(f"{option} {name!r}: expected UTF-8, as names of columns are")
         if self.output.is_dir():
             raise ScoreError(f"{self.output}: is a folder, expected a file's name")
         if self.threads < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,8 +48,13 @@ def load(folder: Path) -> PreTrainedModel:
     """Load an encoder's checkpoint in float32 for inference, from safetensors, without remote code.
 
     Raises:
-        CheckpointError: the weights don't fit the config, or some are missing, NaN or infinite.
+        CheckpointError: the weights don't fit the config, or some are missing, NaN or infinite; or Python
+            runs without docstrings.
     """
+    if sys.flags.optimize > 1:
+        raise CheckpointError(
+            f"{folder}: transformers needs docstrings, found python -OO, expected at most -O"
+        )
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     loaded: Any

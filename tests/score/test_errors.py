@@ -73,6 +73,9 @@ def test_places(score, corpus):
     (corpus / "in").mkdir()
     (corpus / "in" / "a.csv").write_text("text\na\n")
     refused(lambda: score(corpus / "in", corpus / "in" / "out.csv"), corpus, "lies in the input folder")
+    refused(lambda: score("", out), corpus, "INPUT: found nothing")
+    for option in ("--prefix", "--text-column"):
+        refused(lambda o=option: score(corpus / "good.csv", out, o, "\udce9"), corpus, option, "UTF-8")
     refused(lambda: score("-", out, "--resume"), corpus, "standard input", "give files")
     refused(lambda: score(corpus / "good.csv", out, "--threads", "-1"), corpus, "--threads -1")
     (corpus / "broken.parquet").write_bytes(b"PAR1 but not one")
