@@ -255,6 +255,7 @@ def test_a_recipe_that_does_not_exist():
 def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name):
     recipe = tmp_path / "recipes" / name
     shutil.copytree(ROOT / "recipes" / name, recipe)
+    shutil.copy(BGE.parent / "go-emotions.toml", recipe.parent)
     text = (recipe / "recipe.toml").read_text("utf-8").replace('"stacked"', '"per-label"')
     if name == BGE.name:
         text = text.replace("max_flip_rate = 0.05 ", "max_flip_rate = 0.5 ")
