@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -13,12 +14,18 @@ from tests.support.building import make
 from tests.support.commands import python, run
 
 
-def test_a_whole_run_on_a_small_bert(tiny_build, tmp_path, go_emotions):
+def test_a_whole_run_on_a_small_bert(tiny_build, tmp_path):
     options = "--threads 1 --sizes 1,2 --sweep-rounds 1"
+    for name in ("encoder", "head", "tiny"):
+        shutil.copytree(tiny_build.folder / name, tmp_path / name)
+    with (tmp_path / "tiny" / "recipe.toml").open("a", encoding="utf-8") as recipe:
+        recipe.write('[data]\ntest = "test.csv"\n')
+    (tmp_path / "tiny" / "test.csv").write_text("text,labels\nthe dog,joy\na big dog and I,anger\n", "utf-8")
     found = make(
         "bench-recipe",
-        data_set=True,
-        **tiny_build.copy(tmp_path).variables,
+        RECIPE=tmp_path / "tiny",
+        BUILD=tmp_path / "build",
+        DIST=tmp_path / "dist",
         ROUNDS=1,
         BENCH_TEXTS=4,
         OPTIMUM="",
