@@ -64,5 +64,7 @@ THRESHOLDS_FILE = "thresholds.json"
 
 Pooling = Literal["cls", "mean"]
 FeaturePooling = Literal["cls", "mean", "max"]
+# After a linear layer between pooling and normalization.
+DenseActivation = Literal["identity", "tanh"]
 # From the cheapest to the best; graphs/search/schemes.py says what they are.
 QuantizationForm = Literal["bare", "parts", "shared", "full"]

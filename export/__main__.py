@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from core.build import inputs, stage
+from core.build import dense, inputs, stage
 from core.build.facts import EncoderInfo
 from core.build.reference import GENERAL_TEXTS
 from core.cli import CommandLine
@@ -73,10 +73,13 @@ def _read_head(sources: Sources, info: EncoderInfo) -> Head:
 def _write_reference(
     sources: Sources, info: EncoderInfo, head: Head, target: Path, own: tuple[Sequence[str], str] | None
 ) -> None:
+    from export.encoder import torch_dense
     from export.reference import answers
 
+    layers = torch_dense.load(checkpoint.dense_modules(sources.encoder))
     listed, source = own or (answers.texts(), None)
-    arrays = answers.build(_encoder(sources).folder, info, head, _tokenizer(sources, info), listed, source)
+    folder, tokenizer = _encoder(sources).folder, _tokenizer(sources, info)
+    arrays = answers.build(folder, info, head, tokenizer, listed, source, layers)
     answers.write(target, arrays)
     _say(f"reference  {len(listed)} {source or GENERAL_TEXTS}; through torch and the original head")
 
@@ -89,6 +92,7 @@ def _check_text(sources: Sources, info: EncoderInfo) -> None:
 
 def _export(sources: Sources, build: Path) -> EncoderInfo:
     from export.encoder import assets, tokenizer_agreement, torch_encoder
+    from export.encoder.dense import layers
     from export.head import published_head
 
     info = _info(sources)
@@ -97,6 +101,7 @@ def _export(sources: Sources, build: Path) -> EncoderInfo:
     head.info.check_contract(sources.recipe.contract)
     with replacing(build / "encoder.onnx") as temporary:
         torch_encoder.export(torch_encoder.load(_encoder(sources).folder), info, temporary)
+    dense.write(build, layers(checkpoint.dense_modules(sources.encoder)))
     info.write(build / "encoder.json")
     _say(f"encoder    {info.layers} layers, {info.hidden} hidden, {info.described}; from {info.source}")
     published_head.write(head, build)
@@ -157,6 +162,7 @@ def _reference(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    from export.encoder import torch_dense
     from export.training import train
 
     sources = Sources(arguments.recipe)
@@ -166,7 +172,8 @@ def _train(arguments: argparse.Namespace) -> None:
         raise HeadError(f"head.source: found {spec!r}, which cannot be written; give OUT=FOLDER")
     folder = arguments.out or arguments.recipe / place
     info, console = _info(sources), Console(highlight=False, soft_wrap=True)
-    trained = train.train(_encoder(sources).folder, info, data, folder, arguments.build, console)
+    layers = torch_dense.load(checkpoint.dense_modules(sources.encoder))
+    trained = train.train(_encoder(sources).folder, info, data, folder, arguments.build, console, layers)
     settings = ", ".join(f"{name} = {value:g}" for name, value in trained.settings.items())
     print(f"  head     {settings}; macro-F1 {trained.macro_f1:.4f} on dev at its thresholds; now in {folder}")
 
@@ -175,6 +182,7 @@ def _features(arguments: argparse.Namespace) -> None:
     from export.training import choose_features, train
 
     sources, info = _open(arguments.recipe)
+    checkpoint.check_hidden_states(info)
     poolings = dict.fromkeys(cast("list[FeaturePooling]", arguments.pooling or ["mean", "max"]))
     unknown = [pooling for pooling in poolings if pooling not in get_args(FeaturePooling)]
     if unknown:

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from core import recipe
-from core.build import inputs, stage
+from core.build import dense, inputs, stage
 from core.build import plan as plan_file
 from core.build.facts import EncoderInfo
 from core.cli import CommandLine
@@ -20,7 +20,7 @@ from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES
 from core.disk.files import replacing, sha256_file, write_text
 from graphs import pipeline
 from graphs.edit.files import load
-from graphs.head import files
+from graphs.head import files, fold
 from graphs.job import Job
 from graphs.tokenizer import build as tokenizer
 
@@ -34,9 +34,17 @@ _ON_THE_WAY_FILES = {"merge": "merged.onnx", "pack": "packed.onnx", "simplify": 
 
 
 def _job(recipe_folder: Path, build: Path) -> Job:
-    job = Job(recipe.load(recipe_folder), EncoderInfo.read(build / "encoder.json"), files.read(build))
-    job.head.info.check_contract(job.recipe.contract)
-    return job
+    loaded, info, head = (
+        recipe.load(recipe_folder),
+        EncoderInfo.read(build / "encoder.json"),
+        files.read(build),
+    )
+    head.info.check_contract(loaded.contract)
+    layers = dense.read(build, info)
+    # Nothing but the head may read what a folded layer gives.
+    if isinstance(head, files.LinearHead) and not info.normalize and not loaded.sentence_embedding:
+        layers, head = fold.fold(layers, head)
+    return Job(loaded, info, head, dense=layers)
 
 
 def _run(model: ir.Model, job: Job, name: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from core.build.dense import DenseLayer
 from core.build.facts import EncoderInfo
 from core.build.plan import QuantizationPlan
 from core.contract import QuantizationForm
@@ -26,6 +28,8 @@ class Job:
     plan: QuantizationPlan | None = None
     # The tokenizer as a graph, for `text`.
     front: ir.Model | None = None
+    # The linear layers between pooling and normalization that are not in the head.
+    dense: Sequence[DenseLayer] = ()
 
     @property
     def weight_bits(self) -> int:

@@ -49,7 +49,7 @@ def _embeddings(model: ir.Model, job: Job) -> int:
 def _pool(model: ir.Model, job: Job) -> int:
     if job.encoder.feature_layers:
         return features.features(model, job.encoder)
-    return pool.pool(model, job.encoder.pooling, job.encoder.normalize)
+    return pool.pool(model, job.encoder.pooling, job.encoder.normalize, job.dense)
 
 
 def _merge(model: ir.Model, job: Job) -> Counts:

@@ -6,6 +6,7 @@ them, as the head's model card does; `bare_products` takes a batch `[[i]]` for "
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from bench.contenders.protocol import Model, TokenIds
 from core import decisions, runtime
+from core.build import dense
+from core.build.dense import DenseLayer
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import PROBABILITIES, FeaturePooling
 from core.runtime import feeds, pad
@@ -60,13 +63,19 @@ def _pool(
 
 
 def _embedding(
-    hidden: list[NDArray[np.float32]], mask: NDArray[np.int64], info: EncoderInfo
+    hidden: list[NDArray[np.float32]],
+    mask: NDArray[np.int64],
+    info: EncoderInfo,
+    layers: Sequence[DenseLayer],
 ) -> NDArray[np.float32]:
     """Return what the head reads, `[b, features]`."""
     if info.feature_layers:
         states = dict(zip(info.feature_layers, hidden, strict=True))
         return np.concatenate([_pool(states[layer], mask, how) for layer, how in info.feature_parts], axis=1)
     embedding = _pool(hidden[0], mask, info.pooling)
+    for layer in layers:
+        embedding = embedding @ layer.weight_io + layer.bias_o
+        embedding = np.tanh(embedding) if layer.activation == "tanh" else embedding
     if info.normalize:
         embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding
@@ -80,11 +89,12 @@ def card(build: Path, head_file: Path, threads: int) -> Model:
     head_input = head.get_inputs()[0].name
     names = [value.name for value in head.get_outputs()]
     thresholds = decisions.threshold_vector(head_info.thresholds, head_info.labels)
+    layers = dense.read(build, info)
 
     def run(ids: TokenIds) -> NDArray[np.float32]:
         input_ids, mask = pad(ids)
         hidden = encoder.run(info.outputs, feeds(input_ids, mask))
-        embedding = _embedding(hidden, mask, info)
+        embedding = _embedding(hidden, mask, info, layers)
         probabilities = _positive(names, head.run(None, {head_input: embedding}), head_info.labels)
         # The decisions are part of everybody's work.
         decisions.decide(probabilities, thresholds, head_info.problem_type)

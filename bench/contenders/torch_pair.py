@@ -13,7 +13,7 @@ from core import decisions
 from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import WEIGHTS_FILE
 from core.runtime import pad
-from export.encoder import checkpoint, torch_encoder
+from export.encoder import checkpoint, torch_dense, torch_encoder
 from export.head import files, published_head
 from export.sources.resolve import Source, Sources
 
@@ -32,8 +32,10 @@ class Pair:
             HeadError: onnxruntime does not load the head.
         """
         path = files.find(head)
-        self.folder, self.info, self.head = encoder.folder, info, head_info
-        self.files = (encoder.file(WEIGHTS_FILE), path)
+        transformer = checkpoint.transformer(encoder)
+        self.folder, self.info, self.head = transformer.folder, info, head_info
+        self.files = (transformer.file(WEIGHTS_FILE), path)
+        self._dense = torch_dense.load(checkpoint.dense_modules(encoder))
         self.bert = torch_encoder.load(self.folder)
         self._classify = published_head.open_original(
             head, head_info.labels, head_info.problem_type, info.features, threads
@@ -44,7 +46,7 @@ class Pair:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the probabilities of no and of yes, each `[b, l]`, for int64 `[b, s]`."""
         hidden = torch_encoder.hidden_states(self.bert, input_ids, mask, self.info.feature_layers)
-        return self._classify(torch_encoder.pool(hidden, mask, self.info).numpy())
+        return self._classify(torch_encoder.pool(hidden, mask, self.info, self._dense).numpy())
 
 
 def sources(recipe_folder: Path, build: Path) -> tuple[Source, Source, EncoderInfo, HeadInfo]:
@@ -55,7 +57,7 @@ def sources(recipe_folder: Path, build: Path) -> tuple[Source, Source, EncoderIn
     """
     both = Sources(recipe_folder)
     info = checkpoint.open_encoder(both)
-    return checkpoint.transformer(both.encoder), both.head, info, HeadInfo.read(build / "head.json")
+    return both.encoder, both.head, info, HeadInfo.read(build / "head.json")
 
 
 def load(encoder: Source, head: Source, info: EncoderInfo, head_info: HeadInfo, threads: int) -> Model:

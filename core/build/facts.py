@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,6 +14,7 @@ from core.contract import (
     LAST_HIDDEN_STATE,
     SINGLE_LABEL,
     WEIGHTS_SUFFIX,
+    DenseActivation,
     FeaturePooling,
     Pooling,
     ProblemType,
@@ -74,7 +75,7 @@ class _JsonFile:
             ArtifactError: the file is missing or holds other fields.
         """
         content = json_file.read_object(path, ArtifactError)
-        expected = sorted(field.name for field in fields(cls))
+        expected = sorted(each.name for each in fields(cls))
         if sorted(content) != expected:
             raise ArtifactError(f"{path}: found fields {sorted(content)}, expected {expected}")
         with naming(path, ArtifactError, "not a file of this toolchain's", *FIELD_ERRORS):
@@ -103,11 +104,14 @@ class EncoderInfo(_JsonFile):
     token_types: bool = True
     # Where positions count the tokens that are not this one; None where they are the columns.
     padding_id: int | None = None
+    # Width and activation of each linear layer between pooling and normalization.
+    dense: list[tuple[int, DenseActivation]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Take lists for pairs, as JSON has them."""
         pairs = [(layer, pooling) for layer, pooling in self.feature_parts]
         object.__setattr__(self, "feature_parts", pairs)
+        object.__setattr__(self, "dense", [(width, activation) for width, activation in self.dense])
 
     @property
     def feature_layers(self) -> list[int]:
@@ -120,9 +124,14 @@ class EncoderInfo(_JsonFile):
         return [HIDDEN_STATE.format(layer) for layer in self.feature_layers] or [LAST_HIDDEN_STATE]
 
     @property
+    def embedding(self) -> int:
+        """Width of the sentence embedding."""
+        return self.dense[-1][0] if self.dense else self.hidden
+
+    @property
     def features(self) -> int:
         """Width of what the head reads."""
-        return self.hidden * (len(self.feature_parts) or 1)
+        return self.hidden * len(self.feature_parts) or self.embedding
 
     @property
     def used_layers(self) -> int:
@@ -133,7 +142,8 @@ class EncoderInfo(_JsonFile):
     def described(self) -> str:
         """What the head reads, in words."""
         if not self.feature_parts:
-            return f"{self.pooling} pooling"
+            dense = "".join(f", Dense to {width} ({activation})" for width, activation in self.dense)
+            return f"{self.pooling} pooling{dense}"
         layers: dict[str, list[str]] = {}
         for layer, pooling in self.feature_parts:
             layers.setdefault(pooling, []).append(str(layer))

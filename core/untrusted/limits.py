@@ -15,6 +15,7 @@ NPZ_BYTES = 128 * MIB  # of the file, and of all its arrays unpacked
 NPZ_DIRECTORY_BYTES = 64 * KIB
 SKOPS_DIRECTORY_BYTES = MIB
 HEAD_BYTES = 256 * MIB
+DENSE_BYTES = 64 * MIB  # of all Dense modules, in float32
 DATA_BYTES = GIB  # of a file of texts and labels
 GRAPH_BYTES = 2 * GIB - 1  # protobuf's own limit
 WEIGHTS_HEADER_BYTES = 16 * MIB

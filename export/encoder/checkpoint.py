@@ -12,8 +12,9 @@ from core.contract import TOKENIZER_FILES, WEIGHTS_FILE, FeaturePooling, Pooling
 from core.errors import CheckpointError
 from core.recipe import EncoderTable, FeaturesTable
 from core.untrusted import json_file, tokenizer_file, weights_file
-from export.encoder import config_file, sentence_files
+from export.encoder import config_file, dense, sentence_files
 from export.encoder.config_file import Config
+from export.encoder.dense import DenseModule
 from export.encoder.sentence_files import MODULES_FILE, OwnPooling, SentenceFiles
 from export.sources.resolve import Source, Sources
 
@@ -42,6 +43,15 @@ def _part(source: Source, inside: str) -> Source:
     start = f"{PurePosixPath(inside)}/"
     digests = {name[len(start) :]: sha for name, sha in source.digests.items() if name.startswith(start)}
     return Source(source.spec, folder, source.revision, digests)
+
+
+def dense_modules(source: Source) -> list[DenseModule]:
+    """Return the checkpoint's Dense modules, in their order.
+
+    Raises:
+        CheckpointError: as `transformer`.
+    """
+    return sentence_files.read(source.folder).dense
 
 
 def files(source: Source) -> list[str]:
@@ -111,6 +121,17 @@ def _max_length(source: Source, own: SentenceFiles, stated: int | None, position
     return stated if stated is not None else min(_own_limit(source, own) or positions, positions)
 
 
+def check_hidden_states(info: EncoderInfo) -> None:
+    """Check that features, which read hidden states, leave out no module of the checkpoint.
+
+    Raises:
+        CheckpointError: it has a Dense module.
+    """
+    if info.dense:
+        found = f"{info.source}: modules.json has a Dense module, which reads the sentence embedding"
+        raise CheckpointError(f"features: expected none, since they read hidden states; {found}")
+
+
 def _feature_parts(layers: int, features: Sequence[FeaturesTable]) -> list[tuple[int, FeaturePooling]]:
     pairs = [pair for table in features for pair in table.parts]
     highest = max((layer for layer, _ in pairs), default=0)
@@ -132,12 +153,13 @@ def read(source: Source, stated: EncoderTable, features: Sequence[FeaturesTable]
     config = config_file.read(encoder.file(config_file.CONFIG_FILE))
     _check_pooling(source.folder, own.pooling, stated.pooling, stated.normalize)
     sizes = config.sizes
-    sentence_files.check_prompts(source.folder, sizes["hidden_size"])
+    sentence_files.check_prompts(source.folder, dense.check(own.dense, sizes["hidden_size"]))
     _check_weights(encoder, config)
     positions, layers = config.positions, sizes["num_hidden_layers"]
     read = (*_ENCODER_FILES, *weights_file.names(encoder.folder))
     hashed = [MODULES_FILE, *(_inside(own, name) for name in read)]
-    return EncoderInfo(
+    hashed += [module.weights_name for module in own.dense]
+    info = EncoderInfo(
         source=source.origin,
         revision=source.revision,
         sha256=source.hashes(hashed, stated.sha256),
@@ -152,7 +174,11 @@ def read(source: Source, stated: EncoderTable, features: Sequence[FeaturesTable]
         feature_parts=_feature_parts(layers, features),
         token_types="type_vocab_size" in sizes,
         padding_id=config.padding_id if config.kind.counts_from_padding else None,
+        dense=[(module.outputs, module.activation) for module in own.dense],
     )
+    if features:
+        check_hidden_states(info)
+    return info
 
 
 def open_encoder(sources: Sources) -> EncoderInfo:

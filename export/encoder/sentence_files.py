@@ -11,6 +11,9 @@ from tokenizers import Tokenizer
 from core.errors import CheckpointError
 from core.untrusted import json_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
+from export.encoder import dense
+from export.encoder.dense import DenseModule
+from export.encoder.module_settings import SENTENCES, check_sentences, refuse_unknown
 
 MODULES_FILE = "modules.json"
 PROMPTS_FILE = "config_sentence_transformers.json"
@@ -19,9 +22,11 @@ LIMIT_FILES = tuple(
     f"sentence_{name}_config.json"
     for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
-_TYPE = re.compile(r"sentence_transformers\.(?:\w+\.)*(Transformer|Pooling|Normalize)")
-_ORDER = ("Transformer", "Pooling", "Normalize")
-_EXPECTED_MODULES = "sentence-transformers' Transformer, Pooling and, if embeddings are normalized, Normalize"
+_TYPE = re.compile(r"sentence_transformers\.(?:\w+\.)*(Transformer|Pooling|Dense|Normalize)")
+_ORDER = re.compile(r"Transformer Pooling( Dense)*( Normalize)?")
+_EXPECTED_MODULES = (
+    "sentence-transformers' Transformer, Pooling, any Dense and, if embeddings are normalized, Normalize"
+)
 # Of the pooling's config before sentence-transformers 6, in the order in which it joins several.
 _LEGACY_POOLING = {
     "pooling_mode_cls_token": "cls",
@@ -36,7 +41,6 @@ _POOLING_KEYS = {
     *("pooling_mode", "include_prompt", "embedding_dimension", "word_embedding_dimension"),
     *_LEGACY_POOLING,
 }
-_SENTENCES = {"module_input_name": "sentence_embedding", "module_output_name": "sentence_embedding"}
 # Key → the values with which it is the same as left out.
 _TEXT_MODALITY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 _TRANSFORMER: dict[str, tuple[object, ...]] = {
@@ -69,20 +73,14 @@ class OwnPooling(NamedTuple):
 class SentenceFiles(NamedTuple):
     """What sentence-transformers' files say of a checkpoint; `inside` is the encoder's folder, "" as a rule.
 
-    `max_length` is the limit of tokens that they state; `files` are all that were read.
+    `max_length` is the limit of tokens that they state; `files` are all that a build reads of them.
     """
 
     inside: str
     pooling: OwnPooling | None
     max_length: int | None
+    dense: list[DenseModule]
     files: list[str]
-
-
-def _refuse_unknown(path: Path, content: dict[str, Any], known: set[str]) -> None:
-    unknown = sorted(set(content) - known)
-    if unknown:
-        reason = "unknown, and it could change embeddings; take it out of a copy if it does not"
-        raise CheckpointError(f"{path}: {unknown[0]}: {reason}")
 
 
 def _modules(path: Path) -> list[tuple[str, str]]:
@@ -94,7 +92,7 @@ def _modules(path: Path) -> list[tuple[str, str]]:
         settings = [module.get("kwargs") for module in listed]
     matches = [_TYPE.fullmatch(kind) for kind, _ in found]
     classes = [match[1] if match else kind for match, (kind, _) in zip(matches, found, strict=True)]
-    if classes not in (list(_ORDER), list(_ORDER[:2])) or not all(matches):
+    if not _ORDER.fullmatch(" ".join(classes)) or not all(matches):
         raise CheckpointError(f"{path}: found modules {classes}, expected {_EXPECTED_MODULES}")
     if len(set(names)) != len(names):
         raise CheckpointError(f"{path}: name: found {names}, expected a name of its own for each module")
@@ -109,7 +107,7 @@ def _modules(path: Path) -> list[tuple[str, str]]:
 
 def _pooling_mode(file: Path) -> str:
     config = json_file.read_object(file, CheckpointError)
-    _refuse_unknown(file, config, _POOLING_KEYS)
+    refuse_unknown(file, config, _POOLING_KEYS)
     stated = config.get("pooling_mode")
     if stated is None:
         # Where none is chosen, sentence-transformers takes the mean.
@@ -121,7 +119,7 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
     """Read `modules.json` and its modules' configs; None where the checkpoint has none.
 
     Raises:
-        CheckpointError: modules other than Transformer, Pooling and Normalize, or a setting that is unknown.
+        CheckpointError: modules other than `_EXPECTED_MODULES`, or a setting that is unknown.
     """
     path = folder / MODULES_FILE
     if not path.is_file():
@@ -131,18 +129,16 @@ def read_own_pooling(folder: Path) -> OwnPooling | None:
     normalization = folder / modules["Normalize"] / "config.json" if "Normalize" in modules else None
     if normalization is not None and modules["Normalize"] and normalization.is_file():
         config = json_file.read_object(normalization, CheckpointError)
-        _refuse_unknown(normalization, config, set(_SENTENCES))
-        for key, expected in _SENTENCES.items():
-            if config.get(key, expected) != expected:
-                raise CheckpointError(f"{normalization}: {key}: found {config[key]!r}, expected {expected!r}")
+        refuse_unknown(normalization, config, set(SENTENCES))
+        check_sentences(normalization, config)
     return OwnPooling(file, _pooling_mode(file), normalization is not None)
 
 
-def _check_prompts(path: Path, hidden: int) -> None:
+def _check_prompts(path: Path, embedding: int) -> None:
     if not path.is_file():
         return
     config = json_file.read_object(path, CheckpointError)
-    _refuse_unknown(path, config, _PROMPT_KEYS)
+    refuse_unknown(path, config, _PROMPT_KEYS)
     name, prompts = config.get("default_prompt_name"), config.get("prompts") or {}
     if not isinstance(prompts, dict):
         raise CheckpointError(f"{path}: prompts: found {prompts!r}, expected an object")
@@ -157,13 +153,13 @@ def _check_prompts(path: Path, hidden: int) -> None:
             reason = f"{prompt!r} before every text, which no artifact does; not supported"
             raise CheckpointError(f"{path}: default_prompt_name: {name!r} puts {reason}")
     width = config.get("truncate_dim")
-    if width is not None and (not isinstance(width, int) or isinstance(width, bool) or width < hidden):
+    if width is not None and (not isinstance(width, int) or isinstance(width, bool) or width < embedding):
         reason = "embeddings cut short are not supported"
-        raise CheckpointError(f"{path}: truncate_dim: found {width!r} of {hidden}; {reason}")
+        raise CheckpointError(f"{path}: truncate_dim: found {width!r} of {embedding}; {reason}")
 
 
 def _check_transformer(path: Path, config: dict[str, Any]) -> None:
-    _refuse_unknown(path, config, _LIMIT_KEYS)
+    refuse_unknown(path, config, _LIMIT_KEYS)
     for key, allowed in _TRANSFORMER.items():
         if key in config and config[key] not in allowed:
             raise CheckpointError(f"{path}: {key}: found {config[key]!r}, expected {allowed[0]!r}")
@@ -176,15 +172,17 @@ def read(folder: Path) -> SentenceFiles:
         CheckpointError: one is damaged, or says what is not supported.
     """
     pooling = read_own_pooling(folder)
-    modules = dict(_modules(folder / MODULES_FILE)) if pooling is not None else {}
-    inside = modules.pop("Transformer", "")
+    modules = _modules(folder / MODULES_FILE) if pooling is not None else []
+    inside = modules[0][1] if modules else ""
+    dense_modules = [dense.read(folder, path) for kind, path in modules if kind == "Dense"]
     files = [MODULES_FILE, PROMPTS_FILE, *(str(PurePosixPath(inside, name)) for name in LIMIT_FILES)]
-    files += [str(PurePosixPath(path, "config.json")) for path in modules.values()]
+    files += [str(PurePosixPath(path, "config.json")) for _, path in modules[1:]]
+    files += [module.weights_name for module in dense_modules]
     file, config = _limits(folder / inside)
     most = config.get("max_seq_length")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
         raise CheckpointError(f"{file}: max_seq_length: found {most!r}, expected a positive whole number")
-    return SentenceFiles(inside, pooling, most, files)
+    return SentenceFiles(inside, pooling, most, dense_modules, files)
 
 
 def _limits(folder: Path) -> tuple[Path | None, dict[str, Any]]:
@@ -213,10 +211,12 @@ def check_lower_case(folder: Path, tokenizer: Tokenizer) -> None:
         raise CheckpointError(f"{file}: do_lower_case: found true, where tokenizer.json keeps cases")
 
 
-def check_prompts(folder: Path, hidden: int) -> None:
-    """Check `config_sentence_transformers.json`: no prompt before every text, no shorter embedding.
+def check_prompts(folder: Path, embedding: int) -> None:
+    """Check `config_sentence_transformers.json`: no prompt before every text, no embedding cut short.
+
+    `embedding` is its width.
 
     Raises:
         CheckpointError: it is damaged, or says so.
     """
-    _check_prompts(folder / PROMPTS_FILE, hidden)
+    _check_prompts(folder / PROMPTS_FILE, embedding)

@@ -104,15 +104,29 @@ def _pool(hidden_bsh: torch.Tensor, mask_bs: torch.Tensor, pooling: FeaturePooli
     return (hidden_bsh * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
 
 
-def pool(hidden: Sequence[torch.Tensor], mask_bs: torch.Tensor, info: EncoderInfo) -> torch.Tensor:
+def pool(
+    hidden: Sequence[torch.Tensor],
+    mask_bs: torch.Tensor,
+    info: EncoderInfo,
+    dense: torch.nn.Sequential | None = None,
+) -> torch.Tensor:
     """Pool hidden states `[b, s, h]`, as `hidden_states` gives them, to what the head reads `[b, f]`.
 
-    The features where the recipe has some, else the sentence embedding as sentence-transformers has it.
+    The features where the recipe has some, else the sentence embedding as sentence-transformers has it;
+    `dense` are the layers before the normalization, as `torch_dense.load` makes them.
+
+    Raises:
+        ValueError: the layers are not those of the encoder's facts.
     """
+    widths = [layer.out_features for layer in dense or () if isinstance(layer, torch.nn.Linear)]
+    if widths != [width for width, _ in info.dense]:
+        raise ValueError(f"found Dense layers of widths {widths}, expected {info.dense}")
     if info.feature_layers:
         states = dict(zip(info.feature_layers, hidden, strict=True))
         return torch.cat([_pool(states[layer], mask_bs, how) for layer, how in info.feature_parts], dim=-1)
     pooled = _pool(hidden[0], mask_bs, info.pooling)
+    if dense is not None:
+        pooled = dense(pooled)
     return torch.nn.functional.normalize(pooled, dim=-1) if info.normalize else pooled
 
 
@@ -123,6 +137,7 @@ def embed(
     ids: Sequence[Sequence[int]],
     batch_size: int,
     advance: Callable[[int], None] = lambda done: None,
+    dense: torch.nn.Sequential | None = None,
 ) -> FloatArray:
     """Embed token ids, longest first in batches of like length.
 
@@ -136,7 +151,7 @@ def embed(
         rows = order[start : start + batch_size]
         input_ids, mask = map(torch.from_numpy, runtime.pad([ids[index] for index in rows]))
         hidden = hidden_states(bert, input_ids, mask, info.feature_layers)
-        embeddings[rows] = pool(hidden, mask, info).numpy()
+        embeddings[rows] = pool(hidden, mask, info, dense).numpy()
         advance(len(rows))
     return embeddings
 

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 
 from core.build.facts import EncoderInfo
@@ -45,12 +46,14 @@ def build(
     tokenizer: Tokenizer,
     listed: Sequence[str],
     source: str | None = None,
+    dense: torch.nn.Sequential | None = None,
 ) -> dict[str, np.ndarray]:
     """Run the original pair.
 
     Args:
         listed: the texts.
         source: what they are; None for the general ones.
+        dense: the layers before the normalization, where the checkpoint has some.
 
     Returns:
         The arrays of a reference file: `texts` and `labels` (JSON, as UTF-8 bytes), `input_ids`
@@ -59,7 +62,7 @@ def build(
         `head_sha256`, and `source` where one is given.
     """
     ids = checkpoint.encode(tokenizer, listed)
-    embeddings = torch_encoder.embed(torch_encoder.load(folder), info, ids, batch_size=1)
+    embeddings = torch_encoder.embed(torch_encoder.load(folder), info, ids, batch_size=1, dense=dense)
     negative, positive = head.run(embeddings)
     single = head.info.problem_type == SINGLE_LABEL
     logits = log_probabilities(positive) if single else log_odds(negative, positive)

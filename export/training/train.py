@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -70,11 +71,17 @@ def bar(console: Console) -> Progress:
 
 
 def embeddings(
-    folder: Path, info: EncoderInfo, split: str, texts: Sequence[str], cache: Path, console: Console
+    folder: Path,
+    info: EncoderInfo,
+    split: str,
+    texts: Sequence[str],
+    cache: Path,
+    console: Console,
+    dense: torch.nn.Sequential | None = None,
 ) -> NDArray[np.float32]:
     """Embed a split's texts `[n, features]`, or read them from `cache` where they were embedded."""
     files = [f"{name}={sha256}" for name, sha256 in sorted(info.sha256.items())]
-    settings = f"{info.pooling} {info.normalize} {info.max_length} {info.feature_parts}"
+    settings = f"{info.pooling} {info.normalize} {info.max_length} {info.feature_parts} {info.dense}"
     identity = json.dumps([files, settings, list(texts)])
     path = cache / f"{split}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     if path.is_file():
@@ -83,7 +90,8 @@ def embeddings(
     ids = checkpoint.encode(checkpoint.load_tokenizer(folder / "tokenizer.json", info.max_length), texts)
     with bar(console) as progress:
         task = progress.add_task(f"embed {split}", total=len(ids))
-        embedded = torch_encoder.embed(bert, info, ids, _BATCH_SIZE, partial(progress.advance, task))
+        advance = partial(progress.advance, task)
+        embedded = torch_encoder.embed(bert, info, ids, _BATCH_SIZE, advance, dense)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, embedded)
     return embedded
@@ -131,7 +139,13 @@ def _logits(head: Linear, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def read_split(
-    folder: Path, info: EncoderInfo, name: SplitName, data: DataSet, cache: Path, console: Console
+    folder: Path,
+    info: EncoderInfo,
+    name: SplitName,
+    data: DataSet,
+    cache: Path,
+    console: Console,
+    dense: torch.nn.Sequential | None = None,
 ) -> Examples:
     """Return what a head reads of the split `name`, float32 `[n, features]`, and its truth `[n, labels]`.
 
@@ -140,14 +154,22 @@ def read_split(
     """
     split = data.read(name)
     check_positives(name, data.labels, split.labels)
-    inputs = embeddings(folder, info, name, split.texts, cache / "embeddings", console)
+    inputs = embeddings(folder, info, name, split.texts, cache / "embeddings", console, dense)
     return inputs, truth_of(data.labels, split.labels)
 
 
 def train(
-    folder: Path, info: EncoderInfo, data: DataSet, out: Path, cache: Path, console: Console
+    folder: Path,
+    info: EncoderInfo,
+    data: DataSet,
+    out: Path,
+    cache: Path,
+    console: Console,
+    dense: torch.nn.Sequential | None = None,
 ) -> Trained:
     """Train a head on a recipe's data with the encoder in `folder`; write it to `out`.
+
+    `dense` are the layers before the normalization, where the checkpoint has some.
 
     Raises:
         DatasetError: the data cannot be had, or a split has no text of a label.
@@ -156,7 +178,7 @@ def train(
     shared = overlap(("train", "dev"), (data.read("train").texts, data.read("dev").texts))
     if shared:
         console.print(f"  data     {shared}", markup=False)
-    examples, dev = (read_split(folder, info, name, data, cache, console) for name in ("train", "dev"))
+    examples, dev = (read_split(folder, info, name, data, cache, console, dense) for name in ("train", "dev"))
     fit = _on_features if info.feature_layers else _on_embeddings
     fitted = fit(examples, dev, len(info.feature_parts), console)
     inputs, truth = dev

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
+from core.build.dense import DenseLayer
 from core.contract import (
     ATTENTION_MASK,
     BATCH_AXIS,
@@ -15,6 +18,7 @@ from core.contract import (
 from core.errors import GraphError
 from graphs.edit import legal, names, ops
 from graphs.edit.chain import Chain
+from graphs.encoder.dense import dense
 
 
 def first_token(chain: Chain, hidden: ir.Value, first: ir.Value, name: str) -> ir.Value:
@@ -46,12 +50,13 @@ def _mean(chain: Chain, hidden: ir.Value, *, divide: bool) -> ir.Value:
     return chain.add("Div", [total, token_count(chain, weights, axis)], names.POOLED) if divide else total
 
 
-def pool(model: ir.Model, pooling: Pooling, normalize: bool) -> int:
+def pool(model: ir.Model, pooling: Pooling, normalize: bool, layers: Sequence[DenseLayer] = ()) -> int:
     """Pool the last hidden state, and normalize it to length 1 where asked.
 
-    In: the output `last_hidden_state` `[b, s, h]`. Out: the output `sentence_embedding` `[b, h]`.
+    In: the output `last_hidden_state` `[b, s, h]`. Out: the output `sentence_embedding` `[b, h]`, or of the
+    width that linear `layers` between pooling and normalization give.
     Exact up to rounding: a mean over the mask is a matrix product with the mask; where it is
-    normalized afterwards, the division by the count cancels and is left out.
+    normalized at once, the division by the count cancels and is left out.
 
     Returns:
         1, the number of outputs pooled.
@@ -69,7 +74,9 @@ def pool(model: ir.Model, pooling: Pooling, normalize: bool) -> int:
     if pooling == "cls":
         embedding = first_token(chain, hidden, chain.integers("first_token", 0), names.POOLED)
     else:
-        embedding = _mean(chain, hidden, divide=not normalize)
+        embedding = _mean(chain, hidden, divide=bool(layers) or not normalize)
+    if layers:
+        embedding, width = dense(chain, embedding, layers), len(layers[-1].bias_o)
     if normalize:
         embedding = chain.add("LpNormalization", [embedding], "normalized", axis=-1, p=2)
     embedding.name = SENTENCE_EMBEDDING

@@ -101,7 +101,10 @@ def _expected_outputs(manifest: dict[str, Any]) -> dict[str, tuple[str, list[obj
     else:
         outputs = {name: (kind, [BATCH_AXIS, labels]) for name, kind in OUTPUT_TYPES.items()}
     if recipe["sentence_embedding"]:
-        outputs[SENTENCE_EMBEDDING] = ("tensor(float)", [BATCH_AXIS, manifest["encoder"]["hidden"]])
+        outputs[SENTENCE_EMBEDDING] = (
+            "tensor(float)",
+            [BATCH_AXIS, EncoderInfo(**manifest["encoder"]).embedding],
+        )
     return outputs
 
 

@@ -90,7 +90,7 @@ def test_a_plain_bert_leaves_it_to_the_recipe(tiny, pooling, normalize):
     assert (info.pooling, info.normalize) == (pooling, normalize)
 
 
-@pytest.mark.parametrize("modules", [["Transformer", "Pooling", "Dense", "Normalize"], ["Transformer"]])
+@pytest.mark.parametrize("modules", [["Transformer", "Pooling", "Normalize", "Dense"], ["Transformer"]])
 def test_modules_that_are_not_supported(tiny, modules):
     sentence_layout(tiny, modules, {"pooling_mode": "mean"})
     with pytest.raises(CheckpointError, match=r"modules\.json: found modules .*Transformer"):
