@@ -160,6 +160,21 @@ def test_one_label_a_text(place, new):
     text = (place / "recipes/topics/recipe.toml").read_text("utf-8")
     assert "[thresholds]" not in text
     assert f"labels {', '.join(sorted(HINTS))}" in said.out
+    # Random weights stay in no tight budget.
+    recipe = place / "recipes/topics/recipe.toml"
+    recipe.write_text(text.replace("max_flip_rate = 0.05", "max_flip_rate = 0.9"), "utf-8")
+    make(place, "artifact", "RECIPE=recipes/topics")
+    texts = [text for text, _ in rows(60, 2)]
+    original = onnxruntime.InferenceSession(place / "topic/model.onnx")
+    embeddings = SentenceTransformer(str(place / "encoder"), device="cpu").encode(texts)
+    expected = original.run([original.get_outputs()[0].name], {original.get_inputs()[0].name: embeddings})[0]
+    session = onnxruntime.InferenceSession(place / "dist/topics/onnx/model.onnx")
+    labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+    tokenizer = tokenizer_file.load(place / "dist/topics/tokenizer.json", AssertionError)
+    for encoding, label in zip(tokenizer.encode_batch(texts), expected, strict=True):
+        inputs = {"input_ids": [encoding.ids], "attention_mask": [[1] * len(encoding.ids)]}
+        (decided,) = session.run(["predictions"], inputs)[0]
+        assert [name for name, yes in zip(labels, decided, strict=True) if yes] == [label]
 
 
 @pytest.mark.slow
