@@ -68,7 +68,7 @@ def place(tmp_path_factory):
 
 
 def make(folder, *arguments):
-    environment = environment_of_make("GO_EMOTIONS_DIR")
+    environment = environment_of_make("GO_EMOTIONS_DIR", "ENCODER", "HEAD")
     found = call("make", *arguments, f"PY={sys.executable}", f"VENV={stamp()}", cwd=folder, env=environment)
     assert found.returncode == 0, found.stdout + found.stderr
     return found.stdout
@@ -146,13 +146,13 @@ def test_from_setfit(place, new):
 
 @pytest.mark.slow
 def test_one_label_a_text(place, new):
-    rows = list(csv.DictReader((place / "train.csv").open(encoding="utf-8")))
+    given = list(csv.DictReader((place / "train.csv").open(encoding="utf-8")))
     (place / "one").mkdir()
     (place / "one/encoder").symlink_to(place / "encoder")
     with (place / "one/train.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
-        writer.writerows((row["text"], row["labels"].split("|")[0]) for row in rows)
+        writer.writerows((row["text"], row["labels"].split("|")[0]) for row in given)
     run_python(snippet("## One label a text", "python", DOCUMENT, max_lines=14), place / "one")
     (place / "topic").symlink_to(place / "one/topic")
     code, said = new("topics", "topic", "encoder")
