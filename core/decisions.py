@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.contract import SINGLE_LABEL, ProblemType
 
 Floats = NDArray[np.float64]
-# A float32 softmax of many labels adds up to 1 within this.
+# A float32 softmax of many labels, and a pair of no and yes, add up to 1 within this.
 SUM_TOLERANCE = 1e-5
 
 

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from core import runtime
+from core.decisions import SUM_TOLERANCE
 from core.errors import HeadError
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 from export.head.classes import Class
 from export.head.layout import SCORES, Choice, Layout
 
-# Probabilities of a pair lie between 0 and 1 and add up to 1, to float32 rounding.
-_SUM_TOLERANCE = 1e-5
 # By how much a head's own choice may miss the largest of its own probabilities.
 _CHOICE_TOLERANCE = 1e-4
 # Choices of a label from which on their mean counts.
@@ -135,12 +134,12 @@ class OriginalHead:
             raise HeadError(f"{self._name}: output {output}: {stated}")
 
     def _check(self, negative: NDArray[np.float64], positive: NDArray[np.float64]) -> None:
-        inside = (positive >= -_SUM_TOLERANCE) & (positive <= 1 + _SUM_TOLERANCE)
+        inside = (positive >= -SUM_TOLERANCE) & (positive <= 1 + SUM_TOLERANCE)
         if not inside.all():
             label = self._labels[int(np.argwhere(~inside)[0, 1])]
             lowest, highest = float(positive.min()), float(positive.max())
             raise HeadError(f"{self._name}: {label}: {SCORES.format(lowest, highest)}")
-        sound = abs(negative + positive - 1) <= _SUM_TOLERANCE
+        sound = abs(negative + positive - 1) <= SUM_TOLERANCE
         if not sound.all():
             label = self._labels[int(np.argwhere(~sound)[0, 1])]
             raise HeadError(f"{self._name}: {label}: its answers are not probabilities of no and yes")
