@@ -18,6 +18,9 @@ TokenIds = Sequence[Sequence[int]]
 
 # onnxruntime's log levels: errors, and nothing but what ends the process.
 LOG_ERRORS, LOG_NOTHING = 3, 4
+# onnxruntime_session_options_config_keys.h. Left out, a file ending in .ort, or bytes with an identifier
+# inside, would be read in onnxruntime's own format, which nothing here has checked.
+_SETTINGS = {"session.load_model_format": "ONNX"}
 
 
 def _is_utf8(path: Path) -> bool:
@@ -55,6 +58,8 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = log_severity
+    for key, value in _SETTINGS.items():
+        options.add_session_config_entry(key, value)
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as failure:  # onnxruntime's exceptions share no other base

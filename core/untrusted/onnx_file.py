@@ -15,6 +15,11 @@ from core.untrusted.wire.inspection import Inspection, all_of, walk, walk_nodes
 from core.untrusted.wire.operators import Table
 from core.untrusted.wire.protobuf import Message, WireError, read
 
+# Where onnxruntime looks for the mark of its own format (a FlatBuffers file identifier) in bytes.
+_MARK_PLACE, _MARK = slice(4, 8), b"ORTM"
+# Settings of a session that onnxruntime takes from the metadata where ORT_LOAD_CONFIG_FROM_MODEL is 1.
+_SESSION_SETTINGS = "ort_config"
+
 
 def _check_functions(model: Message, inspection: Inspection) -> None:
     """Check local functions, those that call no unchecked one first."""
@@ -52,6 +57,8 @@ def _check_model(model: Message, table: Table) -> None:
     keys = [entry.get("key") for entry in model["metadata_props"]]
     if len(set(keys)) != len(keys):
         raise WireError("a duplicate key of its metadata")
+    if _SESSION_SETTINGS in keys:
+        raise WireError(f"its metadata hold {_SESSION_SETTINGS!r}, settings of onnxruntime")
     accepted = {*table, *(function.get("domain", "") for function in model["functions"])}
     for opset in model["opset_import"]:
         if opset.get("domain", "") not in accepted:
@@ -73,6 +80,8 @@ def check_bytes(
         error: not an ONNX model, or not one that is accepted; the message begins with `place`.
     """
     with regular_file.naming(place, error, "not an ONNX file", WireError):
+        if data[_MARK_PLACE] == _MARK:
+            raise WireError(f"{_MARK.decode()} at byte 4 marks onnxruntime's own format")
         model = read(data)
     with regular_file.naming(place, error, "refused", WireError):
         _check_model(model, table)

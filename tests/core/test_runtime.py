@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from core import runtime
 from core.errors import ArtifactError, HeadError
 from tests.support import artifacts
+from tests.support.onnx_files import marked
 
 IDS = st.lists(st.lists(st.integers(0, 9), max_size=7), max_size=9)
 
@@ -23,6 +25,18 @@ def test_a_file_and_its_bytes_open_alike(graph):
     feeds = runtime.feeds(*runtime.pad([[1, 2], [3]]))
     answers = [runtime.open_session(model).run(None, feeds) for model in (graph, graph.read_bytes())]
     assert all(map(np.array_equal, *answers))
+
+
+def test_bytes_with_the_mark_of_another_format_are_read_as_a_file_is(graph, tmp_path):
+    made = onnx.load(graph)
+    made.ClearField("producer_name")
+    content = marked(made.SerializeToString())
+    feeds = runtime.feeds(*runtime.pad([[1, 2], [3]]))
+    expected = runtime.open_session(graph).run(None, feeds)
+    for name in ("x.onnx", "x.ort"):
+        (tmp_path / name).write_bytes(content)
+        for model in (tmp_path / name, content):
+            assert all(map(np.array_equal, expected, runtime.open_session(model).run(None, feeds)))
 
 
 def test_a_session_is_on_the_cpu_with_the_threads_asked_for(graph):

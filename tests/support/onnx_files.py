@@ -42,6 +42,13 @@ def model(nodes=None, constants=None, *, outputs=("y",), **more) -> onnx.ModelPr
     return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)], **more)
 
 
+def marked(content: bytes) -> bytes:
+    """A model that begins with a name in which onnxruntime's mark of its own format is at byte 4."""
+    made = field(2, b"\0\0ORTM" + bytes(64)) + content
+    assert made[4:8] == b"ORTM"
+    return made
+
+
 def many_floats(count: int) -> bytes:
     """A model of one tensor, whose numbers are fields of their own, as old writers have them."""
     numbers = b"".join(varint(4 << 3 | 5) + np.float32(i).tobytes() for i in range(count))

@@ -175,6 +175,7 @@ def test_names_and_types():
     refused(
         changed(lambda made: [made.metadata_props.add(key="a", value="b") for _ in "12"]), "duplicate key"
     )
+    refused(changed(lambda made: made.metadata_props.add(key="ort_config", value="{}")), "'ort_config'")
 
 
 def function(name, nodes):

@@ -10,7 +10,7 @@ import pytest
 
 from core.untrusted import limits
 from core.untrusted.wire.protobuf import WireError, read
-from tests.support.onnx_files import field, many_floats, nested, refused
+from tests.support.onnx_files import field, many_floats, marked, model, nested, refused
 
 WIRE = {
     "a field cut off": (field(7, b"")[:-1] + b"\xff", "cut off|no field"),
@@ -50,6 +50,13 @@ def test_the_wire_reader_reads_what_protobuf_reads(artifact):
     metadata = {entry["key"]: entry["value"] for entry in ours["metadata_props"]}
     assert metadata == {entry.key: entry.value for entry in theirs.metadata_props}
     assert json.loads(metadata["labels"])[0] == "admiration"
+
+
+def test_one_file_has_one_reading():
+    """Bytes with this mark are, to onnxruntime, a model of its own format, and a path to them one of ONNX."""
+    made = model()
+    made.ClearField("producer_name")
+    refused(marked(made.SerializeToString()), "not an ONNX file: ORTM at byte 4 marks onnxruntime's own")
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 4095, 4096, 4097, 200_000])
