@@ -33,6 +33,8 @@ MESSAGE_FIELDS = 1_000_000
 MESSAGE_COST = 8
 # Nodes of a graph, its subgraphs and its functions, each call of a function counted in full.
 NODES = 20_000
+# Version of a set of operators; the standard's stands at 27.
+OPSET = 255
 # Elements of one tensor that a graph states; the largest word table of a BERT has 123 million.
 ELEMENTS = 1 << 28
 # Elements of a tensor that a graph makes out of constants alone.

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core.errors import ToolchainError
 from core.untrusted import limits, regular_file
-from core.untrusted.wire.inspection import Inspection, all_of, walk, walk_nodes
+from core.untrusted.wire import functions, opsets
+from core.untrusted.wire.inspection import Inspection, walk
 from core.untrusted.wire.operators import Table
 from core.untrusted.wire.protobuf import Message, WireError, read
 
@@ -21,51 +22,21 @@ _MARK_PLACE, _MARK = slice(4, 8), b"ORTM"
 _SESSION_SETTINGS = "ort_config"
 
 
-def _check_functions(model: Message, inspection: Inspection) -> None:
-    """Check local functions, those that call no unchecked one first."""
-    waiting = {(f.get("domain", ""), f.get("name", "")): f for f in model["functions"]}
-    if len(waiting) != len(model["functions"]):
-        raise WireError("a duplicate function")
-    while waiting:
-        ready = [key for key, function in waiting.items() if not _calls(function) & set(waiting)]
-        if not ready:
-            raise WireError(f"functions call each other: {', '.join(name for _, name in sorted(waiting))}")
-        for key in ready:
-            function = waiting.pop(key)
-            inside = Inspection(inspection.table, inspection.functions)
-            with regular_file.naming(f"function {key[1]!r}", WireError, "", WireError):
-                walk_nodes(function["node"], set(function["input"]), {}, inside, 0)
-            inspection.functions[key] = inside.nodes
-
-
-def _calls(function: Message) -> set[tuple[str, str]]:
-    """Return domain and name of all operators in a function, and in all graphs inside it."""
-    called, pending = set(), [function]
-    while pending:
-        nodes = pending.pop()["node"]
-        called |= {(node.get("domain", ""), node.get("op_type", "")) for node in nodes}
-        for attribute in [attribute for node in nodes for attribute in node["attribute"]]:
-            pending += all_of(attribute, "g", "graphs")
-    return called
-
-
 def _check_model(model: Message, table: Table) -> None:
     if "graph" not in model:
         raise WireError("has no graph")
-    if model["training_info"]:
-        raise WireError("holds a training graph")
     keys = [entry.get("key") for entry in model["metadata_props"]]
     if len(set(keys)) != len(keys):
         raise WireError("a duplicate key of its metadata")
     if _SESSION_SETTINGS in keys:
         raise WireError(f"its metadata hold {_SESSION_SETTINGS!r}, settings of onnxruntime")
+    domains = opsets.domains_of(model["opset_import"])
     accepted = {*table, *(function.get("domain", "") for function in model["functions"])}
-    for opset in model["opset_import"]:
-        if opset.get("domain", "") not in accepted:
-            raise WireError(f"operators of {opset['domain']!r} are not accepted")
-    inspection = Inspection(table)
-    _check_functions(model, inspection)
-    walk(model["graph"], set(), inspection)
+    if domains - accepted:
+        raise WireError(f"operators of {min(domains - accepted)!r} are not accepted")
+    inspection = Inspection(table, domains)
+    functions.check(model["functions"], inspection)
+    walk(model["graph"], None, inspection)
 
 
 def check_bytes(
@@ -79,7 +50,10 @@ def check_bytes(
     Raises:
         error: not an ONNX model, or not one that is accepted; the message begins with `place`.
     """
-    with regular_file.naming(place, error, "not an ONNX file", WireError):
+    with (
+        regular_file.naming(place, error, "refused", regular_file.RefusedError),
+        regular_file.naming(place, error, "not an ONNX file", WireError),
+    ):
         if data[_MARK_PLACE] == _MARK:
             raise WireError(f"{_MARK.decode()} at byte 4 marks onnxruntime's own format")
         model = read(data)

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from core.untrusted import limits
 from core.untrusted.regular_file import naming
-from core.untrusted.wire import tensors
+from core.untrusted.wire import sizes, tensors
 from core.untrusted.wire.operators import STANDARD, Table
+from core.untrusted.wire.opsets import domain_of
 from core.untrusted.wire.protobuf import Message, WireError
+from core.untrusted.wire.scope import Scope, add_once
 
-Numbers = dict[str, list[float]]
+# Domain and name of an operator or a function.
+Call = tuple[str, str]
+
+# AttributeProto.AttributeType, from 1 on: the fields that hold values.
+_VALUES = (
+    *("f", "i", "s", "t", "g", "floats", "ints", "strings", "tensors", "graphs"),
+    *("sparse_tensor", "sparse_tensors", "tp", "type_protos"),
+)
+_GRAPHS = ("g", "graphs")
 
 
 @dataclass
 class Inspection:
-    """State of one walk over a model; `functions` counts the nodes that a call of each stands for."""
+    """State of one walk over a model's graph, or over one of its functions.
+
+    Attributes:
+        domains: what is imported.
+        functions: the number of nodes that a call of each stands for.
+        attributes: names of the function's own attributes, which its nodes may refer to.
+    """
 
     table: Table
-    functions: dict[tuple[str, str], int] = field(default_factory=dict)
+    domains: frozenset[str] = frozenset()
+    functions: dict[Call, int] = field(default_factory=dict)
+    attributes: Set[str] = frozenset()
     nodes: int = 0
 
     def count(self, nodes: int) -> None:
@@ -39,42 +56,49 @@ def all_of(message: Message, single: str, repeated: str) -> list[Message]:
     return [*([message[single]] if single in message else []), *message[repeated]]
 
 
-def _bounded(count: float, what: str) -> None:
-    if not count <= limits.MADE_ELEMENTS:
-        raise WireError(f"{what} makes {count:,.0f} elements, expected at most {limits.MADE_ELEMENTS:,}")
+def _check_value(attribute: Message, inspection: Inspection) -> None:
+    """Check that an attribute has one value, of the kind that it states."""
+    kind = attribute.get("type", 0)
+    if not 1 <= kind <= len(_VALUES):
+        raise WireError(f"found type {kind}, expected 1 to {len(_VALUES)}")
+    stated = _VALUES[kind - 1]
+    held = [value for value in _VALUES if value in attribute and attribute[value] != []]
+    if "ref_attr_name" in attribute:
+        if attribute["ref_attr_name"] not in inspection.attributes:
+            raise WireError(f"refers to {attribute['ref_attr_name']!r}, which is no attribute of a function")
+        if held or stated in _GRAPHS:
+            raise WireError(f"refers to {attribute['ref_attr_name']!r}, found {(held or [stated])[0]} in it")
+    elif set(held) - {stated}:
+        raise WireError(f"found {', '.join(held)}, expected {stated}")
 
 
-def _check_made(node: Message, numbers: Numbers) -> None:
-    """Refuse operators that make a large tensor out of a few constant numbers."""
-    kind, inputs = node.get("op_type", ""), node["input"]
-    given = [numbers.get(name, []) for name in inputs]
-    if kind == "ConstantOfShape" and given:
-        _bounded(math.prod(max(n, 1.0) for n in given[0]), kind)
-    if kind in ("Expand", "Tile") and len(given) > 1:
-        _bounded(math.prod(max(n, 1.0) for n in given[1]), kind)
-    if kind == "Range" and len(given) > 2 and all(given[:3]):
-        start, limit, step = (values[0] for values in given[:3])
-        _bounded((limit - start) / step if step else math.inf, kind)
-    if kind == "OneHot" and len(given) > 1 and given[1]:
-        _bounded(abs(given[1][0]), kind)
-    if kind == "Pad":
-        attributes = [attribute for attribute in node["attribute"] if attribute.get("name") == "pads"]
-        pads = [*given[1:2], *(attribute["ints"] for attribute in attributes)]
-        _bounded(sum(abs(number) for values in pads for number in values), kind)
+def check_attribute(
+    attribute: Message, scope: Scope, inspection: Inspection, depth: int, *, is_argument: bool
+) -> None:
+    """Check an attribute with all that it holds.
 
+    Args:
+        scope: the values that a graph inside it may read.
+        is_argument: it is a function's, which may use it any number of times, among names of its own.
 
-def _check_attribute(attribute: Message, known: set[str], inspection: Inspection, depth: int) -> None:
-    if "sparse_tensor" in attribute or attribute["sparse_tensors"]:
-        raise WireError("sparse tensors are not accepted")
-    for tensor in all_of(attribute, "t", "tensors"):
-        tensors.check(tensor)
-    for value in all_of(attribute, "tp", "type_protos"):
-        tensors.check_type(value)
-    for graph in all_of(attribute, "g", "graphs"):
-        walk(graph, known, inspection, depth + 1)
+    Raises:
+        WireError: it is not accepted; the message names it.
+    """
+    with naming(f"attribute {attribute.get('name')!r}", WireError, "", WireError):
+        _check_value(attribute, inspection)
+        for tensor in all_of(attribute, "t", "tensors"):
+            tensors.check(tensor)
+        for value in all_of(attribute, "tp", "type_protos"):
+            tensors.check_type(value)
+        for graph in all_of(attribute, *_GRAPHS):
+            if is_argument:
+                raise WireError("a graph that is handed to a function is not accepted")
+            walk(graph, scope, inspection, depth + 1)
 
 
 def _constant(node: Message) -> list[float] | None:
+    if node.get("op_type") != "Constant":
+        return None
     for attribute in node["attribute"]:
         if attribute.get("name") == "value" and "t" in attribute:
             return tensors.short_numbers(attribute["t"])
@@ -85,20 +109,39 @@ def _constant(node: Message) -> list[float] | None:
     return None
 
 
-def _check_operator(node: Message, inspection: Inspection) -> None:
+def _check_operator(node: Message, inspection: Inspection) -> bool:
+    """Check that a node may be there, and count it; return whether it calls a function."""
     domain, kind = node.get("domain", ""), node.get("op_type", "")
+    shown = kind if domain in STANDARD else f"{domain}.{kind}"
+    if node.get("overload"):
+        raise WireError(f"found overload {node['overload']!r}, expected none")
     nodes = inspection.functions.get((domain, kind))
-    if nodes is not None:
-        inspection.count(nodes)
-    elif kind not in inspection.table.get(domain, ()):
-        shown = kind if domain in STANDARD else f"{domain}.{kind}"
+    if nodes is None and kind not in inspection.table.get(domain, ()):
         raise WireError(f"operator {shown!r} is not one of those accepted")
+    if domain_of(domain) not in inspection.domains:
+        raise WireError(f"operators of {domain!r} are not imported")
+    inspection.count(nodes or 0)
+    return nodes is not None
 
 
-def walk_nodes(
-    nodes: list[Message], known: set[str], numbers: Numbers, inspection: Inspection, depth: int
-) -> None:
-    """Check nodes in order; `known` holds the names of values, and gains those that the nodes make.
+def _check_node(node: Message, scope: Scope, inspection: Inspection, depth: int) -> None:
+    is_function = _check_operator(node, inspection)
+    unmade = [value for value in node["input"] if value and value not in scope]
+    if unmade:
+        raise WireError(f"reads {unmade[0]!r}, which nothing before it makes")
+    names = [attribute.get("name") for attribute in node["attribute"]]
+    if len(set(names)) != len(names):
+        raise WireError("a duplicate attribute")
+    for attribute in node["attribute"]:
+        check_attribute(attribute, scope, inspection, depth, is_argument=is_function)
+    sizes.check(node, scope)
+    constant = _constant(node)
+    for value in filter(None, node["output"]):
+        scope.make(value, constant)
+
+
+def walk_nodes(nodes: list[Message], scope: Scope, inspection: Inspection, depth: int) -> None:
+    """Check nodes in order; the scope gains the values that they make.
 
     Raises:
         WireError: an operator is not accepted; a name is used twice, or before it is there; a tensor of
@@ -108,69 +151,51 @@ def walk_nodes(
     for node in nodes:
         name = node.get("name") or (node["output"] or ["?"])[0]
         with naming(f"node {name!r} ({node.get('op_type', '')})", WireError, "", WireError):
-            _check_operator(node, inspection)
-            unmade = [value for value in node["input"] if value and value not in known]
-            if unmade:
-                raise WireError(f"reads {unmade[0]!r}, which nothing before it makes")
-            names = [attribute.get("name") for attribute in node["attribute"]]
-            if len(set(names)) != len(names):
-                raise WireError("a duplicate attribute")
-            for attribute in node["attribute"]:
-                _check_attribute(attribute, known, inspection, depth)
-            _check_made(node, numbers)
-            add(known, filter(None, node["output"]), "value")
-        constant = _constant(node) if node.get("op_type") == "Constant" else None
-        if constant is not None and node["output"]:
-            numbers[node["output"][0]] = constant
+            _check_node(node, scope, inspection, depth)
 
 
-def add(known: set[str], names: Iterable[str], what: str) -> None:
-    """Add names.
+def check_values(values: list[Message]) -> None:
+    """Check the types that a graph or a function states of its values.
 
     Raises:
-        WireError: one is there already, or empty.
+        WireError: one is not accepted; the message names it.
     """
-    for name in names:
-        if not name:
-            raise WireError(f"a {what} without a name")
-        if name in known:
-            raise WireError(f"duplicate {what} {name!r}")
-        known.add(name)
+    for value in values:
+        with naming(f"value {value.get('name')!r}", WireError, "", WireError):
+            tensors.check_type(value.get("type", {}))
 
 
-def _names(messages: list[Message]) -> list[str]:
-    return [message.get("name", "") for message in messages]
+def check_outputs(names: list[str], scope: Scope) -> None:
+    """Check that a graph or a function makes what it gives.
+
+    Raises:
+        WireError: an output is not made, there twice or without a name.
+    """
+    add_once(set(), names, "output")
+    unmade = [name for name in names if name not in scope]
+    if unmade:
+        raise WireError(f"output {unmade[0]!r} is nothing that it makes")
 
 
-def walk(graph: Message, outer: set[str], inspection: Inspection, depth: int = 0) -> None:
-    """Check a graph; `outer` are the names of the graph around it, which its nodes may read.
+def walk(graph: Message, outer: Scope | None, inspection: Inspection, depth: int = 0) -> None:
+    """Check a graph; its nodes may read the values of the graph around it, `outer`.
 
     Raises:
         WireError: something in it is not accepted; the message names it.
     """
     if depth > limits.DEPTH:
         raise WireError(f"graphs nested deeper than {limits.DEPTH}")
-    if graph["sparse_initializer"]:
-        raise WireError("sparse tensors are not accepted")
     # Files of an IR before 4 list the constants among the inputs, and subgraphs may hide outer names.
-    own: set[str] = set()
-    add(own, _names(graph["initializer"]), "initializer")
-    inputs, outputs = _names(graph["input"]), _names(graph["output"])
-    add(set(), inputs, "input")
-    own.update(inputs)
-    add(set(), outputs, "output")
-    numbers: Numbers = {}
+    scope = Scope(outer)
+    inputs = [value.get("name", "") for value in graph["input"]]
+    add_once(set(), inputs, "input")
+    for name in inputs:
+        scope.declare(name)
+    add_once(set(), [tensor.get("name", "") for tensor in graph["initializer"]], "initializer")
     for tensor in graph["initializer"]:
         with naming(f"initializer {tensor.get('name')!r}", WireError, "", WireError):
             tensors.check(tensor)
-        short = tensors.short_numbers(tensor)
-        if short is not None:
-            numbers[tensor["name"]] = short
-    for value in [*graph["input"], *graph["output"], *graph["value_info"]]:
-        with naming(f"value {value.get('name')!r}", WireError, "", WireError):
-            tensors.check_type(value.get("type", {}))
-    known = outer | own
-    walk_nodes(graph["node"], known, numbers, inspection, depth)
-    unmade = [name for name in outputs if name not in known]
-    if unmade:
-        raise WireError(f"output {unmade[0]!r} is nothing that the graph makes")
+        scope.declare(tensor["name"], tensors.short_numbers(tensor))
+    check_values([*graph["input"], *graph["output"], *graph["value_info"]])
+    walk_nodes(graph["node"], scope, inspection, depth)
+    check_outputs([value.get("name", "") for value in graph["output"]], scope)

@@ -11,42 +11,48 @@ from __future__ import annotations
 from typing import Any
 
 from core.untrusted import limits
-from core.untrusted.regular_file import naming
+from core.untrusted.regular_file import RefusedError, naming
 
 Message = dict[str, Any]
 
-# number name kind, `*` where it is repeated; kinds in lower case are scalars, others messages.
+# number name kind, `*` where it is repeated; kinds in lower case are scalars, others messages. `never` is
+# what may hold tensors, graphs or settings of a device that nothing here looks into.
 _MESSAGES = {
     "Model": "1 ir_version int, 2 producer_name text, 3 producer_version text, 4 domain text, "
     "5 model_version int, 6 doc_string text, 7 graph Graph, 8 opset_import Opset*, "
-    "14 metadata_props Entry*, 20 training_info bytes*, 25 functions Function*, 26 configuration bytes*",
+    "14 metadata_props Entry*, 20 training_info never, 25 functions Function*, 26 configuration never",
     "Opset": "1 domain text, 2 version int",
     "Entry": "1 key text, 2 value text",
     "Graph": "1 node Node*, 2 name text, 5 initializer Tensor*, 10 doc_string text, 11 input Value*, "
-    "12 output Value*, 13 value_info Value*, 14 quantization_annotation bytes*, "
-    "15 sparse_initializer bytes*, 16 metadata_props Entry*",
+    "12 output Value*, 13 value_info Value*, 14 quantization_annotation never, "
+    "15 sparse_initializer never, 16 metadata_props Entry*",
     "Function": "1 name text, 4 input text*, 5 output text*, 6 attribute text*, 7 node Node*, "
     "8 doc_string text, 9 opset_import Opset*, 10 domain text, 11 attribute_proto Attribute*, "
     "12 value_info Value*, 13 overload text, 14 metadata_props Entry*",
     "Node": "1 input text*, 2 output text*, 3 name text, 4 op_type text, 5 attribute Attribute*, "
     "6 doc_string text, 7 domain text, 8 overload text, 9 metadata_props Entry*, "
-    "10 device_configurations bytes*",
+    "10 device_configurations never",
     "Attribute": "1 name text, 2 f fixed32, 3 i int, 4 s bytes, 5 t Tensor, 6 g Graph, 7 floats fixed32*, "
     "8 ints int*, 9 strings bytes*, 10 tensors Tensor*, 11 graphs Graph*, 13 doc_string text, 14 tp Type, "
-    "15 type_protos Type*, 20 type int, 21 ref_attr_name text, 22 sparse_tensor bytes, "
-    "23 sparse_tensors bytes*",
-    "Tensor": "1 dims int*, 2 data_type int, 3 segment bytes, 4 float_data fixed32*, 5 int32_data varints*, "
+    "15 type_protos Type*, 20 type int, 21 ref_attr_name text, 22 sparse_tensor never, "
+    "23 sparse_tensors never",
+    "Tensor": "1 dims int*, 2 data_type int, 3 segment never, 4 float_data fixed32*, 5 int32_data varints*, "
     "6 string_data bytes*, 7 int64_data varints*, 8 name text, 9 raw_data bytes, 10 double_data fixed64*, "
     "11 uint64_data varints*, 12 doc_string text, 13 external_data Entry*, 14 data_location int, "
     "16 metadata_props Entry*",
     "Value": "1 name text, 2 type Type, 3 doc_string text, 4 metadata_props Entry*",
     "Type": "1 tensor_type TensorType, 4 sequence_type ElementType, 5 map_type MapType, 6 denotation text, "
-    "8 sparse_tensor_type bytes, 9 optional_type ElementType",
+    "8 sparse_tensor_type never, 9 optional_type ElementType",
     "TensorType": "1 elem_type int, 2 shape Shape",
     "ElementType": "1 elem_type Type",
     "MapType": "1 key_type int, 2 value_type Type",
     "Shape": "1 dim Dimension*",
     "Dimension": "1 dim_value int, 2 dim_param text, 3 denotation text",
+}
+# Of these protobuf keeps what comes last (`oneof`).
+_CHOICES = {
+    "Type": ("tensor_type", "sequence_type", "map_type", "optional_type"),
+    "Dimension": ("dim_value", "dim_param"),
 }
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _WIDTH = {"fixed32": 4, "fixed64": 8}
@@ -116,6 +122,8 @@ class _Reader:
             if tag >> 3 not in schema:
                 raise WireError(f"{name} has no field {tag >> 3}, at byte {at}")
             key, kind, repeated = schema[tag >> 3]
+            if kind == "never":
+                raise RefusedError(f"{name}.{key} is not accepted, at byte {at}")
             wire = tag & 7
             packed = wire == _BYTES and repeated and kind in _WIRE
             if wire != _WIRE.get(kind, _BYTES) and not packed:
@@ -133,6 +141,9 @@ class _Reader:
                 raise WireError(f"duplicate {name}.{key}, at byte {start}")
             else:
                 content[key] = self.value(kind, start, at, number, depth)
+        chosen = [key for key in _CHOICES.get(name, ()) if key in content]
+        if len(chosen) > 1:
+            raise WireError(f"{name} has {' and '.join(chosen)}, expected one of them")
         return content
 
     def run(self, tag: int, width: int, at: int, end: int) -> tuple[memoryview, int]:
@@ -182,6 +193,7 @@ def read(data: bytes | memoryview) -> Message:
 
     Raises:
         WireError: not one, cut off, or beyond the limits of fields and depth.
+        RefusedError: it has a field that is not accepted.
     """
     view = memoryview(data)
     with naming("a name is not UTF-8", WireError, "", UnicodeDecodeError):

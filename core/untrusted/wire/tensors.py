@@ -20,8 +20,8 @@ _TYPED = {
     "uint64_data": {12: 32, 13: 64},
 }
 _BITS = {kind: (bits, field) for field, kinds in _TYPED.items() for kind, bits in kinds.items()}
-_INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
-_FORMATS = {_FLOAT: "f", _DOUBLE: "d", _INT32: "i", _INT64: "q"}
+_INT32, _INT64, _BOOL, _FLOAT, _DOUBLE = 6, 7, 9, 1, 11
+_FORMATS = {_FLOAT: "f", _DOUBLE: "d", _INT32: "i", _INT64: "q", _BOOL: "?"}
 _WIDTHS = {"float_data": 4, "double_data": 8}
 # Shapes and bounds are short; longer tensors are weights.
 _SHORT = 64
@@ -64,8 +64,8 @@ def check(tensor: Message) -> None:
     if tensor.get("data_location", 0) == _EXTERNAL or tensor["external_data"]:
         where = {entry.get("key"): entry.get("value") for entry in tensor["external_data"]}
         raise WireError(f"its data are in another file, {where.get('location')!r}, which is never opened")
-    if tensor.get("data_location", 0) or "segment" in tensor:
-        raise WireError("its data are in pieces")
+    if tensor.get("data_location", 0):
+        raise WireError(f"found data_location {tensor['data_location']}, expected 0")
     kind = tensor.get("data_type", 0)
     if kind not in _BITS:
         raise WireError(f"found element type {kind}, expected one of {sorted(_BITS)}")
@@ -87,7 +87,7 @@ def check(tensor: Message) -> None:
 
 
 def short_numbers(tensor: Message) -> list[float] | None:
-    """Return the numbers of a checked tensor that can be a shape or a bound; None of any other."""
+    """Return the numbers of a checked tensor that can be a shape, a bound or a switch; None of any other."""
     kind = tensor.get("data_type", 0)
     if kind not in _FORMATS or not 0 < math.prod(tensor["dims"]) <= _SHORT:
         return None
@@ -95,8 +95,12 @@ def short_numbers(tensor: Message) -> list[float] | None:
         data = bytes(tensor["raw_data"])
     elif kind in (_FLOAT, _DOUBLE):
         data = b"".join(bytes(view) for view in tensor["float_data" if kind == _FLOAT else "double_data"])
+    elif kind == _INT64:
+        return [*integers(tensor["int64_data"])]
     else:
-        return [*integers(tensor["int32_data" if kind == _INT32 else "int64_data"])]
+        # Of a longer number protobuf takes the lower half.
+        halves = (number & (1 << 32) - 1 for number in integers(tensor["int32_data"]))
+        return [half - (1 << 32) if half >> 31 else half for half in halves]
     return list(struct.unpack(f"<{len(data) // struct.calcsize(_FORMATS[kind])}{_FORMATS[kind]}", data))
 
 
@@ -104,10 +108,8 @@ def check_type(value: Any, depth: int = 0) -> None:
     """Check the type that a graph states of a value.
 
     Raises:
-        WireError: its shape is beyond the limits, or it is of sparse tensors.
+        WireError: its shape is beyond the limits.
     """
-    if "sparse_tensor_type" in value:
-        raise WireError("sparse tensors are not accepted")
     dims = value.get("tensor_type", {}).get("shape", {"dim": []})["dim"]
     elements([dim.get("dim_value", 1) for dim in dims])
     for inner in ("sequence_type", "optional_type"):

@@ -83,7 +83,9 @@ def test_element_types_that_are_not_accepted(kind):
 
 def test_data_twice_or_in_pieces():
     refused(changed(lambda made: made.graph.initializer[0].float_data.append(1.0)), "duplicate data")
-    refused(changed(lambda made: setattr(made.graph.initializer[0].segment, "begin", 1)), "in pieces")
+    refused(
+        changed(lambda made: setattr(made.graph.initializer[0].segment, "begin", 1)), "Tensor.segment is not"
+    )
 
 
 def test_a_tensor_of_the_wrong_field():
@@ -169,38 +171,10 @@ def test_names_and_types():
         made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1 << 60
 
     refused(changed(huge), "value 'x': shape")
-    refused(changed(lambda made: made.graph.sparse_initializer.add()), "sparse tensors are not accepted")
-    refused(changed(lambda made: made.training_info.add()), "holds a training graph")
+    refused(changed(lambda made: made.graph.sparse_initializer.add()), "sparse_initializer is not accepted")
+    refused(changed(lambda made: made.training_info.add()), "training_info is not accepted")
     refused(changed(lambda made: made.opset_import.add(domain="evil", version=1)), "operators of 'evil'")
     refused(
         changed(lambda made: [made.metadata_props.add(key="a", value="b") for _ in "12"]), "duplicate key"
     )
     refused(changed(lambda made: made.metadata_props.add(key="ort_config", value="{}")), "'ort_config'")
-
-
-def function(name, nodes):
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("f", 1)]
-    return helper.make_function("f", name, ["x"], ["y"], nodes, opsets)
-
-
-def calls(name, count):
-    return [node(name, ["x"], [f"v{i}" if i else "y"], domain="f") for i in range(count)]
-
-
-def test_functions_are_looked_into():
-    made = model(calls("F", 1))
-    made.functions.append(function("F", [node("Relu", ["x"], ["y"])]))
-    onnx_file.check_bytes(made.SerializeToString(), "here", operators.GRAPH, ArtifactError)
-    made.functions[0].node[0].op_type = "Evil"
-    refused(made, "function 'F': node 'y' .*'Evil' is not one")
-    made.functions[0].CopyFrom(function("F", calls("F", 1)))
-    refused(made, "functions call each other: F")
-
-
-def test_functions_that_call_functions_grow_without_end():
-    made = model(calls("F0", 1))
-    for level in range(20):
-        inner = calls(f"F{level + 1}", 10) if level < 19 else [node("Relu", ["x"], ["y"])]
-        made.functions.append(function(f"F{level}", inner))
-    assert len(made.SerializeToString()) < 20_000
-    refused(made, "more than 20,000 nodes")

@@ -21,6 +21,17 @@ WIRE = {
     "a field of another type": (b"\x38\x01", "Model.graph: wire type 0"),
     "two graphs": (field(7, b"") * 2, "duplicate Model.graph"),
     "a name that is no UTF-8": (field(7, field(2, b"\xff")), "a name is not UTF-8"),
+    "a device": (field(7, field(1, field(10, b""))), "Node.device_configurations is not accepted"),
+    "devices": (field(7, b"") + field(26, b""), "Model.configuration is not accepted"),
+    "annotations": (field(7, field(14, b"")), "Graph.quantization_annotation is not accepted"),
+    "a size twice": (
+        field(7, field(11, field(2, field(1, field(2, field(1, b"\x08\x01" + field(2, b"n"))))))),
+        "Dimension has dim_value and dim_param",
+    ),
+    "two types": (
+        field(7, field(11, field(2, field(1, b"") + field(4, b"")))),
+        "Type has tensor_type and sequence_type",
+    ),
     "graphs in graphs": (nested(100), "messages nested deeper than"),
     "no graph": (b"\x08\x0a", "has no graph"),
     "too many fields": (field(7, b"\x0a\x00" * (limits.MESSAGE_FIELDS + 1)), "more than .* fields"),
