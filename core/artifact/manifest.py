@@ -7,13 +7,12 @@ import json
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.contract import NAME_PATTERN
-from core.disk.files import sha256_file
+from core.contract import NAME_PATTERN, TEXT_FILE, VARIANT_FILES
 from core.errors import ArtifactError
-from core.untrusted import json_file, limits, regular_file
+from core.untrusted import inside, json_file, limits, regular_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 
 MANIFEST_FILE = "manifest.json"
@@ -87,17 +86,16 @@ def read(folder: Path) -> dict[str, Any]:
         ArtifactError: `manifest.json` is missing or not a JSON object.
     """
     path = folder / MANIFEST_FILE
-    if not path.is_file():
+    if not path.exists():
         raise ArtifactError(f"{path}: not an artifact's manifest: no such file")
     return parse(regular_file.read(path, limits.JSON_BYTES, ArtifactError), path)
 
 
-def _inside(path: Path, stated: Any) -> Path:
-    """Return the path of an artifact's file; only one inside its folder will do."""
-    inside = PurePosixPath(stated) if isinstance(stated, str) else PurePosixPath()
-    if inside.is_absolute() or not inside.parts or ".." in inside.parts or set(str(inside)) & set("\\\0:"):
-        raise ArtifactError(f"{path}: file: found {stated!r}, expected one inside the folder")
-    return path.parent / inside
+def _file(path: Path, stated: Any, expected: str) -> Path:
+    """Return the path of an artifact's file, which has one place in every artifact."""
+    if stated != expected:
+        raise ArtifactError(f"{path}: file: found {stated!r}, expected {expected!r}")
+    return inside.join(path.parent, expected, path, ArtifactError)
 
 
 def _number(path: Path, place: str, value: Any) -> float:
@@ -107,13 +105,15 @@ def _number(path: Path, place: str, value: Any) -> float:
 
 
 def _variant(path: Path, row: dict[str, Any]) -> Variant:
-    if not isinstance(row["name"], str):
-        raise ArtifactError(f"{path}: name: found {row['name']!r}, expected a variant's")
+    file = VARIANT_FILES.get(row["name"])
+    if file is None:
+        expected = " or ".join(VARIANT_FILES)
+        raise ArtifactError(f"{path}: variants: found {row['name']!r}, expected {expected}")
     tolerances = row["tolerance"].items()
     parity = {key: _number(path, key, row["parity"][key]) for key in ("max_probability_error", "flip_rate")}
     return Variant(
         row["name"],
-        _inside(path, row["file"]),
+        _file(path, row["file"], file),
         int(_number(path, "size", row["size"])),
         Tolerance(**{key: None if limit is None else _number(path, key, limit) for key, limit in tolerances}),
         **parity,
@@ -140,9 +140,12 @@ def variants(folder: Path) -> list[Variant]:
     """
     path, rows = folder / MANIFEST_FILE, read(folder).get("variants")
     with fields_of(path):
-        if not isinstance(rows, list):
-            raise TypeError("variants: expected a list")
-        return [_variant(path, row) for row in rows]
+        if not isinstance(rows, list) or not rows:
+            raise TypeError("variants: expected a list of some")
+        found = [_variant(path, row) for row in rows]
+    if len({variant.name for variant in found}) < len(found):
+        raise ArtifactError(f"{path}: variants: found {[v.name for v in found]}, expected each once")
+    return found
 
 
 def text_graph(folder: Path) -> TextGraph | None:
@@ -155,7 +158,7 @@ def text_graph(folder: Path) -> TextGraph | None:
     with fields_of(path, ": text"):
         # Manifests of before there was one don't mention it.
         row = read(folder).get("text")
-        return TextGraph(_inside(path, row["file"]), by_name[row["variant"]]) if row else None
+        return TextGraph(_file(path, row["file"], TEXT_FILE), by_name[row["variant"]]) if row else None
 
 
 def listed_files(manifest: dict[str, Any], path: Path) -> dict[str, FileRecord]:
@@ -168,15 +171,36 @@ def listed_files(manifest: dict[str, Any], path: Path) -> dict[str, FileRecord]:
     if not isinstance(rows, dict):
         raise ArtifactError(f"{path}: not an artifact's manifest: lists no files")
     for listed, row in rows.items():
-        _inside(path, listed)
+        inside.join(path.parent, listed, path, ArtifactError)
         if not isinstance(row, dict) or {key: type(row[key]) for key in row} != {"sha256": str, "size": int}:
             raise ArtifactError(f"{path}: files: {listed}: expected a sha256 and a size")
-    return {listed: FileRecord(**row) for listed, row in rows.items()}
+        if not re.fullmatch("[0-9a-f]{64}", row["sha256"]) or not 0 <= row["size"] <= limits.GRAPH_BYTES:
+            raise ArtifactError(f"{path}: files: {listed}: found {row}, expected a SHA-256 and its size")
+    records = {listed: FileRecord(**row) for listed, row in rows.items()}
+    total = sum(record.size for record in records.values())
+    if total > limits.ARTIFACT_BYTES:
+        expected = f"expected at most {limits.ARTIFACT_BYTES:,}"
+        raise ArtifactError(f"{path}: files: found {total:,} bytes together, {expected}")
+    return records
 
 
 def entry(path: Path) -> dict[str, Any]:
     """Return what a manifest says of a file."""
-    return {"sha256": sha256_file(path), "size": path.stat().st_size}
+    sha256, size = regular_file.sha256(path, limits.GRAPH_BYTES, ArtifactError)
+    return {"sha256": sha256, "size": size}
+
+
+def check_file(folder: Path, name: str, record: FileRecord) -> None:
+    """Check a file of an artifact against what its manifest says of it.
+
+    Raises:
+        ArtifactError: it is another, or cannot be read.
+    """
+    sha256, size = regular_file.sha256(folder / name, limits.GRAPH_BYTES, ArtifactError)
+    if size != record.size:
+        raise ArtifactError(f"{folder}: {name}: found {size} bytes, expected {record.size}")
+    if sha256 != record.sha256:
+        raise ArtifactError(f"{folder}: {name}: SHA-256 found {sha256}, expected {record.sha256}")
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.artifact import manifest
 from core.artifact.manifest import MANIFEST_FILE, FileRecord
-from core.disk.files import sha256_file
 from core.errors import ArtifactError
 from core.untrusted import limits, regular_file
 
@@ -37,25 +37,17 @@ class Proof(NamedTuple):
 
 def _present(folder: Path) -> dict[str, Path]:
     """Return name → path of every file; a link, a device or an empty folder is an error."""
-    present = {}
-    for path in sorted(folder.rglob("*")):
+    present: dict[str, Path] = {}
+    for path in islice(folder.rglob("*"), limits.ARTIFACT_FILES + 1):
         name = path.relative_to(folder).as_posix()
+        if len(present) == limits.ARTIFACT_FILES:
+            raise ArtifactError(f"{folder}: found more than {limits.ARTIFACT_FILES} files and folders")
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ArtifactError(f"{folder}: {name}: found a link or a device, expected a file")
-        if path.is_file():
-            present[name] = path
-        elif not any(path.iterdir()):
+        if path.is_dir() and not any(path.iterdir()):
             raise ArtifactError(f"{folder}: {name}: found an empty folder, which the manifest does not list")
-    return present
-
-
-def _check_file(folder: Path, name: str, expected: FileRecord) -> None:
-    size = (folder / name).stat().st_size
-    if size != expected.size:
-        raise ArtifactError(f"{folder}: {name}: found {size} bytes, expected {expected.size}")
-    sha256 = sha256_file(folder / name)
-    if sha256 != expected.sha256:
-        raise ArtifactError(f"{folder}: {name}: SHA-256 found {sha256}, expected {expected.sha256}")
+        present[name] = path
+    return {name: path for name, path in sorted(present.items()) if path.is_file()}
 
 
 def signature_hash(signature: bytes) -> bytes:
@@ -67,8 +59,9 @@ def _check_signature(folder: Path, present: set[str]) -> None:
     if len(present) == 1:
         (missing,) = _SIGNATURE - present
         raise ArtifactError(f"{folder}: {missing}: missing, where {present.pop()} is there; sign it again")
-    signature, stated = folder / SIGNATURE_FILE, folder / SIGNATURE_HASH_FILE
-    if present and stated.read_bytes() != signature_hash(signature.read_bytes()):
+    names = (SIGNATURE_FILE, SIGNATURE_HASH_FILE) if present else ()
+    found = [regular_file.read(folder / name, limits.JSON_BYTES, ArtifactError) for name in names]
+    if found and found[1] != signature_hash(found[0]):
         problem = f"not the file that {SIGNATURE_HASH_FILE} states; sign it again"
         raise ArtifactError(f"{folder}: {SIGNATURE_FILE}: {problem}")
 
@@ -94,9 +87,8 @@ def check_listed(folder: Path) -> Proof:
     if unlisted:
         raise ArtifactError(f"{folder}: {unlisted[0]}: not listed in the manifest")
     for name in sorted(listed, key=lambda name: listed[name].size):
-        _check_file(folder, name, listed[name])
-    rest = [path for name, path in present.items() if name not in listed]
-    unstated = {path.name: FileRecord(sha256_file(path), path.stat().st_size) for path in rest}
+        manifest.check_file(folder, name, listed[name])
+    unstated = {name: FileRecord(**manifest.entry(folder / name)) for name in set(present) - set(listed)}
     return Proof(fields, dict(sorted({**listed, **unstated}.items())))
 
 

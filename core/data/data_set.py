@@ -150,10 +150,6 @@ class DataSet:
             raise DatasetError(f"{where}: {column}: found {_shown(text)}, expected a text")
         if not text.strip():
             raise DatasetError(f"{where}: {column}: found an empty text")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise DatasetError(f"{where}: {column}: found a lone surrogate, expected a text") from None
         return text
 
     def _has_a_column_a_label(self, path: Path, row: Mapping[str | int, Any]) -> bool:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 from core.errors import ToolchainError
 from core.untrusted import limits, regular_file
 from core.untrusted.regular_file import RefusedError
+
+# Half of a pair that stands for one character of JSON's escapes.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _constant(text: str) -> None:
@@ -41,6 +45,14 @@ def _check_depth(value: Any) -> None:
         pending += [(item, depth + 1) for item in inside if isinstance(item, dict | list)]
 
 
+def _check_characters(content: Any) -> None:
+    """Refuse half a pair of surrogates by itself: no file, terminal or tokenizer takes it."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RefusedError(f"{error.object[error.start]!r} is no character") from error
+
+
 def loads(data: bytes | str, place: object, error: type[ToolchainError], word: str = "key") -> Any:
     """Read JSON as RFC 8259 has it, in UTF-8.
 
@@ -50,7 +62,8 @@ def loads(data: bytes | str, place: object, error: type[ToolchainError], word: s
         word: what a key of it is called.
 
     Raises:
-        error: not JSON; NaN or Infinity; a duplicate key; too large a number; nested too deeply.
+        error: not JSON; NaN or Infinity; a duplicate key; too large a number; nested too deeply; half a
+            pair of surrogates.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -73,6 +86,8 @@ def loads(data: bytes | str, place: object, error: type[ToolchainError], word: s
             data, object_pairs_hook=unique, parse_constant=_constant, parse_float=_float, parse_int=_integer
         )
         _check_depth(content)
+        if _SURROGATE.search(data):
+            _check_characters(content)
     return content
 
 

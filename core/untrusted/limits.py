@@ -18,6 +18,8 @@ HEAD_BYTES = 256 * MIB
 DENSE_BYTES = 64 * MIB  # of all Dense modules, in float32
 DATA_BYTES = GIB  # of a file of texts and labels
 GRAPH_BYTES = 2 * GIB - 1  # protobuf's own limit
+ARTIFACT_BYTES = 4 * GIB  # of all files that a manifest lists
+ARTIFACT_FILES = 1_000
 WEIGHTS_HEADER_BYTES = 16 * MIB
 
 # Objects and lists inside each other, in JSON and TOML, and the names in a dotted TOML key.

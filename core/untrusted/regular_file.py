@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from core.errors import ToolchainError
@@ -104,6 +107,36 @@ def check(path: Path, limit: int, error: type[ToolchainError]) -> int:
     return size
 
 
+@contextmanager
+def opened(path: Path, limit: int, error: type[ToolchainError]) -> Iterator[BufferedReader]:
+    """Open a file, and look at what was opened: what has its name may change in between.
+
+    Raises:
+        error: as `check_size`, or reading it in the block fails.
+    """
+    with naming(path, error, "cannot be read", OSError, ValueError):
+        # A pipe would wait for its other end.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise RefusedError("not a regular file")
+            if status.st_size > limit:
+                raise error(f"{path}: found {status.st_size:,} bytes, expected at most {limit:,}")
+            yield file
+
+
+def sha256(path: Path, limit: int, error: type[ToolchainError]) -> tuple[str, int]:
+    """Return the SHA-256 of a file, as lower-case hexadecimal, and its size in bytes.
+
+    Raises:
+        error: as `check_size`.
+    """
+    with opened(path, limit, error) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return digest, file.tell()
+
+
 def read(path: Path, limit: int, error: type[ToolchainError]) -> bytes:
     """Return a file's content.
 
@@ -111,7 +144,7 @@ def read(path: Path, limit: int, error: type[ToolchainError]) -> bytes:
         error: as `check`.
     """
     check(path, limit, error)
-    with naming(path, error, "cannot be read", OSError), path.open("rb") as file:
+    with opened(path, limit, error) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise error(f"{path}: grew beyond {limit:,} bytes while it was read")

@@ -115,7 +115,7 @@ def test_a_manifest_names_only_files_of_its_folder(tmp_path, name):
     content = json.loads((folder / "manifest.json").read_text())
     content["variants"][0]["file"] = name
     (folder / "manifest.json").write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match=r"manifest\.json: file: found .*, expected one inside"):
+    with pytest.raises(ArtifactError, match=r"manifest\.json: file: found .*, expected 'onnx/model.onnx'"):
         finished.variants(folder)
 
 
