@@ -67,15 +67,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run_with_progress(options: Options) -> Summary:
     bar = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*bar, console=Console(file=cast(TextIO, _StandardError()))) as progress:
+    progress = Progress(*bar, console=Console(file=cast(TextIO, _StandardError())))
 
-        def advance(done: int, total: int | None) -> None:
-            if not progress.tasks:
-                # What an interrupted run did does not count for the rate of this one.
-                progress.add_task("score", total=total, completed=done)
-            progress.update(progress.task_ids[0], completed=done)
+    def advance(done: int, total: int | None) -> None:
+        if not progress.tasks:
+            # Not before: of a run that is refused, it would leave an empty line.
+            progress.start()
+            # What an interrupted run did does not count for the rate of this one.
+            progress.add_task("score", total=total, completed=done)
+        progress.update(progress.task_ids[0], completed=done)
 
+    try:
         return run(options, advance)
+    finally:
+        if progress.tasks:
+            progress.stop()
 
 
 def score(arguments: argparse.Namespace) -> int:

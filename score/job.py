@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pyarrow as pa
 import pyarrow.compute as pc
+import tokenizers
 
+from core.artifact import manifest
 from core.artifact.graph import try_out
-from core.artifact.manifest import MANIFEST_FILE
-from core.disk.files import sha256_file
+from core.contract import TOOLCHAIN_VERSION
 from core.errors import ScoreError
 from score.engines import local
 from score.engines.local import LABELS_COLUMN, TRUNCATED_COLUMN, Columns
 from score.input.corpus import WINDOW_BYTES, WINDOW_ROWS, Corpus, survey
 from score.input.files import kind
+from score.input.unchanged import Inputs
 from score.options import Options
 from score.output import fits
 from score.output.segments import Segments
@@ -51,16 +54,18 @@ class Summary:
         self.truncated += pc.sum(table.column(prefix + TRUNCATED_COLUMN)).as_py() or 0
 
 
-def _identity(options: Options, corpus: Corpus) -> dict[str, Any]:
-    """Return everything that shapes the output's bytes."""
+def _identity(options: Options, answering: dict[str, str], inputs: Inputs | None) -> dict[str, Any]:
+    """Return everything that shapes the output's bytes; `answering` has the hashes of what answers."""
+    libraries = {"onnxruntime": onnxruntime.__version__, "tokenizers": tokenizers.__version__}
     return {
-        "artifact": sha256_file(options.artifact / MANIFEST_FILE),
+        "artifact": answering,
         "variant": options.variant,
-        "input": corpus.identity() if corpus.rows is not None else "standard input",
+        "input": inputs.identity() if inputs else "standard input",
         "text_column": options.text_column,
         "probabilities": options.probabilities,
         "prefix": options.prefix,
         "windows": [WINDOW_ROWS, WINDOW_BYTES, BATCH_TOKENS],
+        "versions": {"toolchain": TOOLCHAIN_VERSION, **libraries},
     }
 
 
@@ -75,6 +80,11 @@ def _scored(
             raise ScoreError(f"--engine ray: {error}; install the extra: pip install '.[ray]'") from error
         return ray_engine.score(options, corpus, columns, skip)
     return local.score(corpus.windows(skip), scorer, columns, options.text_column, options.callers)
+
+
+def _check_inputs(inputs: Inputs | None) -> None:
+    if inputs is not None:
+        inputs.check()
 
 
 def _check_output(options: Options, corpus: Corpus) -> None:
@@ -97,6 +107,7 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     """
     options.check()
     output_kind = kind(options.output)
+    answering = manifest.check_files(options.artifact, options.answering)
     try_out(options.graph)
     scorer = Scorer(options.artifact, options.variant)
     columns = Columns(scorer.labels, options.probabilities, options.prefix)
@@ -104,7 +115,8 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     _check_output(options, corpus)
     columns.check(corpus.names)
     replaced = corpus.replaced + fits.check(corpus, output_kind)
-    identity, schema = _identity(options, corpus), columns.schema(corpus.schema)
+    inputs = Inputs([file.path for file in corpus.files]) if corpus.rows is not None else None
+    identity, schema = _identity(options, answering, inputs), columns.schema(corpus.schema)
     segments = Segments(options.output, output_kind, identity, schema)
     try:
         segments.open(options.resume)
@@ -115,6 +127,8 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
             segments.append(table)
             summary.add(table, options.prefix)
             if time.monotonic() - committed >= options.checkpoint_seconds:
+                # What is kept was read from what the list says.
+                _check_inputs(inputs)
                 segments.commit()
                 committed = time.monotonic()
             advance(summary.rows, corpus.rows)
@@ -122,6 +136,7 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
             raise ScoreError(
                 f"{summary.rows} rows were scored, expected {corpus.rows}: the input changed meanwhile"
             )
+        _check_inputs(inputs)
         segments.finish()
         summary.seconds = time.monotonic() - start
     except OSError as error:

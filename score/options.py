@@ -48,6 +48,11 @@ class Options:
         return self.artifact / VARIANT_FILES[self.variant]
 
     @property
+    def answering(self) -> tuple[str, str]:
+        """The names of the files that answer: the graph's and the tokenizer's."""
+        return VARIANT_FILES[self.variant], TOKENIZER_FILE
+
+    @property
     def callers(self) -> int:
         """How many threads run the graph at the same time."""
         return self.threads or usable_cpus()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,6 +202,23 @@ def check_file(folder: Path, name: str, record: FileRecord) -> None:
         raise ArtifactError(f"{folder}: {name}: found {size} bytes, expected {record.size}")
     if sha256 != record.sha256:
         raise ArtifactError(f"{folder}: {name}: SHA-256 found {sha256}, expected {record.sha256}")
+
+
+def check_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Check some files of an artifact against its manifest; return name → SHA-256, the manifest's too.
+
+    Raises:
+        ArtifactError: one is missing, not listed, or another.
+    """
+    path = folder / MANIFEST_FILE
+    content = regular_file.read(path, limits.JSON_BYTES, ArtifactError)
+    listed = listed_files(parse(content, path), path)
+    for name in names:
+        if name not in listed:
+            raise ArtifactError(f"{path}: files: {name}: not listed, expected all that answers")
+        check_file(folder, name, listed[name])
+    hashes = {name: listed[name].sha256 for name in names}
+    return {MANIFEST_FILE: hashlib.sha256(content).hexdigest(), **hashes}
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:

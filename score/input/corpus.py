@@ -7,7 +7,6 @@ of one that was not interrupted.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,13 +125,6 @@ class Corpus:
         """Yield every window after the first `skip` rows; no window spans two files."""
         for file, done in self.pending(skip):
             yield from self.file_windows(file, done)
-
-    def identity(self) -> list[list[object]]:
-        """Return what distinguishes this corpus from a changed one: each file's path, size and time."""
-        stats = [(file.path, file.path.stat()) for file in self.files]
-        # A name need not be UTF-8.
-        names = (os.fsencode(path.resolve()).decode("utf-8", "backslashreplace") for path, _ in stats)
-        return [[name, stat.st_size, stat.st_mtime_ns] for name, (_, stat) in zip(names, stats, strict=True)]
 
 
 def _unify(path: Path, ours: pa.Schema | None, theirs: pa.Schema) -> pa.Schema:

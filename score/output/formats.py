@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -70,13 +72,38 @@ def encode(kind: str, table: pa.Table) -> bytes:
     return _csv(table) if kind == "csv" else _json_lines(table)
 
 
+class _Hashing(io.RawIOBase):
+    """A file that is written from its beginning to its end, and hashed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self.digest, self.size = hashlib.sha256(), 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        self.size += memoryview(content).nbytes
+        return self._file.write(content)
+
+    def close(self) -> None:
+        if not self._file.closed:
+            try:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+        super().close()
+
+
 class SegmentWriter:
     """A segment of an output that is being written; text formats leave the header to the finished file."""
 
     def __init__(self, kind: str, path: Path, schema: pa.Schema) -> None:
         """Open the file."""
         self._kind = kind
-        self._file: Any = path.open("wb")
+        self._file = _Hashing(path)
         self._parquet = pq.ParquetWriter(self._file, schema) if kind == "parquet" else None
 
     def write(self, table: pa.Table) -> None:
@@ -86,13 +113,14 @@ class SegmentWriter:
         else:
             self._file.write(encode(self._kind, table))
 
-    def close(self) -> None:
-        """Finish the file."""
+    def close(self) -> tuple[int, str]:
+        """Finish the file; return its size in bytes and its SHA-256, which are on the disk."""
         try:
             if self._parquet:
                 self._parquet.close()
         finally:
             self._file.close()
+        return self._file.size, self._file.digest.hexdigest()
 
 
 def _groups(segments: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -8,7 +8,7 @@ list that is true; what is not in the list is written again.
 from __future__ import annotations
 
 import json
-import shutil
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +17,18 @@ from typing import Any
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from core.disk.files import write_json
+from core.disk.files import UNFINISHED, sync
 from core.errors import ScoreError
-from core.untrusted import json_file
-from score.output import formats
+from score.output import formats, progress
+from score.output.progress import PROGRESS_FILE, Segment
 
-PROGRESS_FILE = "progress.json"
 _LOCK_FILE = ".lock"
 _UNFINISHED = "unfinished"
+# All that a run makes in its folder.
+_OURS = re.compile(
+    rf"{re.escape(_LOCK_FILE)}|{_UNFINISHED}|{re.escape(PROGRESS_FILE)}|part-\d{{6,}}\.[a-z]+"
+    rf"|\.{re.escape(PROGRESS_FILE)}\..*{re.escape(UNFINISHED)}"
+)
 
 
 def folder_of(output: Path) -> Path:
@@ -39,7 +43,7 @@ class Segments:
         """Name the output; `job` is what a resumed run must share with the interrupted one."""
         self._output, self._kind, self._job, self._schema = output, kind, job, schema
         self.folder = folder_of(output)
-        self._finished: list[dict[str, Any]] = []
+        self._finished: list[Segment] = []
         self._writer: formats.SegmentWriter | None = None
         self._rows = 0
         # The kernel releases it however the process ends.
@@ -50,64 +54,69 @@ class Segments:
     @property
     def rows(self) -> int:
         """The rows of the finished segments."""
-        return sum(segment["rows"] for segment in self._finished)
+        return sum(segment.rows for segment in self._finished)
+
+    def _check_ours(self) -> None:
+        """Refuse a folder that holds anything else: what is not listed in it is removed."""
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            raise ScoreError(f"{self.folder}: found a link or a file, expected this output's own folder")
+        for path in self.folder.iterdir():
+            if path.is_symlink() or path.is_dir() or not _OURS.fullmatch(path.name):
+                raise ScoreError(f"{path}: is nothing that a run made; move it, or name another output")
 
     def open(self, resume: bool) -> None:
         """Take the folder for this run alone.
 
         Raises:
             ScoreError: another run has it, or an interrupted run's segments are there and belong to another
-                job, or `resume` was not requested.
+                job or changed, or `resume` was not requested; or it holds what no run made.
         """
-        progress = self.folder / PROGRESS_FILE
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                self.folder.mkdir(parents=True)
+            self._check_ours()
             self._lock.acquire()
         except Timeout as error:
             raise ScoreError(f"{self.folder}: another run is writing {self._output}") from error
         except OSError as error:
             raise ScoreError(f"{self.folder}: cannot be written: {error.strerror}") from error
-        if progress.is_file():
-            self._read(progress, resume)
+        if (self.folder / PROGRESS_FILE).exists():
+            self._read(resume)
         self._remove_unlisted()
         self._ours = True
         self._list()
 
-    def _read(self, progress: Path, resume: bool) -> None:
-        try:
-            content = json_file.read(progress, ScoreError)
-            job, listed = content["job"], content["parts"]
-            rows = sum(segment["rows"] for segment in listed)
-        except (KeyError, TypeError) as error:
-            raise ScoreError(f"{progress}: not the progress of a run: {error}; remove the folder") from error
+    def _read(self, resume: bool) -> None:
+        job, listed = progress.read(self.folder, self._kind)
         if not listed:
             return
         if not resume:
+            rows = sum(segment.rows for segment in listed)
             raise ScoreError(
                 f"{self.folder}: an interrupted run left {rows} scored rows; "
                 "continue with --resume, or remove the folder to start again"
             )
         # As JSON has them: tuples are lists there.
-        expected = json.loads(json.dumps(self._job))
-        for key in sorted(expected.keys() | job.keys()):
-            if job.get(key) != expected.get(key):
+        now = json.loads(json.dumps(self._job))
+        for key in sorted(now.keys() | job.keys()):
+            if job.get(key) != now.get(key):
+                differs = progress.difference(now.get(key), job.get(key))
                 raise ScoreError(
-                    f"{progress}: {key} is not the interrupted run's: found {expected.get(key)}, "
-                    f"expected {job.get(key)}; start it as before, or remove the folder"
+                    f"{self.folder / PROGRESS_FILE}: {key} is not the interrupted run's: {differs}; "
+                    "start it as before, or remove the folder"
                 )
-        for path in (self.folder / segment["file"] for segment in listed):
-            if not path.is_file():
-                raise ScoreError(f"{path}: a finished segment is missing; remove the folder")
+        for segment in listed:
+            segment.check(self.folder)
         self._finished = listed
 
     def _remove_unlisted(self) -> None:
-        keep = {segment["file"] for segment in self._finished} | {_LOCK_FILE, PROGRESS_FILE}
+        keep = {segment.file for segment in self._finished} | {_LOCK_FILE, PROGRESS_FILE}
         for path in self.folder.iterdir():
             if path.name not in keep:
                 path.unlink()
 
     def _list(self) -> None:
-        write_json(self.folder / PROGRESS_FILE, {"job": self._job, "parts": self._finished})
+        progress.write(self.folder, self._job, self._finished)
 
     def append(self, table: pa.Table) -> None:
         """Add one scored window."""
@@ -120,20 +129,30 @@ class Segments:
         """Make a finished segment of what was appended since the last one."""
         if self._writer is None:
             return
-        self._writer.close()
-        name = f"part-{len(self._finished):06}.{self._kind}"
+        written = self._writer.close()
+        name = progress.name_of(len(self._finished), self._kind)
         (self.folder / _UNFINISHED).replace(self.folder / name)
-        self._finished.append({"file": name, "rows": self._rows})
+        # Its bytes and its name are on the disk before the list says so.
+        sync(self.folder)
+        self._finished.append(Segment(name, self._rows, *written))
         self._list()
         self._writer, self._rows = None, 0
 
     def finish(self) -> None:
-        """Join the segments into the output, which appears whole, and remove them."""
+        """Join the segments into the output, which appears whole, and remove them.
+
+        Raises:
+            ScoreError: a segment is no longer what it was.
+        """
         self.commit()
+        for segment in self._finished:
+            segment.check(self.folder)
         joined = self.folder / _UNFINISHED
-        paths = [self.folder / segment["file"] for segment in self._finished]
+        paths = [self.folder / segment.file for segment in self._finished]
         formats.join(self._kind, paths, joined, self._schema)
+        sync(joined)
         joined.replace(self._output)
+        sync(self._output.parent)
         # First: without the list, what a kill leaves of the folder is no interrupted run.
         (self.folder / PROGRESS_FILE).unlink()
         self._remove_folder()
@@ -143,7 +162,10 @@ class Segments:
         # Windows removes no file that is open; elsewhere nobody may take the lock before the folder is gone.
         if sys.platform == "win32":
             self._lock.release()
-        shutil.rmtree(self.folder)
+        for path in self.folder.iterdir():
+            if _OURS.fullmatch(path.name):
+                path.unlink()
+        self.folder.rmdir()
 
     def close(self) -> None:
         """Leave the finished segments to a later run; without any, leave nothing."""

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ScoreError
 from score.job import run
 from score.options import Options
-from tests.support.artifacts import set_metadata
+from tests.support.artifacts import listed, set_metadata
 
 
 @pytest.fixture
@@ -102,8 +102,10 @@ def test_artifacts(score, corpus, tiny):
     copy = corpus / "copy"
     shutil.copytree(tiny, copy)
     set_metadata(copy / "onnx" / "model_quantized.onnx", max_length="x")
+    listed(copy)
     refused(lambda: score(given, out, artifact=copy), corpus, "max_length found 'x'")
     (copy / "tokenizer.json").write_text("{}")
+    listed(copy)
     refused(lambda: score(given, out, "--variant", "fp32", artifact=copy), corpus, "not a tokenizer")
     (copy / "onnx" / "model_quantized.onnx").unlink()
     refused(lambda: score(given, out, artifact=copy), corpus, "variant int8")

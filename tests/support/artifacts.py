@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,22 @@ def reference(path: Path, texts: list[str] = TEXTS) -> None:
     write(path, arrays)
 
 
+def listed(folder: Path) -> None:
+    """List the files of a folder in its manifest, as they are now."""
+    path = folder / "manifest.json"
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    content = json.loads(path.read_text())
+    content["files"] = {
+        name: {
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+            "size": (folder / name).stat().st_size,
+        }
+        for name in names
+        if name != "manifest.json"
+    }
+    path.write_text(json.dumps(content))
+
+
 def artifact(folder: Path, biases: dict[str, float], *, labels: list[str] = LABELS, **limits: float) -> Path:
     """Write an artifact whose variants are off by `biases`; `limits` are their tolerances."""
     rows = []
@@ -173,7 +190,8 @@ def artifact(folder: Path, biases: dict[str, float], *, labels: list[str] = LABE
                 "parity": figures,
             }
         )
-    (folder / "manifest.json").write_text(json.dumps({"variants": rows}))
     tokenizer().save(str(folder / "tokenizer.json"))
     reference(folder / "reference.npz")
+    (folder / "manifest.json").write_text(json.dumps({"variants": rows}))
+    listed(folder)
     return folder
