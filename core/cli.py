@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
+import core.telemetry  # noqa: F401  whatever library a command imports onnxruntime by
 from core.errors import ToolchainError
 
 Arguments = TypeVar("Arguments")

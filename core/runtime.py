@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import core.telemetry  # noqa: F401
+
+# isort: split
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias

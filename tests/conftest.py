@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import core.telemetry  # noqa: F401  before onnxruntime
 from tests.support.places import ROOT
 
 

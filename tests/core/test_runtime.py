@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import onnx
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from core import runtime
 from core.errors import ArtifactError, HeadError
 from tests.support import artifacts
+from tests.support.commands import run
 from tests.support.onnx_files import marked
 
 IDS = st.lists(st.lists(st.integers(0, 9), max_size=7), max_size=9)
@@ -79,3 +82,13 @@ def test_order_is_by_length_stable_and_undone(ids):
     for by in (order, falling):
         moved = [ids[index] for index in by]
         assert [moved[index] for index in runtime.inverse(by)] == ids
+
+
+def test_the_runtime_writes_nothing_to_a_home_and_sends_nothing(graph, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home)}
+    found = run("verify", "parity", graph.parent.parent, env=environment)
+    assert found.returncode == 0, found.stderr
+    assert not list(home.iterdir())

@@ -1,0 +1,11 @@
+"""Keep onnxruntime to itself: import this before it. Standard library only.
+
+From its telemetry on, it writes a database to the user's cache folder, and sends what it is used for to its
+maker. It looks at this variable once, while it is imported; who wants it sets it to 0.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
