@@ -37,6 +37,9 @@ MESSAGE_COST = 8
 NODES = 20_000
 # Version of a set of operators; the standard's stands at 27.
 OPSET = 255
+# Of the format: the first that says which operators it means, the first whose constants need not be inputs,
+# and far beyond the last (14).
+FIRST_IR, FREE_CONSTANTS_IR, LAST_IR = 3, 4, 255
 # Elements of one tensor that a graph states; the largest word table of a BERT has 123 million.
 ELEMENTS = 1 << 28
 # Elements of a tensor that a graph makes out of constants alone.

@@ -22,19 +22,32 @@ _MARK_PLACE, _MARK = slice(4, 8), b"ORTM"
 _SESSION_SETTINGS = "ort_config"
 
 
+def _check_version(model: Message) -> None:
+    version = model.get("ir_version", 0)
+    if not limits.FIRST_IR <= version <= limits.LAST_IR:
+        raise WireError(f"found ir_version {version}, expected {limits.FIRST_IR} to {limits.LAST_IR}")
+    graph = model["graph"]
+    constants = [tensor.get("name") for tensor in graph["initializer"]]
+    inputs = {value.get("name") for value in graph["input"]}
+    if version < limits.FREE_CONSTANTS_IR and not inputs.issuperset(constants):
+        (name, *_) = [name for name in constants if name not in inputs]
+        raise WireError(f"initializer {name!r} is no input, as ir_version {version} wants it")
+
+
 def _check_model(model: Message, table: Table) -> None:
     if "graph" not in model:
         raise WireError("has no graph")
+    _check_version(model)
     keys = [entry.get("key") for entry in model["metadata_props"]]
     if len(set(keys)) != len(keys):
         raise WireError("a duplicate key of its metadata")
     if _SESSION_SETTINGS in keys:
         raise WireError(f"its metadata hold {_SESSION_SETTINGS!r}, settings of onnxruntime")
-    domains = opsets.domains_of(model["opset_import"])
+    versions = opsets.versions_of(model["opset_import"])
     accepted = {*table, *(function.get("domain", "") for function in model["functions"])}
-    if domains - accepted:
-        raise WireError(f"operators of {min(domains - accepted)!r} are not accepted")
-    inspection = Inspection(table, domains)
+    if versions.keys() - accepted:
+        raise WireError(f"operators of {min(versions.keys() - accepted)!r} are not accepted")
+    inspection = Inspection(table, versions)
     functions.check(model["functions"], inspection)
     walk(model["graph"], None, inspection)
 

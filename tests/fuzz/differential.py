@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -38,19 +37,16 @@ _UNLIMITED = ("parse", "check")
 
 def _nodes(graph: onnx.GraphProto) -> int:
     """Count the nodes of a graph and of all inside it."""
-    graphs = [
-        g
-        for node in graph.node
-        for a in node.attribute
-        for g in [*([a.g] if a.HasField("g") else []), *a.graphs]
-    ]
-    return len(graph.node) + sum(map(_nodes, graphs))
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    inside = [attribute.g for attribute in attributes if attribute.HasField("g")]
+    inside += [one for attribute in attributes for one in attribute.graphs]
+    return len(graph.node) + sum(map(_nodes, inside))
 
 
 def counted(content: bytes) -> int:
     """Return how many nodes the reader counts in a model that it accepts."""
     model = onnx_file.check_bytes(content, "model", operators.GRAPH, ArtifactError)
-    inspection = Inspection(operators.GRAPH, opsets.domains_of(model["opset_import"]))
+    inspection = Inspection(operators.GRAPH, opsets.versions_of(model["opset_import"]))
     functions.check(model["functions"], inspection)
     walk(model["graph"], None, inspection)
     return inspection.nodes
@@ -177,8 +173,3 @@ def disagreement(content: bytes, scratch: Path) -> str | None:
     except BaseException as error:
         return f"the reader raises {type(error).__name__}: {error}"
     return judge(nodes, *facts(content, scratch))
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        print(name, disagreement(Path(name).read_bytes(), Path("/tmp")))

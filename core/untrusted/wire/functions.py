@@ -13,7 +13,7 @@ from core.untrusted.wire.inspection import (
     check_values,
     walk_nodes,
 )
-from core.untrusted.wire.opsets import domains_of
+from core.untrusted.wire.opsets import versions_of
 from core.untrusted.wire.protobuf import Message, WireError
 from core.untrusted.wire.scope import Scope, add_once
 
@@ -56,8 +56,8 @@ def _check(function: Message, inspection: Inspection) -> int:
     add_once(set(), function["input"], "input")
     for name in function["input"]:
         scope.declare(name)
-    domains = domains_of(function["opset_import"])
-    inside = Inspection(inspection.table, domains, inspection.functions, attributes)
+    versions = versions_of(function["opset_import"], inspection.versions)
+    inside = Inspection(inspection.table, versions, inspection.functions, attributes)
     walk_nodes(function["node"], scope, inside, 0)
     check_outputs(function["output"], scope)
     return inside.nodes

@@ -9,7 +9,7 @@ from core.untrusted import limits
 from core.untrusted.regular_file import naming
 from core.untrusted.wire import sizes, tensors
 from core.untrusted.wire.operators import STANDARD, Table
-from core.untrusted.wire.opsets import domain_of
+from core.untrusted.wire.opsets import Versions, is_imported
 from core.untrusted.wire.protobuf import Message, WireError
 from core.untrusted.wire.scope import Scope, add_once
 
@@ -29,13 +29,13 @@ class Inspection:
     """State of one walk over a model's graph, or over one of its functions.
 
     Attributes:
-        domains: what is imported.
+        versions: domains that are imported, and the version of each.
         functions: the number of nodes that a call of each stands for.
         attributes: names of the function's own attributes, which its nodes may refer to.
     """
 
     table: Table
-    domains: frozenset[str] = frozenset()
+    versions: Versions = field(default_factory=dict)
     functions: dict[Call, int] = field(default_factory=dict)
     attributes: Set[str] = frozenset()
     nodes: int = 0
@@ -118,7 +118,7 @@ def _check_operator(node: Message, inspection: Inspection) -> bool:
     nodes = inspection.functions.get((domain, kind))
     if nodes is None and kind not in inspection.table.get(domain, ()):
         raise WireError(f"operator {shown!r} is not one of those accepted")
-    if domain_of(domain) not in inspection.domains:
+    if not is_imported(domain, inspection.versions):
         raise WireError(f"operators of {domain!r} are not imported")
     inspection.count(nodes or 0)
     return nodes is not None

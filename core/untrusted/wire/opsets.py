@@ -6,23 +6,38 @@ from core.untrusted import limits
 from core.untrusted.wire.operators import STANDARD
 from core.untrusted.wire.protobuf import Message, WireError
 
-
-def domain_of(stated: str) -> str:
-    """Return a domain's one name: `ai.onnx` is the standard's other."""
-    return STANDARD[0] if stated in STANDARD else stated
+Versions = dict[str, int]
 
 
-def domains_of(imports: list[Message]) -> frozenset[str]:
-    """Return the domains that a model or a function imports; converters list some of them twice.
+def _version(versions: Versions, domain: str) -> int | None:
+    """Return the version of a domain, by either of the standard's names."""
+    names = STANDARD if domain in STANDARD else (domain,)
+    return next((versions[name] for name in names if name in versions), None)
+
+
+def is_imported(domain: str, versions: Versions) -> bool:
+    """Whether a node's domain is imported; the standard may have been under its other name."""
+    return domain in versions or (domain == STANDARD[0] and STANDARD[1] in versions)
+
+
+def versions_of(imports: list[Message], of_model: Versions | None = None) -> Versions:
+    """Return the domains that a model or a function imports, with versions; some converters list one twice.
+
+    Args:
+        of_model: what a function's model imports. Which of two versions a function's operators are of,
+            whoever inlines it decides.
 
     Raises:
         WireError: one is of two versions, or of one that there is not.
     """
-    versions: dict[str, int] = {}
+    versions: Versions = {}
     for opset in imports:
-        domain, version = domain_of(opset.get("domain", "")), opset.get("version", 0)
-        if versions.setdefault(domain, version) != version:
-            raise WireError(f"operators of {domain!r}: versions {versions[domain]} and {version}")
+        domain, version = opset.get("domain", ""), opset.get("version", 0)
         if not 1 <= version <= limits.OPSET:
             raise WireError(f"operators of {domain!r}: version {version}, expected 1 to {limits.OPSET}")
-    return frozenset(versions)
+        for known, where in ((versions, "before"), (of_model or {}, "outside")):
+            other = _version(known, domain)
+            if other not in (None, version):
+                raise WireError(f"operators of {domain!r}: version {version}, and {other} {where}")
+        versions[domain] = version
+    return versions

@@ -172,6 +172,11 @@ def test_names_and_types():
 
     refused(changed(huge), "value 'x': shape")
     refused(changed(lambda made: made.graph.sparse_initializer.add()), "sparse_initializer is not accepted")
+    for version in (0, 2, -1, 256):
+        refused(changed(lambda made, v=version: setattr(made, "ir_version", v)), f"ir_version {version}, exp")
+    refused(
+        changed(lambda made: setattr(made, "ir_version", 3)), "initializer 'w' is no input, as ir_version 3"
+    )
     refused(changed(lambda made: made.training_info.add()), "training_info is not accepted")
     refused(changed(lambda made: made.opset_import.add(domain="evil", version=1)), "operators of 'evil'")
     refused(

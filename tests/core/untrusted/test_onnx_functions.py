@@ -177,16 +177,25 @@ def test_imports():
         made.opset_import.add(domain=domain, version=18)
         read(made)
         made.opset_import[1].version = 17
-        refused(made, "operators of '': versions 18 and 17")
+        refused(made, f"operators of '{domain}': version 17, and 18 before")
     for version in (0, -1, 256, 1 << 40):
         made = model()
         made.opset_import[0].version = version
         refused(made, f"operators of '': version {version}, expected 1 to 255")
+    made = model([node("Relu", ["x"], ["y"], domain="ai.onnx")])
+    refused(made, "operators of 'ai.onnx' are not imported")
+    made.opset_import[0].domain = "ai.onnx"
+    read(made)
+    made.graph.node[0].domain = ""
+    read(made)
     made = calling(function("F", RELU))
     del made.functions[0].opset_import[:]
     refused(made, "function 'F': node 'y' .*operators of '' are not imported")
     made.functions[0].opset_import.extend([helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx", 9)])
-    refused(made, "function 'F': operators of '': versions 18 and 9")
+    refused(made, "function 'F': operators of 'ai.onnx': version 9, and 18 before")
+    made.functions[0].opset_import.pop()
+    made.functions[0].opset_import[0].version = 17
+    refused(made, "function 'F': operators of '': version 17, and 18 outside")
 
 
 def test_a_branch_knows_the_constants_around_it():

@@ -35,7 +35,10 @@ WIRE = {
     "graphs in graphs": (nested(100), "messages nested deeper than"),
     "no graph": (b"\x08\x0a", "has no graph"),
     "too many fields": (field(7, b"\x0a\x00" * (limits.MESSAGE_FIELDS + 1)), "more than .* fields"),
-    "too many nodes": (field(7, field(1, field(4, b"Relu")) * (limits.NODES + 1)), "more than 20,000 nodes"),
+    "too many nodes": (
+        b"\x08\x0a" + field(7, field(1, field(4, b"Relu")) * (limits.NODES + 1)),
+        "more than 20,000 nodes",
+    ),
     "too many axes": (field(7, field(5, field(1, b"\x01" * 3_000_000))), "more than .* fields"),
 }
 
