@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -19,6 +20,7 @@ from core.data.data_set import DataSet
 from core.data.table import DataTable
 from core.errors import RecipeError
 from core.tables import Label, Line, Sha256, Table, read_table
+from core.untrusted import limits
 
 RECIPE_FILE = "recipe.toml"
 
@@ -76,11 +78,11 @@ class ThresholdsTable(Table):
 class LabelsTable(Table):
     """`[labels]`: the artifact's columns, in order."""
 
-    names: Annotated[list[Label], Field(min_length=1)]
+    names: Annotated[list[Label], Field(min_length=1, max_length=limits.LABELS)]
 
     @model_validator(mode="after")
     def _has_no_duplicates(self) -> Self:
-        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        duplicates = sorted(name for name, count in Counter(self.names).items() if count > 1)
         if duplicates:
             raise ValueError(f"duplicate label: {', '.join(duplicates)}")
         return self

@@ -59,5 +59,6 @@ HIDDEN = 8192
 LAYERS = 128
 TOKENS = 65_536
 VOCABULARY = 1_000_000
+LABELS = 4_096  # far more than any classifier of texts that a person can read the card of
 WORD_CHARACTERS = 1_000
 FEATURES = 16_384
