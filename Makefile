@@ -2,25 +2,31 @@
 RECIPE ?= recipes/minilm-l6-go-emotions
 PYTHON ?= python3
 
-# What a user types reaches no shell but in quotes, $(call q,NAME), and no rule: any path is legal, $ included.
-TYPED := RECIPE ENCODER HEAD INPUT OUTPUT ARTIFACT OUT REPO KEY PUBLIC_KEY FORMAT
-$(foreach v,$(TYPED),$(if $(filter command,$(origin $v)),$(eval override $v := $$(value $v))))
-q = '$(subst ','\'',$($(1)))'
-space := $() $()
+# What a user types reaches no shell but in quotes, $(call q,NAME), and no rule: any path of one line is legal,
+# $ included.
+TYPED := RECIPE ENCODER HEAD INPUT OUTPUT ARTIFACT OUT REPO KEY PUBLIC_KEY FORMAT NAME VARIANT
+define newline
 
-NAME := $(subst |,$(space),$(notdir $(patsubst %/,%,$(subst $(space),|,$(RECIPE)))))
-BUILD := build/$(NAME)
-DIST := dist/$(NAME)
+
+endef
+$(foreach v,$(TYPED),$(if $(findstring $(newline),$(value $v)),$(error $v: found a line break, expected one line)))
+$(foreach v,$(TYPED),$(if $(filter command environment,$(origin $v)),$(eval override $v := $$(value $v))))
+q = '$(subst ','\'',$($(1)))'
+
 VENV := .venv/installed
 PY := .venv/bin/python
-
-ifeq ($(shell test -f $(call q,RECIPE)/recipe.toml && echo found),)
-$(error $(RECIPE)/recipe.toml: no such recipe; RECIPE is a folder with a recipe.toml, as $(patsubst %/,%,$(dir $(wildcard recipes/*/recipe.toml))))
+# The recipe's name, which is one of folders and of no shell, and what is to be done again whatever the times say.
+FRONT := $(shell $(PYTHON) -m core.build.front $(call q,RECIPE) $(call q,ENCODER) $(call q,HEAD) \
+  $(if $(filter command,$(origin BUILD)),$(call q,BUILD),'') $(call q,VENV))
+ifeq ($(FRONT),)
+$(error $(PYTHON): found no answer of core.build.front, expected Python 3.11 or later, and make in the checkout)
 endif
-# The folder of the build has the recipe's name, and make has no way to write some characters in a rule.
-ifneq ($(strip $(shell printf %s $(call q,NAME) | tr -cd '\001-\052\054\072-\077\133-\135\140\173-\176' | wc -c)),0)
-$(error $(RECIPE): the folder's own name, found $(NAME), expected no spaces, quotes or other signs of the shell in it)
+ifeq ($(firstword $(FRONT)),error:)
+$(error $(wordlist 2,999,$(FRONT)))
 endif
+BUILD := build/$(firstword $(FRONT))
+DIST := dist/$(firstword $(FRONT))
+again = $(if $(filter $(1),$(wordlist 2,9,$(FRONT))),FORCE)
 # On the make line they replace the recipe's sources: ENCODER=path:FOLDER HEAD=path:FOLDER
 ifdef ENCODER
 export ENCODER
@@ -38,11 +44,8 @@ EXPORTED := $(BUILD)/.exported
 GRAPHS := $(BUILD)/.graphs
 VERIFIED := $(BUILD)/.verified
 RELEASED := $(DIST)/manifest.json
-# It runs again when any code of its own room or of the ground floor has changed, ...
-code = $(shell find core $(1) -name __pycache__ -prune -o -type f -print)
-# ... or what it reads outside of the build, the recipe included: this touches .inputs, .plan and .data, which
-# the stages write.
-$(if $(wildcard $(BUILD)/.inputs),$(shell $(PYTHON) -m core.build.inputs $(call q,BUILD) $(call q,RECIPE) $(call q,ENCODER) $(call q,HEAD)))
+# It runs again when what it reads outside of the build has changed: recipe, sources, plan, data, its own code,
+# what is installed (core/build/inputs.py).
 
 $(EXPORTED) $(GRAPHS) $(VERIFIED) $(RELEASED): export BUILD_BEGUN = $(BEGUN)
 
@@ -59,21 +62,21 @@ quantize: $(GRAPHS) ## the finished graphs, float32 and int8: build/NAME
 verify: $(VERIFIED) ## measure the graphs against the original pair
 package: $(RELEASED) ## the verified artifact: dist/NAME; FORMAT=triton, tei or openvino for a server or engine
 
-$(VENV): requirements/build.txt
-	$(PYTHON) -m requirements.install .venv $<
+$(VENV): $(call again,installed)
+	$(PYTHON) -m requirements.install .venv requirements/build.txt
 # Environments of their own: .venv-ray and others.
-.venv-%/installed: requirements/%.txt
+.venv-%/installed: requirements/%.txt FORCE
 	$(PYTHON) -m requirements.install $(@D) $<
 
-$(EXPORTED): $(wildcard $(BUILD)/.inputs) $(call code,export) | $(VENV)
+$(EXPORTED): $(call again,inputs) | $(VENV)
 	@$(PY) -m export build $(call q,RECIPE) $(BUILD)
 # A recipe's own plan of the quantization is replayed; without one, or for other sources, one is searched.
-$(GRAPHS): $(EXPORTED) $(wildcard $(BUILD)/.plan) $(call code,graphs)
+$(GRAPHS): $(EXPORTED) $(call again,plan)
 	@$(PY) -m graphs build $(call q,RECIPE) $(BUILD)
-$(VERIFIED): $(GRAPHS) $(wildcard $(BUILD)/.data) $(call code,verify)
+$(VERIFIED): $(GRAPHS) $(call again,data)
 	@$(PY) -m verify gate $(call q,RECIPE) $(BUILD)
 MEASURED := $(addprefix $(BUILD)/,evaluation.json evaluation.npz bench/bench.json)
-$(RELEASED): $(VERIFIED) $(call code,verify) $(wildcard $(MEASURED))
+$(RELEASED): $(VERIFIED) $(wildcard $(MEASURED))
 	@$(PY) -m verify release $(call q,RECIPE) $(BUILD) $(DIST)
 # The gate removes an evaluation of other data.
 $(MEASURED): ;
@@ -85,7 +88,7 @@ simplify: $(BUILD)/simplified.onnx #: the simplified graph: build/NAME/simplifie
 $(BUILD)/merged.onnx: STEP = merge
 $(BUILD)/packed.onnx: STEP = pack
 $(BUILD)/simplified.onnx: STEP = simplify
-$(BUILD)/merged.onnx $(BUILD)/packed.onnx $(BUILD)/simplified.onnx: $(EXPORTED) $(call code,graphs)
+$(BUILD)/merged.onnx $(BUILD)/packed.onnx $(BUILD)/simplified.onnx: $(EXPORTED) $(shell find core graphs -name '*.py')
 	@$(PY) -m graphs $(STEP) $(call q,RECIPE) $(BUILD)
 
 reference: $(EXPORTED) #: write the recipe's reference.npz, for parity without torch
@@ -101,7 +104,7 @@ features: $(VENV) #: choose the poolings for a recipe's [[features]]; OPTIONS="-
 evaluate: $(GRAPHS) ## precision, recall and F1 on the recipe's data, beside published ones
 	@$(PY) -m verify evaluate $(call q,RECIPE) $(BUILD)
 thresholds: $(GRAPHS) #: choose thresholds on dev, compare the ways to; OUT=FILE VARIANT=fp32 OPTIONS=…
-	@$(PY) -m verify thresholds $(call q,RECIPE) $(BUILD) $(if $(OUT),--out $(call q,OUT)) $(if $(VARIANT),--variant $(VARIANT)) $(OPTIONS)
+	@$(PY) -m verify thresholds $(call q,RECIPE) $(BUILD) $(if $(OUT),--out $(call q,OUT)) $(if $(VARIANT),--variant $(call q,VARIANT)) $(OPTIONS)
 
 $(BUILD)/reference-test.npz: $(EXPORTED)
 	@$(PY) -m export reference $(call q,RECIPE) $@ --split test
@@ -112,7 +115,7 @@ score: | $(VENV) ## label a corpus: INPUT=FILE OUTPUT=FILE [ARTIFACT=dist/NAME] 
 	@$(PY) -m score $(artifact) $(call q,INPUT) $(call q,OUTPUT) $(OPTIONS)
 
 new: | $(VENV) #: write recipes/NAME for NAME=NAME HEAD=FOLDER ENCODER=FOLDER
-	@$(PY) -m export new 'recipes/$(NAME)' $(OPTIONS)
+	@$(PY) -m export new recipes/$(call q,NAME) $(OPTIONS)
 
 clean: #: remove build/ and dist/
 	rm -rf build dist

@@ -15,6 +15,8 @@ from core.disk.folders import replacing_folder
 from core.errors import ArtifactError
 from verify.proof import prove
 
+# In every package, so that the next one may take its place.
+PACKAGE_STAMP = ".package"
 _FORMATS = ("openvino", "tei", "triton")
 # What installs the libraries of a command.
 _EXTRAS = {"build": "build", "package": "build", "publish": "build", "score": "score"}
@@ -53,8 +55,9 @@ def _package(arguments: argparse.Namespace) -> None:
         raise ArtifactError(f"FORMAT: found {arguments.format!r}; expected one of {', '.join(_FORMATS)}")
     source = open_source(arguments.artifact, arguments.variant or None)
     try:
-        with replacing_folder(arguments.target) as folder:
+        with replacing_folder(arguments.target, PACKAGE_STAMP) as folder:
             fill(source, folder)
+            (folder / PACKAGE_STAMP).touch()
     except OSError as error:
         raise ArtifactError(f"{arguments.target}: cannot be written: {error}") from error
     size = sum(path.stat().st_size for path in arguments.target.rglob("*") if path.is_file())

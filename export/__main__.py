@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from rich.console import Console
 from tokenizers import Tokenizer
 
+from core import recipe as recipes
 from core.build import dense, inputs, stage
 from core.build.facts import EncoderInfo
 from core.build.reference import GENERAL_TEXTS
@@ -141,12 +142,14 @@ def _build(arguments: argparse.Namespace) -> None:
         own = (RECIPE_FILE, LOCK_FILE, sources.recipe.thresholds.source)
         files += [arguments.recipe / name for name in own if name]
         files += _data_files(sources, arguments)
-        state = inputs.Inputs(arguments.recipe, files)
+        state = inputs.Inputs(arguments.recipe, files, arguments.build)
         info = _export(sources, arguments.build)
         if _is_searched(sources, arguments.recipe):
             _write_calibration(sources, info, arguments.build)
-        state.record(arguments.build)
+        state.record()
 
+    # Before anything is made: the folder's name is the recipe's.
+    recipes.load(arguments.recipe)
     stage.run(arguments.recipe, arguments.build, stage.EXPORTED, work)
 
 

@@ -74,6 +74,8 @@ def write(
         SourceError, CheckpointError, HeadError: the encoder or the head cannot be used.
     """
     path = folder / RECIPE_FILE
+    if ".." in folder.parts:
+        raise RecipeError(f"{folder}: found .. in it, expected a folder of the recipe's own name")
     if folder.exists():
         raise RecipeError(f"{folder}: is there already, and is not written over")
     sources = {"encoder": _source(encoder, "ENCODER"), "head": _source(head, "HEAD")}

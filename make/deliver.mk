@@ -6,7 +6,7 @@ ifdef FORMAT
 package: package-format
 endif
 package-format: $(RELEASED)
-	@$(PY) -m deliver package $(DIST) $(DIST)-$(call q,FORMAT) --format $(call q,FORMAT) $(if $(VARIANT),--variant $(VARIANT))
+	@$(PY) -m deliver package $(DIST) $(DIST)-$(call q,FORMAT) --format $(call q,FORMAT) $(if $(VARIANT),--variant $(call q,VARIANT))
 
 # make publish REPO=OWNER/NAME [ARTIFACT=FOLDER] [DRY_RUN=1] [OPTIONS=--private]; the token is that of the hub's
 # own login.

@@ -13,6 +13,6 @@ fuzz: $(VENV) #: break the readers: READER=head SECONDS=60 or COUNT=… SEED=0
 BATCHES ?= 10000
 MINUTES ?= 10
 stress: package #: random batches and odd input through every variant
-	@$(PY) -m verify stress $(DIST) --batches $(BATCHES) $(if $(VARIANT),--variant $(VARIANT)) $(STRESS_OPTIONS)
+	@$(PY) -m verify stress $(DIST) --batches $(BATCHES) $(if $(VARIANT),--variant $(call q,VARIANT)) $(STRESS_OPTIONS)
 soak: package #: eight threads on one session; MINUTES=10
-	@$(PY) -m verify soak $(DIST) --minutes $(MINUTES) $(if $(VARIANT),--variant $(VARIANT))
+	@$(PY) -m verify soak $(DIST) --minutes $(MINUTES) $(if $(VARIANT),--variant $(call q,VARIANT))

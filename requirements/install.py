@@ -1,7 +1,8 @@
 """Make a virtual environment of what a lock file lists: `python -m requirements.install FOLDER LOCK`.
 
 `FOLDER/installed` is there while the environment is complete: it is removed before anything is installed and
-written last. Without it, after an interrupted pip, the environment is made anew. Standard library only.
+written last. Without it, after an interrupted pip, the environment is made anew; a folder that is no
+environment is left as it is. Standard library only.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import sys
 import venv
 from pathlib import Path
 
-from requirements.pin import NEEDS_TORCH, TORCH_CPU, TORCH_CUDA
+from core.build import installed
+from core.build.installed import TORCH_CPU, TORCH_CUDA
+from requirements.pin import NEEDS_TORCH
 
-_STAMP = "installed"
 _PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
 
 
@@ -41,24 +43,34 @@ def _install(python: Path, lock_file: Path) -> int:
     return result.returncode
 
 
+def _check_environment(folder: Path) -> None:
+    """Check that what will be cleared is an environment, or holds no files."""
+    if (folder / "pyvenv.cfg").is_file() or not folder.exists():
+        return
+    file = next((path for path in sorted(folder.rglob("*")) if not path.is_dir()), None)
+    if file is not None or not folder.is_dir():
+        raise FileExistsError(f"found {file or 'a file'}, expected an environment or an empty folder")
+
+
 def make(folder: Path, lock_file: Path) -> int:
     """Install what `lock_file` pins into `folder`, one process at a time; return pip's exit code.
 
     Raises:
-        OSError: a file cannot be read or written.
+        OSError: a file cannot be read or written, or the folder is another than an environment.
         subprocess.CalledProcessError: the new environment has no pip.
     """
-    stamp = folder / _STAMP
+    stamp = folder / installed.STAMP
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         # Another make may have done it meanwhile.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.is_file() and stamp.stat().st_mtime >= lock_file.stat().st_mtime:
+        if installed.is_current(stamp, lock_file):
             return 0
+        _check_environment(folder)
         venv.create(folder, clear=not stamp.is_file(), with_pip=True, symlinks=True)
         stamp.unlink(missing_ok=True)
         code = _install(folder / "bin" / "python", lock_file)
         if code == 0:
-            stamp.touch()
+            stamp.write_text(installed.content(lock_file), "ascii")
     return code
 
 

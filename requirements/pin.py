@@ -16,11 +16,12 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+# The index's torch for Linux needs the CUDA packages; its CPU build, and that for macOS, do not.
+from core.build.installed import TORCH_CPU, TORCH_CUDA
+
 _FOLDER = Path("requirements")
 # A lock file holds the dependency group of its name, and these extras.
 EXTRAS = {"build": ["build", "score"], "ray": ["ray"]}
-# The index's torch for Linux needs the CUDA packages; its CPU build, and that for macOS, do not.
-TORCH_CPU, TORCH_CUDA = "torch-cpu.txt", "torch-cuda.txt"
 NEEDS_TORCH = f"# Needs {TORCH_CPU} or, on Linux with the index's build, {TORCH_CUDA}.\n"
 _HEADER = "# Written by `make lock`; --require-hashes installs from it.\n"
 _COMPILE = "pip compile --universal --no-header --quiet --python-version 3.11".split()

@@ -15,7 +15,7 @@ from core.untrusted import limits, regular_file
 # The signature covers the manifest, so the manifest cannot list it: its hash lies beside it.
 SIGNATURE_FILE = "model.sig"
 SIGNATURE_HASH_FILE = "model.sig.sha256"
-_SIGNATURE = {SIGNATURE_FILE, SIGNATURE_HASH_FILE}
+SIGNATURE_FILES = {SIGNATURE_FILE, SIGNATURE_HASH_FILE}
 
 
 class Proof(NamedTuple):
@@ -57,7 +57,7 @@ def signature_hash(signature: bytes) -> bytes:
 
 def _check_signature(folder: Path, present: set[str]) -> None:
     if len(present) == 1:
-        (missing,) = _SIGNATURE - present
+        (missing,) = SIGNATURE_FILES - present
         raise ArtifactError(f"{folder}: {missing}: missing, where {present.pop()} is there; sign it again")
     names = (SIGNATURE_FILE, SIGNATURE_HASH_FILE) if present else ()
     found = [regular_file.read(folder / name, limits.JSON_BYTES, ArtifactError) for name in names]
@@ -81,7 +81,7 @@ def check_listed(folder: Path) -> Proof:
     listed = manifest.listed_files(fields, path)
     present = _present(folder)
     missing = sorted(set(listed) - set(present))
-    unlisted = sorted(set(present) - set(listed) - _SIGNATURE - {MANIFEST_FILE})
+    unlisted = sorted(set(present) - set(listed) - SIGNATURE_FILES - {MANIFEST_FILE})
     if missing:
         raise ArtifactError(f"{folder}: {missing[0]}: missing, though the manifest lists it")
     if unlisted:
@@ -101,5 +101,5 @@ def check_files(folder: Path) -> Proof:
         ArtifactError: as `check_listed`, or half of a signature is missing, or it is not as it was written.
     """
     proof = check_listed(folder)
-    _check_signature(folder, _SIGNATURE & set(proof.files))
+    _check_signature(folder, SIGNATURE_FILES & set(proof.files))
     return proof

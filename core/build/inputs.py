@@ -1,10 +1,9 @@
 """Watch what a build reads outside of its folder, so that make builds again when that changes.
 
-make compares the times of `build/NAME/.inputs` and of the stages' stamps. `.inputs` holds the state of all
-that a build reads outside its folder: the recipe's place, the sources on the make line, and the size and
-time of each file of the recipe and the sources, which `export` alone knows; `.plan` that of the plan which
-`graphs` replays. Makefile calls `python -m core.build.inputs` while it is read; that touches them where the
-state is another than recorded, and writes nothing else. So no path of a user's stands in a rule of make.
+Each stage writes down, before it reads, the content of all that it reads there: `.inputs` is of `export`
+(the recipe's place, the sources on the make line, every file of the recipe and the sources), `.plan` of
+`graphs` (the plan that it replays), `.data` of `verify`; each holds the content of the stage's own code and
+of what is installed, too. `due` compares. Contents, not times: a file may be put in place with any time.
 Standard library only.
 """
 
@@ -12,22 +11,26 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core.build.file_hashes import FileHashes, of_folders
+from core.build.installed import TORCH_CPU, TORCH_CUDA
 from core.disk.files import write_text
+from core.errors import ArtifactError
+from core.untrusted import json_file, limits, regular_file
 
-INPUTS = ".inputs"
-# The files of the data that a build was verified with, and the folder that the environment names for them.
-DATA = ".data"
-# The state of the recipe's own plan when graphs were made.
-PLAN = ".plan"
+# What each stage wrote down.
+INPUTS, PLAN, DATA = RECORDS = ".inputs", ".plan", ".data"
+_ROOMS = {INPUTS: "export", PLAN: "graphs", DATA: "verify"}
 _PLAN_FILE = "quantization.json"
-_NO_PLAN = "null"
 # On the make line they replace the recipe's sources.
 OVERRIDES = ("ENCODER", "HEAD")
+_ROOT = Path(__file__).resolve().parents[2]
+# What is installed; a wheel comes without.
+_PINS = ("build.txt", TORCH_CPU, TORCH_CUDA)
 
 
 def overrides() -> dict[str, str]:
@@ -46,71 +49,91 @@ def replayed_plan(recipe: Path, sources: dict[str, str] | None = None) -> Path |
     return path if path.is_file() and not replaced else None
 
 
-def _plan(recipe: Path, sources: dict[str, str]) -> str:
+@cache
+def _code(room: str) -> str:
+    return of_folders([_ROOT / "core", _ROOT / room])
+
+
+@cache
+def _pins() -> dict[str, str]:
+    files = [_ROOT / "requirements" / name for name in _PINS]
+    return {
+        path.name: regular_file.sha256(path, limits.GRAPH_BYTES, ArtifactError)[0]
+        for path in files
+        if path.is_file()
+    }
+
+
+def _made_by(record: str) -> dict[str, Any]:
+    return {"code": _code(_ROOMS[record]), "pins": _pins()}
+
+
+def _states(files: Iterable[str], hashes: FileHashes) -> dict[str, str | None]:
+    return {file: hashes.of(Path(file)) for file in sorted(files)}
+
+
+def _inputs(
+    recipe: Path, sources: dict[str, str], files: Iterable[str], hashes: FileHashes
+) -> dict[str, Any]:
+    stated = {"recipe": str(recipe.resolve()), "sources": sources}
+    return {**stated, **_made_by(INPUTS), "files": _states(files, hashes)}
+
+
+def _plan(recipe: Path, sources: dict[str, str], hashes: FileHashes) -> dict[str, Any]:
     path = replayed_plan(recipe, sources)
-    if path is None:
-        return _NO_PLAN
-    status = path.stat()
-    return json.dumps([str(path.resolve()), status.st_size, status.st_mtime_ns])
+    found = None if path is None else [str(path.resolve()), hashes.of(path.absolute())]
+    return {**_made_by(PLAN), "plan": found}
 
 
-def record_plan(build: Path, recipe: Path) -> None:
-    """Write down the plan that graphs are made by, before it is read, for `refresh` to see changes."""
-    write_text(build / PLAN, _plan(recipe, overrides()))
+def _data(variable: str | None, files: Iterable[str], hashes: FileHashes) -> dict[str, Any]:
+    folder = os.environ.get(variable) if variable else None
+    stated = {"variable": variable, "folder": folder}
+    return {**stated, **_made_by(DATA), "files": _states(files, hashes)}
 
 
-def _states(files: Iterable[str]) -> dict[str, list[int] | None]:
-    states: dict[str, list[int] | None] = {}
-    for file in sorted(files):
-        try:
-            status = Path(file).stat()
-            states[file] = [status.st_size, status.st_mtime_ns]
-        except OSError:
-            states[file] = None
-    return states
-
-
-def _state(recipe: Path, sources: dict[str, str], files: Iterable[str]) -> dict[str, Any]:
-    return {"recipe": str(recipe.resolve()), "sources": sources, "files": _states(files)}
+def _write(build: Path, record: str, state: dict[str, Any], hashes: FileHashes) -> None:
+    hashes.save()
+    write_text(build / record, json.dumps(state, indent=1) + "\n")
 
 
 class Inputs:
     """The state of a build's inputs, taken before they are read."""
 
-    def __init__(self, recipe: Path, files: Iterable[Path]) -> None:
+    def __init__(self, recipe: Path, files: Iterable[Path], build: Path) -> None:
         """Take the state of a recipe's folder and of the files of its sources."""
-        self._state = _state(recipe, overrides(), (str(file.absolute()) for file in files))
+        self._build, self._hashes = build, FileHashes(build)
+        self._state = _inputs(recipe, overrides(), (str(file.absolute()) for file in files), self._hashes)
 
-    def record(self, build: Path) -> None:
-        """Write it to a build's folder, before the stage that read them is stamped as done."""
-        write_text(build / INPUTS, json.dumps(self._state, indent=1) + "\n")
+    def record(self) -> None:
+        """Write it to the build's folder, before the stage that read them is stamped as done."""
+        _write(self._build, INPUTS, self._state, self._hashes)
 
 
-def _data(variable: str | None, files: Iterable[str]) -> dict[str, Any]:
-    return {
-        "variable": variable,
-        "folder": os.environ.get(variable) if variable else None,
-        "files": _states(files),
-    }
+def record_plan(build: Path, recipe: Path) -> None:
+    """Write down the plan that graphs are made by, before it is read."""
+    hashes = FileHashes(build)
+    _write(build, PLAN, _plan(recipe, overrides(), hashes), hashes)
 
 
 def record_data(build: Path, files: Iterable[Path], variable: str | None = None) -> None:
-    """Write down the state of a build's data, for `refresh` to see when that changes.
+    """Write down the state of a build's data.
 
     Args:
         files: what is read, whether it is there or not.
         variable: the environment's, that names another folder for them.
     """
-    state = _data(variable, (str(file.absolute()) for file in files))
-    write_text(build / DATA, json.dumps(state, indent=1) + "\n")
+    hashes = FileHashes(build)
+    _write(build, DATA, _data(variable, (str(file.absolute()) for file in files), hashes), hashes)
 
 
-def _data_is_recorded(path: Path) -> bool:
+def _recorded(build: Path, record: str) -> dict[str, Any]:
+    """Return what a stage wrote down; nothing where it did not, or another toolchain did."""
+    if not (build / record).is_file():
+        return {}
     try:
-        recorded = json.loads(path.read_bytes())
-        return bool(_data(recorded["variable"], recorded["files"]) == recorded)
-    except (OSError, ValueError, TypeError, KeyError):
-        return False
+        return json_file.read_object(build / record, ArtifactError)
+    except ArtifactError:
+        return {}
 
 
 def describe(recipe: Path, sources: dict[str, str]) -> str:
@@ -120,37 +143,26 @@ def describe(recipe: Path, sources: dict[str, str]) -> str:
 
 def described(build: Path) -> str | None:
     """Return what a build's folder was exported from, as `describe` has it; None where nothing says so."""
+    recorded = _recorded(build, INPUTS)
     try:
-        recorded = json.loads((build / INPUTS).read_bytes())
         return describe(Path(recorded["recipe"]), recorded["sources"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return None
 
 
-def are_recorded(build: Path, recipe: Path, sources: dict[str, str]) -> bool:
-    """Return whether a recipe and its sources are as they were when the build's folder was exported."""
-    try:
-        recorded = json.loads((build / INPUTS).read_bytes())
-        return bool(_state(recipe, sources, recorded["files"]) == recorded)
-    except (OSError, ValueError, TypeError, KeyError):
-        return False
-
-
-def refresh(build: Path, recipe: Path, sources: dict[str, str]) -> None:
-    """Touch what is there of `.inputs`, `.plan` and `.data` where its content is no longer so."""
-    inputs, data, plan = build / INPUTS, build / DATA, build / PLAN
-    if inputs.is_file() and not are_recorded(build, recipe, sources):
-        inputs.touch()
-    now = _plan(recipe, sources)
-    if plan.is_file() and plan.read_text("utf-8") != now:
-        plan.touch()
-        # A search needs what only the export of a recipe without a plan writes.
-        if now == _NO_PLAN and inputs.is_file():
-            inputs.touch()
-    if data.is_file() and not _data_is_recorded(data):
-        data.touch()
-
-
-if __name__ == "__main__":
-    _build, _recipe, *_sources = sys.argv[1:]
-    refresh(Path(_build), Path(_recipe), {k: v for k, v in zip(OVERRIDES, _sources, strict=True) if v})
+def due(build: Path, recipe: Path, sources: dict[str, str]) -> list[str]:
+    """Return the records of a build's folder that are missing, or no more what their stage would read."""
+    hashes = FileHashes(build)
+    inputs, plan, data = (_recorded(build, record) for record in RECORDS)
+    now = _plan(recipe, sources, hashes)
+    found = []
+    # A search needs what only the export of a recipe without a plan writes.
+    begins_search = now["plan"] is None and plan.get("plan") is not None
+    if begins_search or inputs != _inputs(recipe, sources, inputs.get("files") or (), hashes):
+        found.append(INPUTS)
+    if plan != now:
+        found.append(PLAN)
+    if data != _data(data.get("variable"), data.get("files") or (), hashes):
+        found.append(DATA)
+    hashes.save()
+    return found

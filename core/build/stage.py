@@ -33,6 +33,10 @@ def _require(stamps: tuple[str, ...], build: Path, recipe: Path) -> None:
         )
 
 
+# What each stage, and the release, depends on of what was written down.
+_RECORDS = dict(zip(STAMPS, (inputs.RECORDS[:1], inputs.RECORDS[:2], inputs.RECORDS), strict=True))
+
+
 def _is_newer(product: Path, begun: float, before: list[Path]) -> bool:
     oldest = max([begun, *(path.stat().st_mtime for path in before)])
     return product.is_file() and product.stat().st_mtime >= oldest
@@ -50,11 +54,12 @@ def run_alone(recipe: Path, build: Path, product: Path, work: Callable[[], objec
     # When the build began that this stage belongs to: make says so in whole seconds, cut off.
     begun = float(os.environ[BEGUN]) + 1 if BEGUN in os.environ else time.time()
     # Before the release come all of them.
-    before = STAMPS[: STAMPS.index(product.name)] if product.parent == build else STAMPS
+    before = STAMPS[: STAMPS.index(product.name)] if product.name in STAMPS else STAMPS
     with lock.build(build):
         _require(before, build, recipe)
         done_meanwhile = _is_newer(product, begun, [build / stamp for stamp in before])
-        if not (done_meanwhile and inputs.are_recorded(build, recipe, inputs.overrides())):
+        records = _RECORDS.get(product.name, inputs.RECORDS)
+        if not done_meanwhile or set(records) & set(inputs.due(build, recipe, inputs.overrides())):
             work()
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.disk.files import UNFINISHED, sync
+from core.disk.ownership import check_replaceable
 
 _NEW, _OLD = "new", "old"
 # linux/fcntl.h, sys/stdio.h of macOS
@@ -50,7 +51,14 @@ def exchange(first: Path, second: Path) -> bool:
 def _leftovers(target: Path) -> list[Path]:
     # No dot in the random part of the name: the folders of `a` are not those of `a.b`.
     name = re.compile(rf"\.{re.escape(target.name)}\.[^.]+{re.escape(UNFINISHED)}")
-    return sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
+    found = sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
+    return [path for path in found if _is_ours(path)]
+
+
+def _is_ours(folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return {path.name for path in folder.iterdir()} <= {_NEW, _OLD}
 
 
 def recover(target: Path) -> None:
@@ -83,16 +91,22 @@ def _replace(fresh: Path, target: Path, old: Path) -> None:
 
 
 @contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
+def replacing_folder(target: Path, stamp: str) -> Iterator[Path]:
     """Yield an empty folder beside `target`; on success it takes `target`'s place, else it vanishes.
 
     Its files are on the disk before it has the name. One process at a time: `recover` runs first.
 
+    Args:
+        stamp: the file in every such folder, without which a folder is never replaced.
+
     Raises:
+        ArtifactError: `target` is a folder of other files, a link or no folder.
         OSError: something cannot be written.
     """
+    check_replaceable(target, stamp)
     target.parent.mkdir(parents=True, exist_ok=True)
     recover(target)
+    check_replaceable(target, stamp)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=UNFINISHED, dir=target.parent))
     try:
         fresh = beside / _NEW

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.disk.files import remove_unfinished
+from core.disk.ownership import claim
 from core.errors import ArtifactError
 
 
@@ -46,8 +47,9 @@ def build(folder: Path) -> Iterator[bool]:
     """Hold a build folder's lock, after removing what a killed build left unfinished in it.
 
     Raises:
-        ArtifactError: the lock cannot be made.
+        ArtifactError: the lock cannot be made, or the folder is none that a build made.
     """
+    claim(folder)
     with held(folder / ".lock") as waited:
         removed = remove_unfinished(folder)
         if removed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from core.build import installed
 from requirements import install
 from tests.support.places import ROOT
 
@@ -18,10 +20,15 @@ def lock_file(tmp_path):
     return path
 
 
-def test_an_interrupted_environment_is_begun_again_from_nothing(tmp_path, lock_file):
+def test_an_interrupted_environment_is_begun_again_from_nothing(tmp_path, lock_file, capsys):
     folder = tmp_path / "env"
     (folder / "lib").mkdir(parents=True)
     (folder / "lib" / "half").write_text("installed")
+    # Without this file, Python's own mark, it is no environment, and left as it is.
+    assert install.main([str(folder), str(lock_file)]) == 1
+    assert (folder / "lib" / "half").is_file()
+    assert "lib/half, expected an environment" in capsys.readouterr().err
+    (folder / "pyvenv.cfg").touch()
     assert install.make(folder, lock_file) == 0
     assert (folder / "installed").is_file()
     assert not (folder / "lib" / "half").exists()
@@ -29,7 +36,15 @@ def test_an_interrupted_environment_is_begun_again_from_nothing(tmp_path, lock_f
     # A finished one that is up to date is left alone.
     before = (folder / "installed").stat().st_mtime_ns
     assert install.make(folder, lock_file) == 0
+    # By content, whatever the times say.
+    os.utime(lock_file, (4e9, 4e9))
+    assert install.make(folder, lock_file) == 0
     assert (folder / "installed").stat().st_mtime_ns == before
+    lock_file.write_text("# another")
+    os.utime(lock_file, (1, 1))
+    assert not installed.is_current(folder / "installed", lock_file)
+    assert install.make(folder, lock_file) == 0
+    assert installed.is_current(folder / "installed", lock_file)
 
 
 def test_what_is_not_pinned_by_hash_is_refused_and_leaves_no_stamp(tmp_path, lock_file, capfd):

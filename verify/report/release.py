@@ -10,14 +10,16 @@ from typing import Any
 
 from core.artifact import manifest as artifact
 from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE
+from core.artifact.proof import SIGNATURE_FILES
 from core.build import reference
 from core.build.facts import EncoderInfo, HeadInfo
 from core.build.plan import USED_FILE
 from core.contract import TEXT_FILE, TOOLCHAIN_VERSION, VARIANT_FILES
-from core.disk import folders, lock
+from core.disk import folders, lock, ownership
 from core.disk.files import sha256_file
 from core.errors import ArtifactError, GateError
 from core.recipe import RECIPE_FILE
+from core.untrusted import json_file
 from verify.build import EVALUATION_FILE, PARITY_FILE, TEXT_RECORD_FILE, Build
 from verify.parity import parity
 from verify.report import card, report, sbom
@@ -158,15 +160,35 @@ def _fill(build: Build, folder: Path) -> None:
     (folder / MANIFEST_FILE).write_text(artifact.sealed({**described, "files": listed}), "utf-8")
 
 
+def _check_unlisted(target: Path) -> None:
+    """Check that an artifact which is to be replaced holds only what a release or a signature wrote.
+
+    Raises:
+        ArtifactError: another file is in it, or its manifest is none.
+    """
+    path = target / MANIFEST_FILE
+    if path.exists():
+        listed = artifact.listed_files(json_file.read_object(path, ArtifactError), path)
+        found = {each.relative_to(target).as_posix() for each in target.rglob("*") if not each.is_dir()}
+        unlisted = sorted(found - set(listed) - {MANIFEST_FILE, *SIGNATURE_FILES})
+        if unlisted:
+            stated = f"found {unlisted[0]}, which {MANIFEST_FILE} does not list"
+            raise ArtifactError(f"{target}: {stated}; move it elsewhere, or remove the folder")
+
+
 def release(build: Build, target: Path) -> None:
     """Write the artifact beside `target` and move it into place.
 
     Raises:
         GateError: a variant is over a tolerance, or was not measured; nothing is written.
-        ArtifactError: the folder cannot be written, or a file of the build is missing.
+        ArtifactError: the folder cannot be written, holds what no release wrote, or a file of the build is
+            missing.
     """
+    ownership.check_replaceable(target, MANIFEST_FILE)
+    held = lock.held(target.with_name(f".{target.name}.lock"))
     try:
-        with lock.held(target.with_name(f".{target.name}.lock")), folders.replacing_folder(target) as fresh:
+        with held, folders.replacing_folder(target, MANIFEST_FILE) as fresh:
+            _check_unlisted(target)
             _fill(build, fresh)
     except OSError as error:
         raise ArtifactError(f"{target}: cannot be written: {error.strerror or error}") from error

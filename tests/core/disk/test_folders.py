@@ -21,7 +21,7 @@ def fill(folder, letter):
 
 
 def replace(target, letter):
-    with swap.replacing_folder(target) as fresh:
+    with swap.replacing_folder(target, "a") as fresh:
         fill(fresh, letter)
 
 
@@ -83,15 +83,20 @@ def test_what_another_artifact_of_a_like_name_is_writing_is_left_alone(folders):
     target, _, _ = folders
     others = target.with_name(".target.small.abc.tmp")
     others.mkdir()
+    # Of the right name, and another's all the same.
+    foreign = target.with_name(".target.abc.tmp")
+    foreign.mkdir()
+    (foreign / "notes").touch()
     replace(target, "n")
     assert others.is_dir()
+    assert (foreign / "notes").is_file()
 
 
 def test_an_error_while_filling_leaves_the_old_and_nothing_else(folders):
     target, old, _ = folders
 
     def failing():
-        with swap.replacing_folder(target) as fresh:
+        with swap.replacing_folder(target, "a") as fresh:
             fill(fresh, "n")
             raise OSError("no more")
 

@@ -12,7 +12,6 @@ from tests.support.places import FILES, relative
 # How a file is read without limits → where that is right, and why.
 RAW = {
     "json.loads": {
-        "core/build/inputs.py": "the state that this build recorded",
         "core/untrusted/json_file.py": "the reader",
         "bench/contenders/protocol.py": "lines of the benchmark's own processes",
         "bench/contenders/dynamic_int8.py": "what a process of its own prints",
