@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.artifact import manifest
-from core.artifact.graph import Graph, try_out
+from core.artifact.graph import Graph
 from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, ProblemType
 from core.errors import ArtifactError
 
@@ -96,7 +96,6 @@ def open_source(folder: Path, variant: str | None) -> Source:
     chosen = variant or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in files else next(iter(files), ""))
     if chosen not in files:
         raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(files)}")
-    try_out(files[chosen])
     graph = Graph(files[chosen])
     source = Source(
         folder,

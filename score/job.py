@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 import tokenizers
 
 from core.artifact import manifest
-from core.artifact.graph import try_out
 from core.contract import TOOLCHAIN_VERSION
 from core.errors import ScoreError
 from score.engines import local
@@ -108,7 +107,6 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
     options.check()
     output_kind = kind(options.output)
     answering = manifest.check_files(options.artifact, options.answering)
-    try_out(options.graph)
     scorer = Scorer(options.artifact, options.variant)
     columns = Columns(scorer.labels, options.probabilities, options.prefix)
     corpus = survey(options.input, options.text_column, output_kind)

@@ -14,7 +14,8 @@ from core.artifact.metadata import Metadata, check_interface
 from core.contract import LOGITS, MULTI_LABEL, PREDICTIONS, PROBABILITIES, TEXT
 from core.errors import ArtifactError
 from core.runtime import TokenIds
-from core.untrusted import onnx_file, trial
+from core.untrusted import onnx_file
+from core.untrusted.limited.graph_session import GraphSession
 from core.untrusted.regular_file import naming
 from core.untrusted.wire import operators
 
@@ -40,30 +41,31 @@ class Answers(NamedTuple):
         return Answers(*chosen)
 
 
-def try_out(path: Path) -> None:
-    """Check an untrusted graph, and run it once in a process of its own; then `Graph` may open it.
+def open_limited(path: Path, threads: int = 0) -> GraphSession:
+    """Check an untrusted graph, and open it in a process of its own; `threads` 0 leaves their number to it.
 
     Raises:
-        ArtifactError: it is not accepted, or does not load or run within the limits.
+        ArtifactError: it is missing, not accepted by `onnx_file`, or does not load within the limits.
     """
+    session = GraphSession(path, ArtifactError)
     onnx_file.check(path, operators.GRAPH, ArtifactError)
-    trial.check(path, ArtifactError)
+    session.open(path, threads)
+    return session
 
 
 class Graph:
-    """A finished graph in onnxruntime, of either contract."""
+    """A finished graph of either contract, in onnxruntime, in a process of limited memory and time."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Open a graph on the CPU; `threads` 0 leaves their number to onnxruntime.
 
         Raises:
-            ArtifactError: it is missing, not accepted by `onnx_file`, does not load, or is not of the
-                contract.
+            ArtifactError: it is missing, not accepted by `onnx_file`, does not load within the limits, or is
+                not of the contract.
         """
-        onnx_file.check(path, operators.GRAPH, ArtifactError)
-        self.session = runtime.open_session(path, threads=threads)
+        self.session = open_limited(path, threads)
         self.path = path
-        self.properties: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self.properties = self.session.metadata
         self.metadata = Metadata.read(path, self.properties)
         self.labels, self.thresholds = self.metadata.labels, self.metadata.thresholds
         check_interface(path, self.session, self.labels)
@@ -75,7 +77,7 @@ class Graph:
         """Run one batch of token ids, padded to its longest text.
 
         Raises:
-            ArtifactError: the graph fails, or its answers have another shape.
+            ArtifactError: the graph fails, takes more than it may, or its answers have another shape.
         """
         return self._run(runtime.feeds(*runtime.pad(ids)))
 
@@ -90,8 +92,8 @@ class Graph:
             outputs = self.session.run(names, given)
         shape = (rows, len(self.labels) if self._stacked else 2)
         for name, output in zip(names, outputs, strict=True):
-            if output.shape != shape:
-                stated = f"found shape {output.shape}, expected {shape}"
+            if np.shape(output) != shape:
+                stated = f"found shape {np.shape(output)}, expected {shape}"
                 raise ArtifactError(f"{self.path}: output {name}: {stated}")
         if self._stacked:
             return Answers(*outputs)

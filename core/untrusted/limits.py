@@ -45,14 +45,26 @@ ELEMENTS = 1 << 28
 # Elements of a tensor that a graph makes out of constants alone.
 MADE_ELEMENTS = 1 << 24
 
-# A first run of an untrusted graph, in a process of its own: beyond what the libraries take, and
-# beside so many times the file's size.
-TRIAL_BYTES = 512 * MIB
-TRIAL_FILE_FACTOR = 4
-TRIAL_ELEMENTS = 1 << 25  # of an input
-TRIAL_CPU_SECONDS = 4
-TRIAL_CPU_BYTES_PER_SECOND = 100 * MIB
-TRIAL_WALL_SECONDS = 60
+# An untrusted graph is opened and run in a process of its own: beyond what the libraries take, it gets so
+# much memory, so many times the file's size, and more for each token of a batch (allowance.py).
+RUN_BYTES = 512 * MIB
+RUN_LEAST_BYTES = 128 * MIB
+RUN_FILE_FACTOR = 4
+TOKEN_BYTES = 64 * KIB
+ATTENTION_BYTES = 256
+EMBEDDING_FACTOR = 8  # times an input of numbers
+CHARACTER_BYTES = KIB
+TEXT_TOKENS = 512
+THREAD_BYTES = 16 * MIB  # its stack, which is taken only as far as it is used
+ANSWER_BYTES = 128 * MIB
+ANSWER_ROW_BYTES = 64 * KIB
+# Seconds of CPU; on a busy machine PATIENCE times as long on the clock.
+OPEN_SECONDS = 4
+OPEN_BYTES_PER_SECOND = 100 * MIB
+RUN_SECONDS = 4
+RUN_OPERATIONS_PER_SECOND = 10**10
+PATIENCE = 2
+START_SECONDS = 60
 
 # Of an encoder.
 HIDDEN = 8192

@@ -10,9 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from core import runtime
 from core.decisions import SUM_TOLERANCE
 from core.errors import HeadError
+from core.untrusted.limited.graph_session import GraphSession
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 from export.head.classes import Class
 from export.head.layout import SCORES, Choice, Layout
@@ -24,26 +24,27 @@ _ENOUGH = 8
 Answers = dict[str, Any]
 
 
-def open_head(name: str, model: onnx.ModelProto, threads: int = 0) -> runtime.Session:
-    """Open a head as it is; `threads` 0 leaves their number to onnxruntime.
+def open_head(name: str, model: onnx.ModelProto, threads: int = 0) -> GraphSession:
+    """Open a head as it is, in a limited process; `threads` 0 leaves their number to onnxruntime.
 
     Raises:
-        HeadError: onnxruntime does not load it.
+        HeadError: onnxruntime does not load it, or not within the limits.
     """
-    content = model.SerializeToString()
-    return runtime.open_session(content, name, HeadError, threads=threads, log_severity=runtime.LOG_NOTHING)
+    session = GraphSession(name, HeadError)
+    session.open(model.SerializeToString(), threads)
+    return session
 
 
 def answer(
     name: str,
-    session: runtime.Session,
+    session: GraphSession,
     embeddings: NDArray[np.floating],
     outputs: Sequence[str] | None = None,
 ) -> Answers:
     """Return what outputs (left out: all) of an open head answer, by name.
 
     Raises:
-        HeadError: it fails.
+        HeadError: it fails, or takes more than it may.
     """
     (entry,) = session.get_inputs()
     dtype = np.float64 if entry.type == "tensor(double)" else np.float32

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
 from core.build.facts import HeadInfo
-from core.contract import HEAD_FILE, OPSET, SINGLE_LABEL, ProblemType
+from core.contract import OPSET, SINGLE_LABEL, ProblemType
 from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable, ThresholdsTable
-from core.untrusted import limits, trial
+from core.untrusted import limits
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 from export.head import files, original, problem_type, proof, thresholds
 from export.head.fold import fold
@@ -145,8 +145,6 @@ def read(
     model = files.load(path, labels, stated.problem_type)
     _check_input(path, model.graph, features)
     probes = proof.probes(features)
-    if path.name == HEAD_FILE:
-        trial.check(path, HeadError, (min(len(probes), limits.TRIAL_ELEMENTS // features), features))
     samples = original.answer(str(path), original.open_head(str(path), model), probes[:_SAMPLE])
     layout = _layout(path, model, labels, limits_of.order, samples)
     run = original.OriginalHead(str(path), model, layout, labels)

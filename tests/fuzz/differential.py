@@ -3,7 +3,7 @@
 `disagreement(content, scratch)` takes any bytes. What the reader refuses is no business of the others. What
 it accepts must run nothing but the operators it knows, in no more nodes than it counted, and must be one
 model, whether onnxruntime is given a path or bytes. All that runs, runs in a fork of limited memory and
-time: its end is a refusal, as that of `core.untrusted.trial` is to a user.
+time: its end is a refusal, as that of `core.untrusted.limited` is to a user.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ import onnx.inliner
 import onnxruntime
 
 from core.errors import ArtifactError, ToolchainError
-from core.untrusted import onnx_file, trial
+from core.untrusted import onnx_file
+from core.untrusted.limited import allowance
+from core.untrusted.limited.kernel import Limits
 from core.untrusted.wire import functions, operators, opsets
 from core.untrusted.wire.inspection import Inspection, walk
 
 _AXES = (1, 3)
+_ELEMENTS = 1 << 25
 # What onnxruntime puts in the place of an operator that it has no kernel for, and between types of floats.
 _EXPANSIONS = frozenset({"Cast"})
 _KNOWN = frozenset[str]().union(*operators.GRAPH.values()) | _EXPANSIONS
@@ -70,8 +73,27 @@ def _ran(session: Any) -> list[str]:
     return sorted({event["args"]["op_name"] for event in events if event["cat"] == "Node"})
 
 
+_TYPES = {"float16": "float16", "float": "float32", "double": "float64", "int64": "int64", "int32": "int32"}
+
+
+def _zeros(session: Any) -> dict[str, np.ndarray]:
+    zeros = {}
+    for value in session.get_inputs():
+        kind = value.type.removeprefix("tensor(").removesuffix(")")
+        if kind not in _TYPES:
+            raise ValueError(f"input {value.name} is a {value.type}")
+        shape = [
+            stated if isinstance(stated, int) and stated > 0 else _AXES[min(axis, 1)]
+            for axis, stated in enumerate(value.shape)
+        ]
+        if np.prod(shape, dtype=float) > _ELEMENTS:
+            raise ValueError(f"input {value.name} has shape {shape}")
+        zeros[value.name] = np.zeros(shape, _TYPES[kind])
+    return zeros
+
+
 def _answers(session: Any) -> list[Any]:
-    zeros = trial._inputs(session, _AXES)
+    zeros = _zeros(session)
     ones = {name: np.ones_like(value) for name, value in zeros.items()}
     return [answer for feeds in (zeros, ones) for answer in session.run(None, feeds)]
 
@@ -113,7 +135,8 @@ def _facts(content: bytes, path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _child(content: bytes, path: Path, end: int) -> None:
-    trial._limit(len(content))
+    allowed = allowance.opening(len(content))
+    Limits().allow(allowed.memory, allowed.seconds)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with os.fdopen(end, "w", buffering=1, encoding="utf-8", errors="backslashreplace") as out:
         for fact in _facts(content, path):

@@ -6,7 +6,6 @@ what came out. The parent watches the clock, and what is left of this process.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import sys
@@ -14,29 +13,13 @@ import traceback
 from pathlib import Path
 
 from core.errors import ToolchainError
-from core.untrusted import limits, trial
+from core.untrusted import limits
+from core.untrusted.limited import kernel, process
 from tests.fuzz import readers
+from tests.support.limited import in_a_fork
 
 # The issue's bound, beside what Python and the libraries take.
 _MEMORY_BYTES = limits.GIB
-
-
-def fork(path: Path, open_axes: trial.Axes) -> tuple[int, str]:
-    """Do what `trial.spawn` does in a fork of this process, which has no threads yet: 30 times as fast."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            os.close(read_end)
-            os.write(write_end, json.dumps(trial.attempt(path, open_axes)).encode()[:60_000])
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(write_end)
-    with os.fdopen(read_end, "rb") as file:
-        said = file.read().decode("utf-8", "replace")
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
 
 
 def attempt(reader: str, folder: Path) -> str:
@@ -59,7 +42,7 @@ def attempt(reader: str, folder: Path) -> str:
 def main() -> None:
     """Run the inputs of the command line."""
     reader, seed, start, count, seeds, where = sys.argv[1:]
-    trial.spawn = fork
+    process.start = in_a_fork
     place = Path(where)
     # Everything that a reader imports is there before the memory is limited.
     original = readers.seeds_in(Path(seeds))[0]
@@ -67,7 +50,7 @@ def main() -> None:
     first = attempt(reader, folder)
     if first.startswith("FAILED"):
         raise SystemExit(f"the unchanged seed {original.name}: {first}")
-    room = trial._virtual_bytes() + _MEMORY_BYTES
+    room = kernel.virtual_bytes() + _MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)

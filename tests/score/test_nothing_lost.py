@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ScoreError
+from core.untrusted.limited import process
 from score import job
 from score.input import blocks
 from score.options import Options
+from tests.support import limited
 
 # A folder for all examples of a test: each writes its files anew.
 DRAWN = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -29,8 +31,8 @@ SMALL_BLOCK = 7
 
 @pytest.fixture
 def run(tiny, tmp_path, monkeypatch):
-    """Score files in this process; the graph is this test's own, and is not tried out each time."""
-    monkeypatch.setattr(job, "try_out", lambda path: None)
+    """Score files in this process; the graph is this test's own, and is run in it, too."""
+    monkeypatch.setattr(process, "start", limited.in_a_thread)
 
     def start(into, *names, block=blocks.BLOCK_BYTES):
         monkeypatch.setattr(blocks, "BLOCK_BYTES", block)

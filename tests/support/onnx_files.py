@@ -94,10 +94,66 @@ def outer_products():
     return model(nodes, constants)
 
 
-def slow_products():
-    """A graph of a few kilobytes that multiplies for minutes."""
+def slow_to_open():
+    """A graph of a megabyte that onnxruntime prepares for minutes: 15,000 products with one tensor."""
     made = model([helper.make_node("MatMul", ["x", "w"], ["v0"])], {"w": np.ones((4, 1500), np.float32)})
     made.graph.initializer.append(numpy_helper.from_array(np.ones((1500, 1500), np.float32), "m"))
     made.graph.node.extend(helper.make_node("MatMul", [f"v{i}", "m"], [f"v{i + 1}"]) for i in range(15_000))
     made.graph.node.append(helper.make_node("Identity", ["v15000"], ["y"]))
+    return made
+
+
+def _on_input(source, last):
+    """Nodes that make `poison`, float 0, of `big`, which `last` makes of the largest number of an input."""
+    return [
+        helper.make_node("Cast", [source], ["as_float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["as_float"], ["most"], keepdims=0),
+        *last,
+        helper.make_node("ReduceMax", ["big"], ["all"], keepdims=0),
+        helper.make_node("Mul", ["all", "zero"], ["poison"]),
+    ]
+
+
+def memory_on_input(source):
+    """Nodes that take 6 GB and more where an input holds a number above 0.1, and nothing on zeros."""
+    last = [
+        helper.make_node("Mul", ["most", "billions"], ["many"]),
+        helper.make_node("Max", ["many", "one"], ["counted"]),
+        helper.make_node("Cast", ["counted"], ["count"], to=TensorProto.INT64),
+        helper.make_node("Reshape", ["count", "flat"], ["shape"]),
+        helper.make_node("Expand", ["zero", "shape"], ["big"]),
+    ]
+    return _on_input(source, last)
+
+
+def time_on_input(source, count=3_000):
+    """Nodes that multiply for minutes, which nothing can do before there is an input."""
+    last = [
+        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+        helper.make_node("Expand", ["nothing", "square"], ["big0"]),
+        *(helper.make_node("MatMul", [f"big{i}", "big0"], [f"big{i + 1}"]) for i in range(count)),
+        helper.make_node("Identity", [f"big{count}"], ["big"]),
+    ]
+    return _on_input(source, last)
+
+
+def poisoned(made, nodes, output):
+    """Let a graph work through more nodes, and add the 0 that they make to a value that one node makes."""
+    constants = {
+        "zero": np.array(0, np.float32),
+        "one": np.array(1, np.float32),
+        "billions": np.array(1.6e10, np.float32),
+        "flat": np.array([-1]),
+        "square": np.array([1400, 1400]),
+    }
+    made.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
+    inside = [*nodes]
+    for node in made.graph.node:
+        inside.append(node)
+        if output in node.output:
+            node.output[list(node.output).index(output)] = f"{output}_before"
+            inside.append(helper.make_node("Add", [f"{output}_before", "poison"], [output]))
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in inside]
+    del made.graph.node[:]
+    made.graph.node.extend(kept)
     return made

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core import decisions
 from core.artifact import manifest, tokens
-from core.artifact.graph import Answers, Graph, try_out
+from core.artifact.graph import Answers, Graph
 from core.errors import ArtifactError, BenchmarkError
 from core.runtime import TokenIds
 from core.timing import Turn, call_seconds, interleave, ratio, spread
@@ -67,7 +67,6 @@ class Side:
             ArtifactError: the graph cannot be read.
         """
         self.variant = variant
-        try_out(variant.file)
         self.graph = Graph(variant.file, threads)
         self.size_bytes = variant.file.stat().st_size
         self._tokenizer = folder / manifest.TOKENIZER_FILE

@@ -1,7 +1,8 @@
 """`python -m verify soak ARTIFACT --minutes 10`: let eight threads share one session.
 
-Every answer must be the very one that the batch got alone, bit for bit, and the process's memory must not
-grow: the median of the last tenth of the time against that of the second fifth, after the warm-up.
+Every answer must be the very one that the batch got alone, bit for bit. The memory of this process and of the
+one that runs the graph must not grow: the median of the last tenth of the time against that of the second
+fifth, after the warm-up.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import argparse
 import statistics
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
 
 from core.artifact import manifest
-from core.artifact.graph import Graph, try_out
+from core.artifact.graph import Graph
 from core.errors import ArtifactError, GateError
+from core.untrusted.limited.process import CallError
 from verify.load.inputs import random_batch
 from verify.load.stress import sizes
 
@@ -44,11 +47,19 @@ class Soaked:
         return statistics.median(last) / statistics.median(warm) - 1
 
 
-def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads: int = THREADS) -> Soaked:
-    """Let threads share a graph's session."""
+def _resident_bytes(pid: int) -> int:
+    """Return what this process and the one that runs the graph hold; the latter may have ended."""
     # Of the extra `build`; other commands of this room's do without it.
     import psutil
 
+    held: int = psutil.Process().memory_info().rss
+    with suppress(psutil.NoSuchProcess):
+        held += psutil.Process(pid).memory_info().rss
+    return held
+
+
+def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads: int = THREADS) -> Soaked:
+    """Let threads share a graph's session."""
     feeds = [random_batch(1, number, vocabulary, positions) for number in range(_BATCHES)]
 
     def run(number: int) -> list[np.ndarray]:
@@ -65,18 +76,20 @@ def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads:
             try:
                 same = all(map(np.array_equal, run(number), expected[number]))
                 wrong = "" if same else f"batch {number}: not the answer it got alone"
-            except Exception as error:  # onnxruntime's exceptions share no other base
+            except (CallError, ArtifactError) as error:
                 wrong = f"batch {number}: {error}"
             with lock:
                 soaked.answers += 1
                 if wrong:
                     soaked.differences.append(wrong)
+                    # A process that has ended answers no more.
+                    return
 
     callers = [threading.Thread(target=call, args=(seed,), daemon=True) for seed in range(threads)]
     for caller in callers:
         caller.start()
-    while not soaked.memory_bytes or time.monotonic() < deadline:
-        soaked.memory_bytes.append(psutil.Process().memory_info().rss)
+    while not soaked.memory_bytes or (time.monotonic() < deadline and any(c.is_alive() for c in callers)):
+        soaked.memory_bytes.append(_resident_bytes(graph.session.pid))
         time.sleep(min(_SECONDS_BETWEEN_SAMPLES, max(deadline - time.monotonic(), 0)))
     for caller in callers:
         caller.join()
@@ -100,7 +113,6 @@ def run(given: argparse.Namespace) -> None:
     chosen = [variant for variant in manifest.variants(given.artifact) if variant.name == given.variant]
     if not chosen:
         raise ArtifactError(f"{given.artifact}: has no variant {given.variant}")
-    try_out(chosen[0].file)
     graph = Graph(chosen[0].file, threads=1)
     soaked = soak(graph, limits.vocabulary, limits.positions, 60 * given.minutes)
     resident = [round(size / 1e6) for size in (soaked.memory_bytes[0], soaked.memory_bytes[-1])]

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import runtime
-from core.artifact.graph import Graph
+from core.artifact.graph import Graph, open_limited
 from core.contract import ATTENTION_MASK, INPUT_IDS, TEXT
 from core.errors import ArtifactError
 from core.runtime import TokenIds
-from core.untrusted import json_file, onnx_file
-from core.untrusted.wire import operators
+from core.untrusted import json_file
+from core.untrusted.regular_file import naming
 
 _HOSTILE_FILE = "hostile_texts.json"
 _BATCH_SIZE = 32
@@ -62,7 +62,7 @@ def hostile() -> list[str]:
 
 
 class GraphTokenizer:
-    """A tokenizer that is a graph, in onnxruntime."""
+    """A tokenizer that is a graph, in onnxruntime, in a process of limited memory and time."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Open it; `threads` 0 leaves their number to onnxruntime.
@@ -70,12 +70,17 @@ class GraphTokenizer:
         Raises:
             ArtifactError: it is missing, or does not load.
         """
-        onnx_file.check(path, operators.GRAPH, ArtifactError)
-        self._session = runtime.open_session(path, threads=threads)
+        self._path, self._session = path, open_limited(path, threads)
 
     def run(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return `input_ids` and `attention_mask` of a batch, int64 `[b, s]`."""
-        ids, mask = self._session.run([INPUT_IDS, ATTENTION_MASK], {TEXT: np.array(texts, object)})
+        """Return `input_ids` and `attention_mask` of a batch, int64 `[b, s]`.
+
+        Raises:
+            ArtifactError: it fails, or takes more than it may.
+        """
+        given = {TEXT: np.array(texts, object)}
+        with naming(self._path, ArtifactError, f"fails on {len(texts)} texts", Exception):
+            ids, mask = self._session.run([INPUT_IDS, ATTENTION_MASK], given)
         return ids, mask
 
     def encode(self, texts: Sequence[str], batch_size: int = _BATCH_SIZE) -> list[list[int]]:

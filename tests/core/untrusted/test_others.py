@@ -10,14 +10,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from core.artifact import manifest as finished
-from core.artifact.graph import Graph, try_out
+from core.artifact.graph import Graph
 from core.errors import ArtifactError, CheckpointError, SourceError
-from core.untrusted import tokenizer_file, trial, weights_file
+from core.untrusted import tokenizer_file, weights_file
 from export.encoder.kinds import KINDS
 from export.sources.resolve import resolve
 from tests.support import artifacts
 from tests.support.artifacts import edited_tokenizer
-from tests.support.onnx_files import outer_products, slow_products
 
 FIXED = {"strategy": {"Fixed": 10**12}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0}
 FIXED |= {"pad_type_id": 0, "pad_token": "[PAD]"}
@@ -125,14 +124,6 @@ def test_a_source_is_a_folder_and_no_archive(tmp_path):
         resolve("path:head.zip", tmp_path, "HEAD")
 
 
-@pytest.mark.parametrize(("make", "rows"), [(outer_products, 1), (slow_products, 300)])
-def test_a_first_run_ends_in_time_and_takes_nobody_with_it(tmp_path, make, rows):
-    (tmp_path / "model.onnx").write_bytes(make().SerializeToString())
-    with pytest.raises(ArtifactError, match=r"model\.onnx: (refused: a first run|onnxruntime does)"):
-        trial.check(tmp_path / "model.onnx", ArtifactError, (rows, 4))
-
-
-def test_a_sound_graph_is_tried_and_opened(tmp_path):
+def test_a_sound_graph_is_opened(tmp_path):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0})
-    try_out(folder / "onnx/model.onnx")
     assert Graph(folder / "onnx/model.onnx").labels == artifacts.LABELS

@@ -35,11 +35,8 @@ RAW = {
         "core/runtime.py": "for those below",
     },
     "runtime.open_session": {
-        "export/head/original.py": "a model that files.load returned",
-        "core/untrusted/trial.py": "the first run, in a process of its own",
+        "core/untrusted/limited/graph_service.py": "in a process of limited memory and time",
         "graphs/int8/calibration.py": "a graph in memory",
-        "core/artifact/graph.py": "behind onnx_file",
-        "verify/parity/text_ids.py": "behind onnx_file",
         "bench/contenders/onnx_models.py": "graphs that this build made; opening them is timed",
     },
     "safe_open": {"core/untrusted/weights_file.py": "the reader"},

@@ -14,8 +14,9 @@ from safetensors.numpy import save_file
 from core.contract import MULTI_LABEL, SINGLE_LABEL
 from core.errors import HeadError
 from core.recipe import HeadTable
-from core.untrusted import trial
+from core.untrusted.limited import process
 from export.head import published_head
+from tests.support import limited
 from tests.support.heads import WIDTH, read_head, sigmoid, write_head
 from tests.support.shapes import COUNTED, SORTED, by_label, convert, multi, of_the_build, rows, single
 from tests.support.sources import source
@@ -25,7 +26,7 @@ X = rows(seed=7, count=80)
 
 @pytest.fixture
 def _no_process_a_head(monkeypatch):
-    monkeypatch.setattr(trial, "check", lambda *_: None)
+    monkeypatch.setattr(process, "start", limited.in_a_thread)
 
 
 def softmax(z):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.errors import HeadError
-from core.untrusted import trial
+from core.untrusted.limited import process
+from tests.support import limited
 from tests.support.heads import WIDTH, read_head, write_head
 from tests.support.shapes import (
     COUNTED,
@@ -30,8 +31,8 @@ X = rows(seed=7, count=80)
 
 @pytest.fixture(autouse=True)
 def _no_process_a_head(monkeypatch):
-    """The first run in a process of its own has tests of its own, and takes longer than all of this."""
-    monkeypatch.setattr(trial, "check", lambda *_: None)
+    """Limited processes have tests of their own, and starting one takes longer than all of this."""
+    monkeypatch.setattr(process, "start", limited.in_a_thread)
 
 
 def assert_right(found, estimator, labels):

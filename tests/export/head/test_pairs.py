@@ -13,9 +13,10 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from core.errors import HeadError
-from core.untrusted import trial
+from core.untrusted.limited import process
 from export.head import original
 from export.head.layout import published
+from tests.support import limited
 from tests.support.heads import WIDTH, named, read_head, write_head
 from tests.support.shapes import OPTIONS, SORTED, convert, of_the_build, rows, single
 
@@ -30,7 +31,7 @@ X = rows(seed=7, count=80)
 
 @pytest.fixture(autouse=True)
 def _no_process_a_head(monkeypatch):
-    monkeypatch.setattr(trial, "check", lambda *_: None)
+    monkeypatch.setattr(process, "start", limited.in_a_thread)
 
 
 def fitted(no_and_yes, make=LogisticRegression):

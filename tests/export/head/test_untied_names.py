@@ -16,8 +16,9 @@ from sklearn.svm import LinearSVC
 from core.contract import MULTI_LABEL, SINGLE_LABEL
 from core.errors import HeadError
 from core.recipe import HeadTable
-from core.untrusted import trial
+from core.untrusted.limited import process
 from export.head import published_head
+from tests.support import limited
 from tests.support.heads import WIDTH, named, read_head, write_head
 from tests.support.shapes import COUNTED, SORTED, by_label, convert, of_the_build, rows, single, truth
 from tests.support.sources import source
@@ -28,7 +29,7 @@ LABELS = ["joy", "anger", "neutral"]
 
 @pytest.fixture(autouse=True)
 def _no_process_a_head(monkeypatch):
-    monkeypatch.setattr(trial, "check", lambda *_: None)
+    monkeypatch.setattr(process, "start", limited.in_a_thread)
 
 
 def pruned(model):

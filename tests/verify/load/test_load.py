@@ -119,6 +119,8 @@ def test_a_soak_finds_other_answers_and_tells_memory(tmp_path, monkeypatch):
     right = graph.session.run
 
     class Wrong:
+        pid = graph.session.pid
+
         def run(self, names, feeds):
             answers = right(names, feeds)
             return [answers[0] + 1, *answers[1:]] if next(calls) > 200 else answers
