@@ -62,7 +62,10 @@ def _stated(arrays: dict[str, np.ndarray], random: Random) -> bytes:
                 one = io.BytesIO()
                 np.save(one, array)
                 content = one.getvalue()
-            archive.writestr(f"{name}.npy" if random.random() < 0.97 else name, content)
+            # Without a ZipInfo the clock would be in it.
+            member = zipfile.ZipInfo(f"{name}.npy" if random.random() < 0.97 else name)
+            member.compress_type = archive.compression
+            archive.writestr(member, content)
     return buffer.getvalue()
 
 

@@ -223,15 +223,24 @@ _WAYS = (
 )
 
 
-def mutated(content: bytes, random: Random) -> bytes:
-    """Return a model with one to four changes, half of them by `mutate_functions`."""
-    model = onnx.load_model_from_string(content)
-    for _ in range(random.choice((1, 1, 2, 4))):
+def _change(model: onnx.ModelProto, random: Random) -> None:
+    """Make one change; some find nothing to change, then another is tried."""
+    before = model.SerializeToString()
+    for _ in range(4):
         try:
             random.choice(random.choice((_WAYS, mutate_functions.WAYS)))(model, random)
         except (ValueError, TypeError, AttributeError, IndexError):
             # Not a change that protobuf can hold.
             continue
+        if model.SerializeToString() != before:
+            return
+
+
+def mutated(content: bytes, random: Random) -> bytes:
+    """Return a model with one to four changes, half of them by `mutate_functions`."""
+    model = onnx.load_model_from_string(content)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        _change(model, random)
     made = model.SerializeToString()
     # A name first, in which onnxruntime's mark of its own format is where it looks for it.
     return b"\x12\x08\0\0ORTM\0\0" + made if random.random() < _MARKED else made
