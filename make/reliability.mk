@@ -1,11 +1,12 @@
 # Inputs made to break the readers; the graphs under load.
 .PHONY: fuzz
 
-# make fuzz [READER=head|recipe|thresholds|artifact|encoder] [SECONDS=60 | COUNT=20000] [SEED=0] [START=0]
+# make fuzz [READER="onnx csv …"] [SECONDS=60] [SEED=1]; an input that failed again: READER=onnx INPUT=FILE;
+# KEEP=1 adds what reaches new lines to tests/fuzz/corpus; SECONDS=0 counts the lines that are reached.
 SECONDS ?= 60
-fuzz: $(VENV) #: break the readers: READER=head SECONDS=60 or COUNT=… SEED=0
-	@$(PY) -m tests.fuzz $(READER) $(if $(COUNT),--count $(COUNT),--seconds $(SECONDS)) \
-	  --seed $(or $(SEED),0) --start $(or $(START),0)
+fuzz: .venv-fuzz/installed #: fuzz the readers by coverage: READER=onnx SECONDS=60
+	@.venv-fuzz/bin/python -m tests.fuzz $(READER) --seconds $(SECONDS) --seed $(or $(SEED),1) \
+	  $(if $(INPUT),--input $(call q,INPUT)) $(if $(KEEP),--keep)
 
 # make stress [BATCHES=10000] [VARIANT=int8]: random batches and odd inputs through every variant.
 # make soak [MINUTES=10] [VARIANT=int8]: eight threads share one session.

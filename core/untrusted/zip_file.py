@@ -12,16 +12,19 @@ from core.untrusted.regular_file import RefusedError
 
 _ENCRYPTED = 1
 _END_BYTES, _LOCATOR_BYTES = 22, 20
-_END, _LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
+_MEMBER, _END, _LOCATOR = b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x07"
 
 
 def check_end(content: bytes, most: int) -> None:
-    """Check the end record of a zip before the list of its members, of at most `most` bytes, is read.
+    """Check a zip's start and end record before the list of its members, of at most `most` bytes, is read.
 
     Raises:
-        RefusedError: there is none, or it is a zip64's.
+        RefusedError: it begins with something else, which readers by its first bytes take it for; there is no
+            end record, or it is a zip64's.
     """
     end = content[-_END_BYTES:]
+    if not content.startswith((_MEMBER, _END)):
+        raise RefusedError("not a plain zip")
     if not end.startswith(_END) or content[-_END_BYTES - _LOCATOR_BYTES :].startswith(_LOCATOR):
         raise RefusedError("not a plain zip")
     size = int.from_bytes(end[12:16], "little")

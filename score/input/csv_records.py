@@ -6,6 +6,7 @@ column, whose field is null, and no row where there are more.
 
 from __future__ import annotations
 
+import codecs
 import csv as plain_csv
 import io
 import re
@@ -109,6 +110,9 @@ def _parsed(path: Path, names: list[str], block: Block) -> pa.Table:
     if not content.endswith((b"\r", b"\n")):
         # At the end of what it is given Arrow takes a last empty field behind one in quotes for quoted, too.
         content += b"\n"
+    if content.startswith(codecs.BOM_UTF8):
+        # Arrow takes one from any block's start; this one is text, the file's own is gone.
+        content = codecs.BOM_UTF8 + content
     reading = csv.ReadOptions(block_size=len(content) + 1, use_threads=False, column_names=names)
     parsing = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(names) > 1)
     try:
@@ -124,7 +128,11 @@ def names_and_tables(path: Path) -> tuple[list[str], Iterator[pa.Table]]:
         ScoreError: the file has no header, or a row has other fields than it; the line is named.
     """
     found = blocks(path, _whole)
-    first = next(found, None)
+    first = None
+    for first in found:
+        # A file may begin with more empty lines than a block has.
+        if first.content.strip(b"\r\n"):
+            break
     if first is None:
         raise ScoreError(f"{path}: cannot be read as csv: found no byte, expected the names of the columns")
     _check_end(path, first)

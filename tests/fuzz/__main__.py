@@ -1,151 +1,160 @@
-"""`python -m tests.fuzz [READER …] --seconds 60 | --count N`: the readers on inputs made to break them.
+"""`python -m tests.fuzz [READER …] --seconds 60`: libFuzzer on the readers, from the kept corpus on.
 
-Deterministic: an input is named by READER/SEED/NUMBER, and made anew from that name. A worker that dies or
-takes over five seconds for one input is a failure like an exception that is not the project's own; all
-three are kept in build/fuzz/failures. Exits with 1 where there is one.
+What reaches new code is kept in build/fuzz/corpus, what fails in build/fuzz/failures: an exception other
+than the project's own, a message that is no printable line, over five seconds, over 1 GB beside the
+libraries, a process that dies. Then the lines that all inputs together reach are counted. Exits with 1 where
+one failed.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import selectors
+import re
+import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from tests.fuzz import readers
+from tests.fuzz import lines
+from tests.fuzz.readers import READERS, corpus_of
 from tests.support.places import ROOT
 
 _PLACE = ROOT / "build" / "fuzz"
-_HANG_SECONDS = 5.0
-_START_SECONDS = 60.0
-# Inputs of one worker: what the runtime leaks a session is given back.
-_CHUNK = 2_000
-_CHUNK_BYTES = 1 << 16
+_HANG_SECONDS = 5
+# What the runtime leaks a session is given back.
+_CHUNK_SECONDS = 120
+_MOST_FAILURES = 5
+_MEMORY = Path("/dev/shm")
+_HASH_LENGTH = 16
+_HASH = re.compile(f"[0-9a-f]{{{_HASH_LENGTH}}}")
+_UNCAUGHT = re.compile(r"FailedError: FAILED: (.*)|ERROR: (libFuzzer: .*)|(ALARM: .*)")
 
 
 @dataclass
 class Tally:
     """What came of a reader's inputs."""
 
-    outcomes: Counter[str] = field(default_factory=Counter)
+    read: int = 0
+    refused: int = 0
     failures: list[str] = field(default_factory=list)
-    slowest: float = 0.0
 
 
-class Worker:
-    """One worker process, and its lines."""
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None)
 
-    def __init__(self, reader: str, seed: int, start: int, count: int) -> None:
-        """Start it."""
-        seeds, place = _PLACE / "seeds" / reader, _PLACE / f"{reader}-{os.getpid()}"
-        command = [sys.executable, "-m", "tests.fuzz.worker", reader, seed, start, count, seeds, place]
-        environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
-        self._process = subprocess.Popen(
-            list(map(str, command)),
+
+def _engine(reader: str, folder: str, log: Path, arguments: list[str]) -> tuple[int, int, int]:
+    """Run libFuzzer; return its exit code and how many inputs were read and refused."""
+    counts = Path(folder) / "counts"
+    counts.write_bytes(bytes(16))
+    scratch = Path(folder) / reader
+    command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz.engine", reader, scratch, counts, *arguments]
+    with log.open("wb") as output:
+        ended = subprocess.run(
+            [*map(str, command)],
             cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
-        self._unread = b""
-
-    def line(self, seconds: float) -> str | None:
-        """Return the next line; None where the process ended; raises TimeoutError."""
-        deadline = time.monotonic() + seconds
-        assert self._process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._unread:
-                if not selector.select(max(deadline - time.monotonic(), 0)):
-                    raise TimeoutError
-                chunk = os.read(self._process.stdout.fileno(), _CHUNK_BYTES)
-                if not chunk:
-                    return None
-                self._unread += chunk
-        line, _, self._unread = self._unread.partition(b"\n")
-        return line.decode("utf-8", "replace")
-
-    def end(self) -> int:
-        """Kill it where it runs; return its exit code."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        return self._process.wait()
+    return ended.returncode, *struct.unpack("<2Q", counts.read_bytes())
 
 
-def _keep(tally: Tally, reader: str, seed: int, number: int, said: str) -> None:
-    name = f"{reader}/{seed}/{number}"
-    tally.outcomes["FAILED"] += 1
-    tally.failures.append(f"{name}: {said}")
-    print(f"  {name}: {said}", flush=True)
-    made = readers.case(_PLACE / "seeds" / reader, name)
-    readers.write(*made, _PLACE / "failures" / name.replace("/", "-"))
+def _reason(log: Path) -> str:
+    found = [next(filter(None, groups)) for groups in _UNCAUGHT.findall(log.read_text("utf-8", "replace"))]
+    return found[0] if found else f"the process died; {log} has what it said"
 
 
-def _run(reader: str, seed: int, start: int, count: int, deadline: float, tally: Tally) -> int:
-    """Run up to `count` inputs in one worker; return the number of the next."""
-    worker = Worker(reader, seed, start, count)
-    number, done = start, start
-    try:
-        while done < start + count and time.monotonic() < deadline:
-            line = worker.line(_START_SECONDS)
-            if line is None:
-                raise SystemExit(f"{reader}: the worker ended with {worker.end()} before input {done}")
-            number, began = int(line), time.monotonic()
-            try:
-                said = worker.line(_HANG_SECONDS)
-            except TimeoutError:
-                said = f"FAILED: took over {_HANG_SECONDS:g} s"
-            tally.slowest = max(tally.slowest, time.monotonic() - began)
-            done = number + 1
-            if said is None or said.startswith("FAILED"):
-                _keep(tally, reader, seed, number, said or f"FAILED: the process died with {worker.end()}")
-                if said is None or "took over" in said:
-                    break
-            else:
-                tally.outcomes[said.split(":")[0]] += 1
-    finally:
-        worker.end()
-    return done
-
-
-def fuzz(reader: str, seed: int, start: int, count: int | None, seconds: float | None) -> Tally:
-    """Fuzz one reader for so many inputs or seconds."""
-    from tests.fuzz import seeds
-
-    seeds.write(reader, _PLACE / "seeds" / reader)
-    tally, number = Tally(), start
-    deadline = time.monotonic() + (seconds or float("inf"))
-    end = start + count if count is not None else 1 << 60
-    while number < end and time.monotonic() < deadline:
-        number = _run(reader, seed, number, min(_CHUNK, end - number), deadline, tally)
-    outcomes = ", ".join(f"{n:,} {name}" for name, n in sorted(tally.outcomes.items()))
-    print(
-        f"{reader}: inputs {seed}/{start} to {seed}/{number - 1}: {outcomes}; "
-        f"{len(tally.failures)} failures; slowest {tally.slowest:.2f} s",
-        flush=True,
-    )
+def fuzz(reader: str, seconds: float, seed: int) -> Tally:
+    """Fuzz one reader for so many seconds; every failure is kept and named, and the run goes on."""
+    corpus, failures = _PLACE / "corpus" / reader, _PLACE / "failures"
+    log = _PLACE / f"{reader}.log"
+    for folder in (corpus, failures):
+        folder.mkdir(parents=True, exist_ok=True)
+    tally, deadline, begun = Tally(), time.monotonic() + seconds, 0
+    while (left := deadline - time.monotonic()) >= 1 and len(tally.failures) < _MOST_FAILURES:
+        before = set(failures.iterdir())
+        arguments = [
+            f"-max_total_time={min(int(left), _CHUNK_SECONDS)}",
+            f"-timeout={_HANG_SECONDS}",
+            f"-seed={seed + begun or 1}",
+            "-mutate_depth=3",
+            f"-artifact_prefix={failures}/{reader}-",
+            str(corpus),
+            str(corpus_of(reader)),
+        ]
+        with _scratch() as folder:
+            code, read, refused = _engine(reader, folder, log, arguments)
+        begun += 1
+        tally.read, tally.refused = tally.read + read, tally.refused + refused
+        # libFuzzer keeps slow inputs, too, which are none.
+        kept = [path for path in set(failures.iterdir()) - before if "-slow-unit-" not in path.name]
+        if code == 0:
+            continue
+        name = kept[0].relative_to(ROOT) if kept else "no input kept"
+        tally.failures.append(f"{name}: {_reason(log)}")
+        print(f"  {reader}: {tally.failures[-1]}", flush=True)
     return tally
+
+
+def again(reader: str, path: Path) -> int:
+    """Run a kept input once, in this process; return 1 where it fails still."""
+    from tests.fuzz import attempt
+
+    attempt.process.start = attempt.in_a_fork
+    began = time.monotonic()
+    with _scratch() as folder:
+        said = attempt.attempt(reader, path.read_bytes(), Path(folder))
+    seconds = time.monotonic() - began
+    print(f"{path}: {said}; {seconds:.2f} s")
+    return int(said.startswith("FAILED") or seconds > _HANG_SECONDS)
+
+
+def keep(reader: str) -> None:
+    """Put the inputs that together reach every line and branch into the project's corpus; smallest first."""
+    if READERS[reader].kept:
+        return
+    found, kept = _PLACE / "corpus" / reader, corpus_of(reader)
+    needed = {Path(path) for path in lines.reached(reader, found).needed}
+    for path in kept.iterdir():
+        # What people named stays.
+        if _HASH.fullmatch(path.name) and path not in needed:
+            path.unlink()
+    for path in needed:
+        if path.parent == found:
+            shutil.copyfile(path, kept / path.name[:_HASH_LENGTH])
 
 
 def main() -> int:
     """Fuzz the readers of the command line; 1 where one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.split("\n")[0])
-    parser.add_argument("readers", nargs="*", choices=[[], *readers.READERS], default=[])
-    parser.add_argument("--seconds", type=float, help="of each reader")
-    parser.add_argument("--count", type=int, help="inputs of each reader")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("readers", nargs="*", choices=[[], *READERS], default=[])
+    parser.add_argument("--seconds", type=float, default=60, help="of each reader")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--input", type=Path, help="run this one input again, through the one reader named")
+    parser.add_argument("--keep", action="store_true", help="add what the corpus needs to tests/fuzz/corpus")
     given = parser.parse_args()
-    if given.count is None and given.seconds is None:
-        parser.error("give --seconds or --count")
-    chosen = given.readers or list(readers.READERS)
-    found = [fuzz(reader, given.seed, given.start, given.count, given.seconds) for reader in chosen]
-    return int(any(tally.failures for tally in found))
+    if given.input is not None:
+        if len(given.readers) != 1:
+            parser.error("--input: name one reader")
+        return again(given.readers[0], given.input)
+    failed = 0
+    for reader in given.readers or READERS:
+        tally = fuzz(reader, given.seconds, given.seed)
+        if given.keep:
+            keep(reader)
+        failed += len(tally.failures)
+        print(
+            f"{reader}: {tally.read:,} inputs read, {tally.refused:,} refused; "
+            f"{len(tally.failures)} failures; {lines.reached(reader, _PLACE / 'corpus' / reader)}",
+            flush=True,
+        )
+    return int(failed > 0)
 
 
 if __name__ == "__main__":

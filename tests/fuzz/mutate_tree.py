@@ -51,14 +51,14 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _strange(random: Random) -> Any:
+def strange(random: Random) -> Any:
     # A copy: a later change of it must not reach the next input.
     return copy.deepcopy(random.choice(_STRANGE))
 
 
 def _numbers(value: Any, random: Random) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return _strange(random)
+        return strange(random)
     return random.choice((value + 1, -value, value * 1000, float(value), str(value), value / 3, 0))
 
 
@@ -76,7 +76,7 @@ def change(tree: Any, random: Random) -> None:
         name = random.choice((key + "x", key.upper(), "", random.choice(list(node))))
         node[name] = node.pop(key)
     elif way == 2:
-        node[key] = _strange(random)
+        node[key] = strange(random)
     elif way == 3:
         node[key] = _numbers(node[key], random)
     elif way == 4:

@@ -1,125 +1,261 @@
-"""The readers that are fuzzed, each as its command calls it, and how the files it reads are changed."""
+"""The readers that are fuzzed: what each does with an input, and the code whose lines it must reach.
+
+What a reader imports it imports when it first reads: the fuzzer instruments our modules before that, and
+coverage is measured from there. Where a second reader of the same format is at hand, what ours accepts is
+compared with what that one reads.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import io
-import shutil
-import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-from tests.fuzz import mutate, mutate_npz, mutate_onnx, mutate_tree
+from tests.fuzz import packed
+from tests.fuzz.labels import LABELS, WIDTH
 
-Files = dict[str, bytes]
+# What is kept: seeds, what reaches lines that no smaller input does, and what fuzzing found.
+CORPUS = Path(__file__).parent / "corpus"
 
 
-def read_head(folder: Path) -> None:
+def _written(content: bytes, folder: Path, name: str) -> Path:
+    packed.write({name: content}, folder)
+    return folder / name
+
+
+def read_onnx(content: bytes, folder: Path) -> None:
+    from core.errors import ArtifactError, HeadError
+    from core.untrusted import onnx_file
+    from core.untrusted.wire import operators
+    from tests.fuzz import same_onnx
+
+    path = _written(content, folder, "model.onnx")
+    # What a head may hold an artifact's graph may hold, too.
+    model = onnx_file.check(path, operators.GRAPH, ArtifactError)
+    same_onnx.check(content, model)
+    onnx_file.check(path, operators.HEAD, HeadError)
+
+
+def read_differential(content: bytes, folder: Path) -> None:
+    from core.errors import ArtifactError
+    from core.untrusted import onnx_file
+    from core.untrusted.wire import operators
+    from tests.fuzz import differential
+    from tests.fuzz.same import DifferenceError
+
+    path = _written(content, folder, "model.onnx")
+    onnx_file.check(path, operators.GRAPH, ArtifactError)
+    found = differential.disagreement(content, folder)
+    if found is not None:
+        raise DifferenceError(found)
+
+
+def read_json(content: bytes, folder: Path) -> None:
+    from core.errors import ArtifactError
+    from core.untrusted import json_file
+    from tests.fuzz import same_values
+
+    path = _written(content, folder, "any.json")
+    same_values.check_json(content, json_file.read(path, ArtifactError))
+
+
+def read_manifest(content: bytes, folder: Path) -> None:
+    from core.artifact import manifest
+    from core.errors import ArtifactError
+    from core.untrusted import json_file
+
+    path = _written(content, folder, manifest.MANIFEST_FILE)
+    json_file.read_object(path, ArtifactError)
+    manifest.broken_seal(content)
+    for read in (manifest.name, manifest.variants, manifest.text_graph):
+        with contextlib.suppress(ArtifactError):
+            read(folder)
+    for name in manifest.listed_files(manifest.parse(content, path), path):
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            raise AssertionError(f"a file outside: {name!r}")
+
+
+def read_recipe(content: bytes, folder: Path) -> None:
+    from core import recipe
+    from core.recipe import RECIPE_FILE
+
+    _written(content, folder / "minilm-l6-go-emotions", RECIPE_FILE)
+    recipe.load(folder / "minilm-l6-go-emotions")
+
+
+def read_npz(content: bytes, folder: Path) -> None:
+    from core.errors import ArtifactError
+    from core.untrusted import npz_file
+    from tests.fuzz import same_values
+
+    same_values.check_npz(content, npz_file.read(_written(content, folder, "any.npz"), ArtifactError))
+
+
+def read_zip(content: bytes, folder: Path) -> None:
+    from core.errors import HeadError
+    from core.untrusted import limits, zip_file
+    from tests.fuzz import same_values
+
+    path = _written(content, folder, "head.skops")
+    read = zip_file.read(path, limits.HEAD_BYTES, limits.SKOPS_DIRECTORY_BYTES, HeadError)
+    same_values.check_zip(read, limits.HEAD_BYTES)
+
+
+def read_tokenizer(content: bytes, folder: Path) -> None:
+    from core.errors import ArtifactError
+    from core.untrusted import limits, tokenizer_file
+
+    path = _written(content, folder, "tokenizer.json")
+    tokenizer = tokenizer_file.load(path, ArtifactError, 64)
+    texts = ["the a b c! [CLS] é漢 ", "", "z" * 2000, "\x00\u202e\U0001f600 ##a"]
+    for ids in tokenizer_file.encode(tokenizer, texts, path, ArtifactError):
+        if len(ids) > 64 or not all(0 <= number < limits.VOCABULARY for number in ids):
+            raise AssertionError(f"{len(ids)} ids up to {max(ids)}")
+
+
+def read_weights(content: bytes, folder: Path) -> None:
+    from core.errors import CheckpointError
+    from core.untrusted import limits, weights_file
+    from tests.fuzz import same_values
+
+    path = _written(content, folder, "model.safetensors")
+    shapes = weights_file.shapes(path)
+    same_values.check_weights(content, shapes)
+    arrays, _ = weights_file.read_small(path, limits.HEAD_BYTES)
+    if {name: array.shape for name, array in arrays.items()} != shapes:
+        raise AssertionError("the arrays have other shapes than the header")
+    with contextlib.suppress(CheckpointError):
+        weights_file.check(folder, shapes.items(), "bert.")
+
+
+def read_index(content: bytes, folder: Path) -> None:
+    from core.untrusted import weights_file
+
+    _written(content, folder, weights_file.INDEX_FILE)
+    for name in weights_file.names(folder):
+        if Path(name).name != name:
+            raise AssertionError(f"a file outside: {name!r}")
+
+
+def read_csv(content: bytes, folder: Path) -> None:
+    from tests.fuzz import same_rows
+
+    same_rows.check_csv(_written(content, folder, "corpus.csv"))
+
+
+def read_jsonl(content: bytes, folder: Path) -> None:
+    from tests.fuzz import same_rows
+
+    same_rows.check_json_lines(_written(content, folder, "corpus.jsonl"))
+
+
+def read_delimited(content: bytes, folder: Path) -> None:
+    from core.errors import DatasetError
+    from core.untrusted import delimited_file
+    from tests.fuzz import same_rows
+
+    path = _written(content, folder, "data.csv")
+    with contextlib.suppress(DatasetError):
+        same_rows.check_bare(content, list(delimited_file.rows(path, "\t", False, DatasetError)))
+    same_rows.check_quoted(content, list(delimited_file.rows(path, ",", True, DatasetError)))
+
+
+def read_head(content: bytes, folder: Path) -> None:
     from core.recipe import HeadTable
     from export.head import published_head
     from export.sources.resolve import Source
-    from tests.fuzz.labels import LABELS, WIDTH
 
+    packed.write(packed.unpack(content), folder)
     published_head.read(Source("path:head", folder), HeadTable(source="path:head"), LABELS, WIDTH)
 
 
-def read_recipe(folder: Path) -> None:
-    from core import recipe
-
-    recipe.load(folder)
-
-
-def read_thresholds(folder: Path) -> None:
+def read_thresholds(content: bytes, folder: Path) -> None:
     from core.contract import MULTI_LABEL
     from core.recipe import ThresholdsTable
     from export.head import thresholds
     from export.sources.resolve import Source
-    from tests.fuzz.labels import LABELS
 
+    _written(content, folder, "thresholds.json")
     source = Source("path:head", folder)
     thresholds.read(source, ThresholdsTable(), folder, LABELS).of(LABELS, MULTI_LABEL)
 
 
-def read_artifact(folder: Path) -> None:
+def read_artifact(content: bytes, folder: Path) -> None:
     from verify.parity import check as parity_check
 
+    packed.write(packed.unpack(content), folder)
     with contextlib.redirect_stdout(io.StringIO()):
         parity_check.run(argparse.Namespace(artifact=folder, reference=None, json=None, junit=None))
 
 
-def read_encoder(folder: Path) -> None:
+def read_encoder(content: bytes, folder: Path) -> None:
     from core.recipe import EncoderTable
     from export.encoder import checkpoint
     from export.sources.resolve import Source
 
+    packed.write(packed.unpack(content), folder)
     part = EncoderTable(source="path:bert", pooling="mean", normalize=True)
     source = Source("path:bert", folder)
     info = checkpoint.read(source, part)
-    checkpoint.encode(
-        checkpoint.load_tokenizer(source.file("tokenizer.json"), info.max_length),
-        ["the a b c!", "", "z" * 200],
-    )
+    tokenizer = checkpoint.load_tokenizer(source.file("tokenizer.json"), info.max_length)
+    checkpoint.encode(tokenizer, ["the a b c!", "", "z" * 200])
 
 
-READERS: dict[str, Callable[[Path], None]] = {
-    "head": read_head,
-    "recipe": read_recipe,
-    "thresholds": read_thresholds,
-    "artifact": read_artifact,
-    "encoder": read_encoder,
+@dataclass(frozen=True)
+class Reader:
+    """One row of the table.
+
+    Attributes:
+        read: reads an input's bytes, as files in a folder; raises the toolchain's errors alone.
+        modules: modules and packages of ours whose lines are counted.
+        largest: bytes of an input.
+        kept: whose part of the corpus it has, where that is not its own.
+    """
+
+    read: Callable[[bytes, Path], None]
+    modules: tuple[str, ...]
+    largest: int = 1 << 14
+    kept: str = ""
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of `modules`."""
+        found: list[Path] = []
+        for name in self.modules:
+            spec = importlib.util.find_spec(name)
+            assert spec is not None
+            assert spec.origin is not None
+            path = Path(spec.origin)
+            found += sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+        return found
+
+
+_CHECKS = "core.untrusted."
+READERS: dict[str, Reader] = {
+    "onnx": Reader(read_onnx, (f"{_CHECKS}onnx_file", f"{_CHECKS}wire")),
+    "differential": Reader(read_differential, (f"{_CHECKS}onnx_file", f"{_CHECKS}wire"), kept="onnx"),
+    "json": Reader(read_json, (f"{_CHECKS}json_file", f"{_CHECKS}regular_file")),
+    "manifest": Reader(read_manifest, ("core.artifact.manifest", f"{_CHECKS}json_file")),
+    "recipe": Reader(read_recipe, (f"{_CHECKS}toml_file", "core.recipe", "core.tables", "core.data.table")),
+    "npz": Reader(read_npz, (f"{_CHECKS}npz_file", f"{_CHECKS}zip_file")),
+    "zip": Reader(read_zip, (f"{_CHECKS}zip_file",)),
+    "tokenizer": Reader(read_tokenizer, (f"{_CHECKS}tokenizer_file",)),
+    "weights": Reader(read_weights, (f"{_CHECKS}weights_file",)),
+    "index": Reader(read_index, (f"{_CHECKS}weights_file",)),
+    "csv": Reader(read_csv, ("score.input.csv_records", "score.input.blocks")),
+    "jsonl": Reader(read_jsonl, ("score.input.json_lines", "score.input.json_values", "score.input.blocks")),
+    "delimited": Reader(read_delimited, (f"{_CHECKS}delimited_file",)),
+    "thresholds": Reader(read_thresholds, ("export.head.thresholds", "core.build.facts")),
+    "head": Reader(read_head, ("export.head",), 1 << 16),
+    "artifact": Reader(read_artifact, ("core.artifact", "verify.parity", "core.build.reference"), 1 << 17),
+    "encoder": Reader(read_encoder, ("export.encoder.checkpoint",), 1 << 17),
 }
 
 
-def _structured(name: str, content: bytes, random: Random) -> bytes:
-    if name.endswith(".onnx"):
-        return mutate_onnx.mutated(content, random)
-    if name.endswith(".npz"):
-        return mutate_npz.mutated(content, random)
-    if name.endswith(".json"):
-        return mutate_tree.mutated_json(content, random)
-    if name.endswith(".toml"):
-        return mutate_tree.mutated_toml(content, random, tomllib.loads)
-    return mutate.mutated(content, random)
-
-
-def seeds_in(folder: Path) -> list[Path]:
-    """Return the folders of the seeds, in order."""
-    return sorted(path for path in folder.iterdir() if path.is_dir())
-
-
-def files_of(folder: Path) -> Files:
-    """Read an input's files, in order."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def case(seeds: Path, seed: str) -> tuple[str, Files]:
-    """Return the name and the files of one input; three in four are structured changes.
-
-    `seed` names it for ever.
-    """
-    random = Random(seed)
-    original = random.choice(seeds_in(seeds))
-    files = files_of(original)
-    # The graph is where most can be wrong.
-    names = [name for name in files if name.endswith(".onnx")]
-    names = names if names and random.random() < 0.7 else list(files)
-    for name in random.sample(names, 1 if random.random() < 0.9 else min(2, len(names))):
-        if random.random() < 1 / 4:
-            files[name] = mutate.mutated(files[name], random)
-        else:
-            files[name] = _structured(name, files[name], random)
-    return original.name, files
-
-
-def write(name: str, files: Files, place: Path) -> Path:
-    """Write an input to a folder of its name in `place`, which holds nothing else afterwards; return it."""
-    shutil.rmtree(place, ignore_errors=True)
-    folder = place / name
-    folder.mkdir(parents=True)
-    for file, content in files.items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(content)
-    return folder
+def corpus_of(reader: str) -> Path:
+    """Return the folder of a reader's inputs in the project."""
+    return CORPUS / (READERS[reader].kept or reader)

@@ -65,7 +65,7 @@ def spawn(module: str) -> tuple[Child, int, int]:
     return child, *pipes
 
 
-# Fuzzers, which start thousands, put a fork of a warm process here (tests/fuzz/worker.py).
+# Fuzzers, which start thousands, put a fork of a warm process here (tests/fuzz/attempt.py).
 start: Callable[[str], tuple[Child, int, int]] = spawn
 
 
