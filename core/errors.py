@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import re
+_LONGEST_MESSAGE = 4_000
+_CUT = " … "
 
-_LONGEST_MESSAGE = 8_000
+
+def _cut(text: str) -> str:
+    """Leave out the middle of a long text: its ends say where, and what was expected."""
+    half = (_LONGEST_MESSAGE - len(_CUT)) // 2
+    return text if len(text) <= _LONGEST_MESSAGE else text[:half] + _CUT + text[-half:]
 
 
 class ToolchainError(Exception):
     """Something the user can mend; the message names the place, what was found and expected.
 
-    It is one line of printable characters, whatever an untrusted file or a library puts into it.
+    It is one line of printable characters, and no long one, whatever an untrusted file or a library puts
+    into it.
     """
 
     def __str__(self) -> str:
-        text = re.sub(r"\s*\n\s*", " ", super().__str__().strip())
-        if len(text) > _LONGEST_MESSAGE:
-            text = text[:_LONGEST_MESSAGE] + " …"
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        text = _cut(" ".join(filter(None, map(str.strip, super().__str__().split("\n")))))
+        return _cut("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
 
 
 class RecipeError(ToolchainError):

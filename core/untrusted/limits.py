@@ -33,6 +33,7 @@ INTEGER_DIGITS = 40
 MESSAGE_DEPTH = 40
 MESSAGE_FIELDS = 1_000_000
 MESSAGE_COST = 8
+TEXT_BYTES = 8 * MIB  # of one name, comment or entry of the metadata
 # Nodes of a graph, its subgraphs and its functions, each call of a function counted in full.
 NODES = 20_000
 # Version of a set of operators; the standard's stands at 27.

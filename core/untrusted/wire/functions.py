@@ -85,5 +85,5 @@ def check(functions: list[Message], inspection: Inspection) -> None:
         if not ready:
             break
     if waiting:
-        names = ", ".join(repr(name) for _, name in sorted(waiting))
-        raise WireError(f"functions call each other in a circle or over {limits.DEPTH} deep: {names}")
+        deep = f"functions call each other in a circle or over {limits.DEPTH} deep"
+        raise WireError(f"{deep}: {min(waiting)[1]!r} and {len(waiting) - 1} others")

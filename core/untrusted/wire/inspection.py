@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from core.untrusted import limits
 from core.untrusted.regular_file import naming
 from core.untrusted.wire import sizes, tensors
-from core.untrusted.wire.operators import STANDARD, Table
-from core.untrusted.wire.opsets import Versions, is_imported
+from core.untrusted.wire.operators import SINCE, STANDARD, Table
+from core.untrusted.wire.opsets import Versions, is_imported, version_of
 from core.untrusted.wire.protobuf import Message, WireError
 from core.untrusted.wire.scope import Scope, add_once
 
@@ -120,6 +120,9 @@ def _check_operator(node: Message, inspection: Inspection) -> bool:
         raise WireError(f"operator {shown!r} is not one of those accepted")
     if not is_imported(domain, inspection.versions):
         raise WireError(f"operators of {domain!r} are not imported")
+    version = version_of(inspection.versions, domain) or 0
+    if domain in STANDARD and version < SINCE.get(kind, 0):
+        raise WireError(f"operator {shown!r} is there from version {SINCE[kind]} on, found {version}")
     inspection.count(nodes or 0)
     return nodes is not None
 

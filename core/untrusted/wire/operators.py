@@ -42,6 +42,9 @@ MICROSOFT_OPERATORS = frozenset(
     "SkipLayerNormalization Tokenizer".split()
 )
 
+# The standard's first version of what onnxruntime runs, differently, in an earlier one too.
+SINCE = {"LayerNormalization": 17, "MeanVarianceNormalization": 9, "ThresholdedRelu": 10}
+
 Table = dict[str, frozenset[str]]
 HEAD: Table = {**dict.fromkeys(STANDARD, STANDARD_OPERATORS), HEAD_DOMAIN: HEAD_OPERATORS}
 GRAPH: Table = {**HEAD, MICROSOFT: MICROSOFT_OPERATORS}

@@ -9,8 +9,8 @@ from core.untrusted.wire.protobuf import Message, WireError
 Versions = dict[str, int]
 
 
-def _version(versions: Versions, domain: str) -> int | None:
-    """Return the version of a domain, by either of the standard's names."""
+def version_of(versions: Versions, domain: str) -> int | None:
+    """Return the version of a domain that is imported, by either of the standard's names."""
     names = STANDARD if domain in STANDARD else (domain,)
     return next((versions[name] for name in names if name in versions), None)
 
@@ -36,7 +36,7 @@ def versions_of(imports: list[Message], of_model: Versions | None = None) -> Ver
         if not 1 <= version <= limits.OPSET:
             raise WireError(f"operators of {domain!r}: version {version}, expected 1 to {limits.OPSET}")
         for known, where in ((versions, "before"), (of_model or {}, "outside")):
-            other = _version(known, domain)
+            other = version_of(known, domain)
             if other not in (None, version):
                 raise WireError(f"operators of {domain!r}: version {version}, and {other} {where}")
         versions[domain] = version

@@ -165,6 +165,8 @@ class _Reader:
     def value(self, kind: str, start: int, end: int, number: int, depth: int) -> Any:
         if kind == "int":
             return _signed(number)
+        if kind == "text" and end - start > limits.TEXT_BYTES:
+            raise WireError(f"a name at byte {start} has {end - start:,} bytes")
         if kind == "text":
             return str(self.view[start:end], "utf-8")
         if kind == "bytes" or kind in _WIRE:
