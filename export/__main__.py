@@ -21,7 +21,7 @@ from core.contract import HEAD_FILES, THRESHOLDS_FILE, FeaturePooling, Pooling
 from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
 from core.recipe import RECIPE_FILE
-from core.untrusted import tokenizer_file
+from core.untrusted import held, tokenizer_file
 from export.encoder import checkpoint
 from export.sources.recipe_lock import LOCK_FILE
 from export.sources.resolve import Source, Sources
@@ -142,8 +142,9 @@ def _build(arguments: argparse.Namespace) -> None:
         own = (RECIPE_FILE, LOCK_FILE, sources.recipe.thresholds.source)
         files += [arguments.recipe / name for name in own if name]
         files += _data_files(sources, arguments)
-        state = inputs.Inputs(arguments.recipe, files, arguments.build)
-        info = _export(sources, arguments.build)
+        with held.holding(sources.encoder.folder, sources.head.folder, arguments.recipe):
+            state = inputs.Inputs(arguments.recipe, files, arguments.build)
+            info = _export(sources, arguments.build)
         if _is_searched(sources, arguments.recipe):
             _write_calibration(sources, info, arguments.build)
         state.record()

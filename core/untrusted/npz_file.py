@@ -62,10 +62,9 @@ def read(path: Path, error: type[ToolchainError], problem: str = "cannot be read
     Raises:
         error: missing, too large packed or unpacked, damaged, encrypted, or with objects in it.
     """
-    regular_file.check_size(path, limits.NPZ_BYTES, error)
+    content = bytes(regular_file.read_any(path, limits.NPZ_BYTES, error))
     # zlib's error has no other base than Exception, and zipfile raises several bare kinds.
     with regular_file.naming(path, error, problem, Exception, hint=hint):
-        content = path.read_bytes()
         zip_file.check_end(content, limits.NPZ_DIRECTORY_BYTES)
         arrays = {}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

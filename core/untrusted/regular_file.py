@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from core.errors import ToolchainError
-from core.untrusted import limits
+from core.untrusted import held, limits
 
 # What archives begin with (.zip, .gz, .bz2, .xz, .zst, .7z, .rar, .lz4); .tar says so 257 bytes in.
 _ARCHIVES = (
@@ -130,22 +130,35 @@ def sha256(path: Path, limit: int, error: type[ToolchainError]) -> tuple[str, in
     """Return the SHA-256 of a file, as lower-case hexadecimal, and its size in bytes.
 
     Raises:
-        error: as `check_size`.
+        error: as `check_size`, or it is held, and was another.
     """
     with opened(path, limit, error) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return digest, file.tell()
+        size = file.tell()
+    held.check(path, digest, error)
+    return digest, size
+
+
+def read_any(path: Path, limit: int, error: type[ToolchainError]) -> bytearray:
+    """Return the content of a file that may begin as archives do.
+
+    Raises:
+        error: as `check_size`, or it is held, and was another.
+    """
+    with opened(path, limit, error) as file:
+        content = bytearray(file.read(limit + 1))
+    if len(content) > limit:
+        raise error(f"{path}: grew beyond {limit:,} bytes while it was read")
+    if held.is_held(path):
+        held.check(path, hashlib.sha256(content).hexdigest(), error)
+    return content
 
 
 def read(path: Path, limit: int, error: type[ToolchainError]) -> bytes:
     """Return a file's content.
 
     Raises:
-        error: as `check`.
+        error: as `check`, or it is held, and was another.
     """
     check(path, limit, error)
-    with opened(path, limit, error) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise error(f"{path}: grew beyond {limit:,} bytes while it was read")
-    return content
+    return bytes(read_any(path, limit, error))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -15,11 +17,22 @@ from core.untrusted import json_file, limits, regular_file
 from core.untrusted.regular_file import RefusedError
 
 Shape = tuple[int, ...]
-_FLOATS: dict[str, type[np.floating]] = {"F16": np.float32, "F32": np.float32, "F64": np.float64}
+# As stored, and as read.
+_FLOATS = {"F16": ("<f2", np.float32), "F32": ("<f4", np.float32), "F64": ("<f8", np.float64)}
 
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 _SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
 _LENGTH_BYTES = 8
+_ITEM_BYTES = dict.fromkeys(("F64", "I64"), 8) | dict.fromkeys(("F32", "I32"), 4)
+_ITEM_BYTES |= dict.fromkeys(("F16", "BF16", "I16"), 2) | dict.fromkeys(("U8", "I8", "BOOL"), 1)
+
+
+class Tensor(NamedTuple):
+    """A tensor of a file: safetensors' name of its elements' type, its shape, its elements."""
+
+    dtype: str
+    shape: Shape
+    data: memoryview
 
 
 def _check_header(path: Path) -> None:
@@ -52,6 +65,53 @@ def shapes(path: Path) -> dict[str, Shape]:
             return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
 
 
+def _tensor(name: str, stated: object, data: memoryview) -> Tensor:
+    with regular_file.naming(name, RefusedError, "", *regular_file.FIELD_ERRORS):
+        dtype, shape = stated["dtype"], tuple(stated["shape"])  # type: ignore[index]
+        begin, end = stated["data_offsets"]  # type: ignore[index]
+        if dtype not in _ITEM_BYTES:
+            raise RefusedError(f"found {dtype!r}, expected {', '.join(_ITEM_BYTES)}")
+        if any(type(number) is not int or number < 0 for number in (begin, end, *shape)) or end > len(data):
+            raise RefusedError(f"found shape {shape} at {begin} to {end} of {len(data):,} bytes")
+        if end - begin != math.prod(shape) * _ITEM_BYTES[dtype]:
+            raise RefusedError(f"found {end - begin:,} bytes of {dtype} for shape {shape}")
+    return Tensor(dtype, shape, data[begin:end])
+
+
+def _parse(path: Path, content: memoryview) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a file, which lie side by side and are all of it, and its metadata."""
+    length = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    if not _LENGTH_BYTES <= length <= min(len(content), _LENGTH_BYTES + limits.WEIGHTS_HEADER_BYTES):
+        raise RefusedError(f"a header of {length:,} bytes in {len(content):,}")
+    header = json_file.loads(bytes(content[_LENGTH_BYTES:length]), path, CheckpointError, "tensor")
+    metadata = header.pop("__metadata__", None) or {}
+    tensors = {name: _tensor(name, stated, content[length:]) for name, stated in header.items()}
+    place = 0
+    for begin, end in sorted(stated["data_offsets"] for stated in header.values()):
+        if begin != place:
+            raise RefusedError(f"tensors overlap or leave a gap at {begin:,}")
+        place = end
+    if place != len(content) - length:
+        raise RefusedError(f"tensors of {place:,} bytes in {len(content) - length:,}")
+    return tensors, metadata
+
+
+def load(folder: Path) -> dict[str, Tensor]:
+    """Read all tensors of a folder's weights, from the very bytes that are held to their hash.
+
+    Raises:
+        CheckpointError: truncated or damaged; not what was hashed.
+    """
+    found: dict[str, Tensor] = {}
+    first, *shards = names(folder)
+    for path in [folder / name for name in shards or [first]]:
+        content = memoryview(regular_file.read_any(path, limits.GRAPH_BYTES, CheckpointError))
+        causes = regular_file.FIELD_ERRORS
+        with regular_file.naming(path, CheckpointError, "truncated or not safetensors", *causes):
+            found |= _parse(path, content)[0]
+    return found
+
+
 def read_small(path: Path, limit: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read all tensors of a file of at most `limit` bytes, float32 or float64, and its metadata.
 
@@ -60,18 +120,17 @@ def read_small(path: Path, limit: int) -> tuple[dict[str, np.ndarray], dict[str,
     Raises:
         CheckpointError: as `shapes`; larger, a tensor of another type, or a number that is not finite.
     """
-    regular_file.check_size(path, limit, CheckpointError)
-    problem = "truncated or not safetensors"
+    content = memoryview(regular_file.read_any(path, limit, CheckpointError))
+    problem, causes = "truncated or not safetensors", (SafetensorError, OSError, *regular_file.FIELD_ERRORS)
     arrays = {}
-    with regular_file.naming(path, CheckpointError, problem, SafetensorError, OSError, ValueError):
+    with regular_file.naming(path, CheckpointError, problem, *causes):
         _check_header(path)
-        with safe_open(path, framework="np") as weights:
-            for name in weights.keys():  # noqa: SIM118
-                dtype = weights.get_slice(name).get_dtype()
-                if dtype not in _FLOATS:
-                    raise CheckpointError(f"{path}: {name}: found {dtype}, expected {' or '.join(_FLOATS)}")
-                arrays[name] = weights.get_tensor(name).astype(_FLOATS[dtype])
-            metadata = dict(weights.metadata() or {})
+        tensors, metadata = _parse(path, content)
+        for name, (dtype, shape, data) in tensors.items():
+            if dtype not in _FLOATS:
+                raise CheckpointError(f"{path}: {name}: found {dtype}, expected {' or '.join(_FLOATS)}")
+            stored, made = _FLOATS[dtype]
+            arrays[name] = np.frombuffer(data, stored).reshape(shape).astype(made)
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise CheckpointError(f"{path}: {name}: found NaN or infinity")

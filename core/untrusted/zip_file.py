@@ -62,10 +62,9 @@ def read(path: Path, limit: int, directory: int, error: type[ToolchainError]) ->
     Raises:
         error: missing, damaged, or larger packed or unpacked.
     """
-    regular_file.check_size(path, limit, error)
+    content = bytes(regular_file.read_any(path, limit, error))
     # zipfile raises several bare kinds.
     with regular_file.naming(path, error, "cannot be read as a zip", Exception):
-        content = path.read_bytes()
         check_end(content, directory)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members(archive, limit)

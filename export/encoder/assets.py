@@ -9,7 +9,8 @@ from core.build.facts import EncoderInfo, HeadInfo
 from core.contract import THRESHOLDS_FILE
 from core.disk.files import write_json, write_text
 from core.errors import CheckpointError
-from core.untrusted import json_file, tokenizer_file
+from core.untrusted import json_file, tokenizer_file, vocabulary_file
+from core.untrusted.vocabulary_file import VOCABULARY_FILE
 from export.encoder import checkpoint, config_file
 from export.sources.resolve import Source
 
@@ -44,8 +45,7 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
     """
     path = source.file("tokenizer.json")
     tokenizer = checkpoint.load_tokenizer(path, info.max_length)
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    highest = vocabulary[-1][1]
+    highest = max(tokenizer.get_vocab().values())
     if highest >= info.vocabulary:
         expected = f"at most the encoder's {info.vocabulary - 1}"
         raise CheckpointError(f"{path}: found token {highest}, expected {expected}")
@@ -63,7 +63,7 @@ def write(source: Source, info: EncoderInfo, head: HeadInfo, folder: Path) -> No
     tokenizer_config.pop("name_or_path", None)
     write_json(folder / "tokenizer_config.json", tokenizer_config)
     write_json(folder / "special_tokens_map.json", _special_tokens(source, tokenizer_config))
-    (folder / "vocab.txt").unlink(missing_ok=True)
+    (folder / VOCABULARY_FILE).unlink(missing_ok=True)
     if tokenizer_file.is_wordpiece(tokenizer):
-        write_text(folder / "vocab.txt", "".join(f"{token}\n" for token, _ in vocabulary))
+        write_text(folder / VOCABULARY_FILE, vocabulary_file.content(tokenizer, path, CheckpointError))
     write_json(folder / THRESHOLDS_FILE, head.thresholds)

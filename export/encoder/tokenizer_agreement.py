@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from core.build.facts import EncoderInfo
 from core.contract import TOKENIZER_FILES
 from core.disk.files import write_json
 from core.errors import CheckpointError, SourceError
-from core.untrusted import json_file, limits, regular_file
+from core.untrusted import json_file, limits, regular_file, tokenizer_file, vocabulary_file
 from core.untrusted.regular_file import naming
 from export.encoder import checkpoint, config_file, sentence_files
 from export.sources.resolve import Source
@@ -84,8 +83,8 @@ def _open(folder: Path) -> Any:
     with tempfile.TemporaryDirectory() as copy:
         for file in _FILES:
             if (folder / file).is_file():
-                regular_file.check(folder / file, limits.JSON_BYTES, CheckpointError)
-                shutil.copyfile(folder / file, Path(copy) / file)
+                content = regular_file.read(folder / file, limits.JSON_BYTES, CheckpointError)
+                (Path(copy) / file).write_bytes(content)
         config = json_file.read_object(folder / config_file.CONFIG_FILE, CheckpointError)
         named = {key: config[key] for key in ("model_type", _CLASS) if config.get(key) is not None}
         write_json(Path(copy) / config_file.CONFIG_FILE, named)
@@ -144,6 +143,8 @@ def check(source: Source, info: EncoderInfo) -> None:
         hint = _MENDED.format("it")
         raise SourceError(f"{source.spec}: has no tokenizer.json (looked in {source.folder}); {hint}")
     tokenizer = checkpoint.load_tokenizer(source.file("tokenizer.json"), info.max_length)
+    if tokenizer_file.is_wordpiece(tokenizer):
+        vocabulary_file.content(tokenizer, path, CheckpointError)
     config = source.file(_CONFIG)
     _check_settings(source.folder)
     sentence_files.check_lower_case(source.folder, tokenizer)

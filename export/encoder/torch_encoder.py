@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import MODEL_MAPPING, AutoConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from core import runtime
@@ -35,6 +35,13 @@ from export.encoder import config_file
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
+_DTYPES = {
+    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
+    **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8},
+    "BOOL": torch.bool,
+}
+
+
 class _HiddenStates(torch.nn.Module):
     def __init__(self, bert: PreTrainedModel, layers: Sequence[int]) -> None:
         super().__init__()
@@ -42,6 +49,15 @@ class _HiddenStates(torch.nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tuple(hidden_states(self.bert, input_ids, attention_mask, self.layers))
+
+
+def _state(folder: Path) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.frombuffer(tensor.data, dtype=_DTYPES[tensor.dtype]).reshape(tensor.shape)
+        if len(tensor.data)
+        else torch.empty(tensor.shape, dtype=_DTYPES[tensor.dtype])
+        for name, tensor in weights_file.load(folder).items()
+    }
 
 
 def load(folder: Path) -> PreTrainedModel:
@@ -59,18 +75,19 @@ def load(folder: Path) -> PreTrainedModel:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     loaded: Any
     stated = config_file.read(folder / config_file.CONFIG_FILE)
+    # What else a config says is for training, or changes what is returned: a tuple, attentions.
+    config = AutoConfig.for_model(stated.name, **stated.fields)
+    kind: Any = MODEL_MAPPING[type(config)]
     problem = f"cannot be loaded as an encoder of the kind {stated.name}"
     with naming(folder, CheckpointError, problem, OSError, RuntimeError, ValueError):
-        loaded = AutoModel.from_pretrained(
-            folder,
-            # What else a config says is for training, or changes what is returned: a tuple, attentions.
-            config=AutoConfig.for_model(stated.name, **stated.fields),
+        loaded = kind.from_pretrained(
+            None,
+            config=config,
             attn_implementation="sdpa",
             dtype=torch.float32,
-            local_files_only=True,
+            # Its own readers would open the files again, after they were hashed.
+            state_dict=_state(folder),
             output_loading_info=True,
-            trust_remote_code=False,
-            use_safetensors=True,
             **stated.kind.arguments,
         )
     bert: PreTrainedModel = loaded[0]

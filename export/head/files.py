@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from core.contract import HEAD_FILE, HEAD_FILES, WEIGHTS_FILE, ProblemType
 from core.errors import HeadError
-from core.untrusted import limits, onnx_file
+from core.untrusted import limits, onnx_file, regular_file
 from core.untrusted.regular_file import naming
 from core.untrusted.wire import operators
 from export.head import tensors_head
@@ -53,10 +53,11 @@ def load(path: Path, labels: Sequence[str], problem_type: ProblemType | None) ->
         from export.head import skops_head
 
         return skops_head.read(path)
-    onnx_file.check(path, operators.HEAD, HeadError, limits.HEAD_BYTES)
+    content = regular_file.read(path, limits.HEAD_BYTES, HeadError)
+    onnx_file.check_bytes(content, path, operators.HEAD, HeadError)
     # protobuf's exceptions and the checker's share no base.
     with naming(path, HeadError, "not an ONNX file", Exception):
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load_from_string(content)
         onnx.checker.check_model(model)
     _widen(model)
     return model

@@ -9,10 +9,9 @@ from typing import Any
 
 from core.build.facts import check_thresholds
 from core.contract import SINGLE_LABEL, THRESHOLDS_FILE, ProblemType
-from core.disk.files import sha256_file
 from core.errors import HeadError, SourceError
 from core.recipe import RECIPE_FILE, ThresholdsTable
-from core.untrusted import json_file, limits
+from core.untrusted import json_file, limits, regular_file
 from export.head.layout import check_known
 from export.sources.resolve import Source
 
@@ -76,5 +75,5 @@ def read(source: Source, table: ThresholdsTable, recipe: Path, labels: Sequence[
     if not isinstance(values, dict):
         raise HeadError(f"{path}: expected one object, label to threshold")
     check_known(path, list(values), labels)
-    digest = source.sha256(THRESHOLDS_FILE) if table.source is None else sha256_file(path)
+    digest, _ = regular_file.sha256(path, limits.THRESHOLDS_BYTES, HeadError)
     return Thresholds(path, values, table.default, {THRESHOLDS_FILE: digest})

@@ -14,8 +14,8 @@ from pathlib import Path
 from core import recipe
 from core.build.inputs import overrides
 from core.data.data_set import DataSet
-from core.disk.files import sha256_file
 from core.errors import SourceError
+from core.untrusted import limits, regular_file
 from export.sources import recipe_lock
 from export.sources.recipe_lock import LockedFile, LockedSource
 
@@ -57,7 +57,8 @@ class Source:
             SourceError: it is not.
         """
         if name not in self.digests:
-            self.digests[name] = sha256_file(self.file(name))
+            path = self.file(name)
+            self.digests[name], _ = regular_file.sha256(path, limits.GRAPH_BYTES, SourceError)
         return self.digests[name]
 
     def hashes(self, names: Sequence[str], expected: dict[str, str]) -> dict[str, str]:

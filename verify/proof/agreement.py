@@ -22,10 +22,11 @@ from core.contract import (
 )
 from core.decisions import decide, threshold_vector
 from core.errors import ArtifactError
-from core.untrusted import json_file, tokenizer_file
+from core.untrusted import json_file, limits, regular_file, tokenizer_file, vocabulary_file
+from core.untrusted.vocabulary_file import VOCABULARY_FILE
 from verify.proof import constants
 
-_CONFIG_FILE, _BILL_FILE, _VOCABULARY_FILE = "config.json", "sbom.cdx.json", "vocab.txt"
+_CONFIG_FILE, _BILL_FILE = "config.json", "sbom.cdx.json"
 
 # A name, the value that a file has for it, and the value that others have.
 _Claim = tuple[str, object, object]
@@ -75,21 +76,22 @@ def check_files(folder: Path, manifest: dict[str, Any]) -> int:
         return json_file.read_object(folder / name, ArtifactError)
 
     thresholds = read(THRESHOLDS_FILE)
-    tokenizer = tokenizer_file.load(folder / TOKENIZER_FILE, ArtifactError)
+    path = folder / TOKENIZER_FILE
+    tokenizer = tokenizer_file.load(path, ArtifactError)
     truncation = (tokenizer.truncation or {}).get("max_length")
-    ordered = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    vocabulary = "".join(f"{token}\n" for token, _ in ordered)
     # Of another tokenizer's than WordPiece, a list of tokens does not say enough.
-    words = vocabulary.encode() if tokenizer_file.is_wordpiece(tokenizer) else None
-    listed = folder / _VOCABULARY_FILE
-    same_tokens = (listed.read_bytes() if listed.is_file() else None) == words
+    is_listed = tokenizer_file.is_wordpiece(tokenizer)
+    words = vocabulary_file.content(tokenizer, path, ArtifactError).encode() if is_listed else None
+    listed = folder / VOCABULARY_FILE
+    found = regular_file.read(listed, limits.JSON_BYTES, ArtifactError) if listed.exists() else None
+    same_tokens = found == words
     claims: dict[str, Iterable[_Claim]] = {
         MANIFEST_FILE: [("head.labels", head["labels"], labels)],
         THRESHOLDS_FILE: [("labels", list(thresholds), labels), ("", thresholds, head["thresholds"])],
         _CONFIG_FILE: _config_claims(read(_CONFIG_FILE), labels, head["problem_type"], max_length),
         TOKENIZER_FILE: [("truncation", truncation, max_length)],
         _BILL_FILE: _bill_claims(read(_BILL_FILE), manifest),
-        _VOCABULARY_FILE: [("tokens", same_tokens, True)],
+        VOCABULARY_FILE: [("tokens", same_tokens, True)],
     }
     return sum(_hold(folder / name, of_file) for name, of_file in claims.items())
 

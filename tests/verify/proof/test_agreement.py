@@ -66,6 +66,33 @@ def test_files_that_disagree_though_every_hash_is_right(copy, spoil, said):
         agreement.check_files(copy, found.manifest)
 
 
+def rename_token(vocabulary, name, new):
+    vocabulary[new] = vocabulary.pop(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda vocabulary: vocabulary.pop("the"), "found no token 1996, the next is"),
+        (lambda vocabulary: rename_token(vocabulary, "the", "t\nhe"), "found token 't\\nhe', expected"),
+        (lambda vocabulary: rename_token(vocabulary, "the", "t\u2028"), "found token 't\\u2028', expected"),
+        (lambda vocabulary: rename_token(vocabulary, "the", "of\u3000"), "found token 'of\\u3000', expected"),
+    ],
+)
+def test_a_vocabulary_that_its_readers_number_otherwise(copy, change, said):
+    path = copy / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    change(content["model"]["vocab"])
+    rewrite(path, json.dumps(content).encode())
+    words = sorted(content["model"]["vocab"], key=content["model"]["vocab"].get)
+    rewrite(copy / "vocab.txt", "".join(f"{word}\n" for word in words).encode())
+    reseal(copy)
+    found = run("verify", "artifact", copy)
+    assert found.returncode == 1
+    assert len(found.stderr.splitlines()) == 1
+    assert f"tokenizer.json: model.vocab: {said}" in found.stderr
+
+
 def metadata(key, value):
     def change(model):
         (prop,) = [prop for prop in model.metadata_props if prop.key == key]
