@@ -32,6 +32,16 @@ def _toml(content: bytes, random: Random) -> bytes:
     return mutate_tree.mutated_toml(content, random, tomllib.loads)
 
 
+def _frame(content: bytes, random: Random) -> bytes:
+    """Change the JSON of a message of a limited process, and most of the time state its new length."""
+    told = int.from_bytes(content[:4], "big")
+    size = int.from_bytes(content[4:12], "big")
+    made = mutate_tree.mutated_json(content[12 : 12 + told], random)
+    size = size if random.random() < 0.9 else random.choice((0, size + 64, 1 << 40))
+    stated = len(made) if random.random() < 0.95 else random.choice((0, told, 1 << 31))
+    return stated.to_bytes(4, "big") + size.to_bytes(8, "big") + made + content[12 + told :]
+
+
 # By the ending of a file's name.
 _STRUCTURED: dict[str, Mutate] = {
     ".onnx": _onnx,
@@ -39,6 +49,7 @@ _STRUCTURED: dict[str, Mutate] = {
     ".skops": mutate_npz.mutated,
     ".json": mutate_tree.mutated_json,
     ".toml": _toml,
+    ".frame": _frame,
     ".csv": mutate_text.mutated_csv,
     ".jsonl": mutate_text.mutated_json_lines,
     ".safetensors": mutate_weights.mutated,
@@ -52,6 +63,7 @@ _ENDINGS = {
         "npz": ".npz",
         "zip": ".skops",
         "weights": ".safetensors",
+        "frames": ".frame",
     },
     **{"csv": ".csv", "delimited": ".csv", "jsonl": ".jsonl"},
     **dict.fromkeys(("json", "manifest", "tokenizer", "index", "thresholds"), ".json"),

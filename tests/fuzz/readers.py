@@ -14,6 +14,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz import packed
 from tests.fuzz.labels import LABELS, WIDTH
@@ -164,6 +165,26 @@ def read_delimited(content: bytes, folder: Path) -> None:
     same_rows.check_quoted(content, list(delimited_file.rows(path, ",", True, DatasetError)))
 
 
+def read_frames(content: bytes, folder: Path) -> None:
+    from core.untrusted.limited import frames
+
+    # What a limited process answers, once whatever it read has taken it over.
+    file: Any = io.BytesIO(content)
+    while (message := frames.read_header(file)) is not None:
+        header, size = message
+        if size > len(content):
+            raise frames.FrameError(f"{size} bytes that nobody asked for")
+        hash(header.get("number", -1))
+        values = frames.read_values(file, header, size)
+        if values is None:
+            return
+        # Read back from what the writer makes of it, a value is the same.
+        again: Any = io.BytesIO(b"".join(frames.pack({}, values)))
+        told, size = frames.read_header(again) or ({}, 0)
+        if repr(frames.read_values(again, told, size)) != repr(values):
+            raise AssertionError(f"a value that is another when it is written: {values!r:.300}")
+
+
 def read_head(content: bytes, folder: Path) -> None:
     from core.recipe import HeadTable
     from export.head import published_head
@@ -249,6 +270,7 @@ READERS: dict[str, Reader] = {
     "csv": Reader(read_csv, ("score.input.csv_records", "score.input.blocks")),
     "jsonl": Reader(read_jsonl, ("score.input.json_lines", "score.input.json_values", "score.input.blocks")),
     "delimited": Reader(read_delimited, (f"{_CHECKS}delimited_file",)),
+    "frames": Reader(read_frames, (f"{_CHECKS}limited.frames",)),
     "thresholds": Reader(read_thresholds, ("export.head.thresholds", "core.build.facts")),
     "head": Reader(read_head, ("export.head",), 1 << 16),
     "artifact": Reader(read_artifact, ("core.artifact", "verify.parity", "core.build.reference"), 1 << 17),

@@ -21,6 +21,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from core.artifact import manifest
+from core.untrusted.limited import frames
 from tests.fuzz import packed
 from tests.fuzz.labels import LABELS, WIDTH
 from tests.fuzz.readers import CORPUS
@@ -99,6 +100,12 @@ _JSON_LINES = {
 }
 
 
+_ANSWERS = [
+    *(np.arange(6, dtype=np.float32).reshape(2, 3), np.array([["a", "é"]], object), np.array(True), None),
+    *([np.zeros((0, 2), np.int64), np.ones(1, np.float16)], [{"x": 0.5, "y": 1.0}, {"x": 0.0, "y": 2.0}]),
+]
+
+
 def _zipped(folder: Path, compress: int) -> bytes:
     path = folder / "any.zip"
     with zipfile.ZipFile(path, "w", compress) as archive:
@@ -156,6 +163,7 @@ def seeds(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     yield "json", "values", b'[null, true, 1, -0.5e-3, "\\ud83d\\ude00", {"a": [[]], "": {}}]'
     for path in sorted((ROOT / "recipes").glob("*/recipe.toml")):
         yield "recipe", path.parent.name, path.read_bytes()
+    yield "frames", "values", b"".join(frames.pack({"number": 1}, _ANSWERS))
     few = {label: round(0.05 + index / 50, 2) for index, label in enumerate(LABELS)}
     yield "thresholds", "few", json.dumps(few).encode()
     shards = [f"model-0000{part}-of-00002.safetensors" for part in (1, 2)]

@@ -171,7 +171,10 @@ def read_header(file: io.FileIO) -> tuple[Header, int] | None:
     if content is None:
         return None
     header = json_file.loads(bytes(content), "a message", FrameError)
-    if not isinstance(header, dict) or not isinstance(header.get("values"), list):
+    forms = {"values": list, "number": int}
+    if not isinstance(header, dict) or not all(
+        isinstance(header.get(k, 0), form) for k, form in forms.items()
+    ):
         raise FrameError("a message of another form")
     return header, size
 
