@@ -133,15 +133,20 @@ def keep(reader: str) -> None:
 def main() -> int:
     """Fuzz the readers of the command line; 1 where one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.split("\n")[0])
-    parser.add_argument("readers", nargs="*", choices=[[], *READERS], default=[])
+    parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
     parser.add_argument("--seconds", type=float, default=60, help="of each reader")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--input", type=Path, help="run this one input again, through the one reader named")
     parser.add_argument("--keep", action="store_true", help="add what the corpus needs to tests/fuzz/corpus")
     given = parser.parse_args()
+    unknown = [reader for reader in given.readers if reader not in READERS]
+    if unknown:
+        parser.error(f"{unknown[0]}: no such reader; there are {', '.join(READERS)}")
     if given.input is not None:
         if len(given.readers) != 1:
             parser.error("--input: name one reader")
+        if not given.input.is_file():
+            parser.error(f"--input: {given.input}: no such file")
         return again(given.readers[0], given.input)
     failed = 0
     for reader in given.readers or READERS:

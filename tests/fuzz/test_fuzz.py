@@ -120,3 +120,16 @@ def test_two_readings_that_differ_are_found(tmp_path, monkeypatch):
     monkeypatch.setattr(json_lines, "_whole", lambda content: len(content) // 2)
     with pytest.raises(DifferenceError, match="blocks of 7"):
         same_rows.check_json_lines(lines)
+
+
+def test_an_input_is_run_again_and_what_is_not_there_is_said():
+    kept = readers.CORPUS / "npz" / "bytes-ahead"
+    ended = commands.run("tests.fuzz", "npz", "--input", kept)
+    assert (ended.returncode, "refused: ArtifactError: " in ended.stdout) == (0, True)
+    for arguments, said in (
+        (["npz", "--input", "missing"], "missing: no such file"),
+        (["--input", kept], "name one reader"),
+        (["evil"], "evil: no such reader; there are onnx, "),
+    ):
+        ended = commands.run("tests.fuzz", *arguments)
+        assert (ended.returncode, said in ended.stderr) == (2, True)
