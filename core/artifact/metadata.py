@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self, get_args
@@ -10,8 +12,10 @@ from typing import Any, NamedTuple, Self, get_args
 from core.build.facts import EncoderInfo, HeadInfo, check_thresholds
 from core.contract import INPUTS, OUTPUT_TYPES, TEXT, TOOLCHAIN_VERSION, ProblemType
 from core.errors import ArtifactError
-from core.untrusted import json_file
+from core.untrusted import json_file, limits
 from core.untrusted.regular_file import RefusedError, naming
+
+_LENGTH = re.compile("[1-9][0-9]{0,9}")
 
 
 class Metadata(NamedTuple):
@@ -101,9 +105,9 @@ def _checked(
     """Check the properties that are not texts; return those that JSON does not give as they are."""
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise RefusedError("labels: expected a list of names")
-    duplicates = sorted({label for label in labels if labels.count(label) > 1})
-    if duplicates:
-        raise RefusedError(f"labels: {duplicates[0]!r} is a duplicate")
+    if len(set(labels)) < len(labels):
+        duplicate = next(label for label, count in Counter(labels).items() if count > 1)
+        raise RefusedError(f"labels: {duplicate!r} is a duplicate")
     if not isinstance(thresholds, dict) or set(thresholds) != set(labels):
         raise RefusedError(f"thresholds: expected one a label: {', '.join(labels)}")
     if problem_type not in get_args(ProblemType):
@@ -115,8 +119,9 @@ def _checked(
         raise RefusedError("features: expected pairs of layer and pooling")
     if normalize not in ("true", "false"):
         raise RefusedError(f"normalize found {normalize!r}, expected true or false")
-    if not max_length.isdecimal() or int(max_length) < 1:
-        raise RefusedError(f"max_length found {max_length!r}, expected a length")
+    if not _LENGTH.fullmatch(max_length) or int(max_length) > limits.TOKENS:
+        found = f"found {max_length[:40]!r}, expected a length of at most {limits.TOKENS:,}"
+        raise RefusedError(f"max_length {found}")
     pairs = [(layer, pooling) for layer, pooling in features]
     return {"features": pairs, "normalize": normalize == "true", "max_length": int(max_length)}
 

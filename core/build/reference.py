@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core import decisions
 from core.contract import MULTI_LABEL, ProblemType
 from core.errors import ArtifactError
-from core.untrusted import json_file, npz_file
+from core.untrusted import json_file, limits, npz_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
 
 # What the reference's texts are where a recipe states none of its own.
@@ -49,12 +49,13 @@ def _text(array: NDArray[np.uint8]) -> str:
     return array.tobytes().decode("utf-8")
 
 
-def _names(path: Path, array: NDArray[Any]) -> list[str]:
+def _names(path: Path, name: str, array: NDArray[Any]) -> list[str]:
+    if array.nbytes > limits.REFERENCE_TEXT_BYTES:
+        most = f"expected at most {limits.REFERENCE_TEXT_BYTES:,}"
+        raise ValueError(f"{name}: found {array.nbytes:,} bytes, {most}")
     found = json_file.loads(_text(array), path, ArtifactError)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ValueError("expected a list of texts")
-    # JSON can spell lone surrogates, which no tokenizer and no file takes.
-    "".join(found).encode("utf-8")
     return found
 
 
@@ -71,6 +72,8 @@ def _ids(arrays: npz_file.Arrays) -> list[list[int]]:
     lengths, joined = arrays["lengths"], arrays["input_ids"]
     if lengths.ndim != 1 or joined.ndim != 1 or {lengths.dtype.kind, joined.dtype.kind} != {"i"}:
         raise ValueError("input_ids and lengths: expected whole numbers")
+    if len(joined) > limits.REFERENCE_TOKENS:
+        raise ValueError(f"input_ids: found {len(joined):,}, expected at most {limits.REFERENCE_TOKENS:,}")
     if (lengths < 0).any() or int(lengths.sum(dtype=np.int64)) != len(joined):
         raise ValueError(f"lengths: expected numbers that add up to {len(joined)}")
     return [part.tolist() for part in np.split(joined, np.cumsum(lengths)[:-1])] if len(lengths) else []
@@ -84,9 +87,9 @@ def read(path: Path) -> Reference:
     """
     arrays = npz_file.read(path, ArtifactError, "not a reference file")
     with naming(path, ArtifactError, "not a reference file", *FIELD_ERRORS):
-        labels = _names(path, arrays["labels"])
+        labels = _names(path, "labels", arrays["labels"])
         reference = Reference(
-            texts=_names(path, arrays["texts"]),
+            texts=_names(path, "texts", arrays["texts"]),
             labels=labels,
             ids=_ids(arrays),
             logits=arrays["logits"],

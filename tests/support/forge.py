@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -33,3 +34,19 @@ def reseal(folder: Path, change: Callable[[dict[str, Any]], object] = lambda man
     change(manifest)
     del manifest[artifact.SEAL]
     rewrite(path, artifact.sealed(manifest).encode())
+
+
+def mend(folder: Path) -> None:
+    """Write sizes and hashes of graphs anew, in the bill of materials and in the manifest, and seal it."""
+    bill = json.loads((folder / "sbom.cdx.json").read_text("utf-8"))
+    for part in bill["components"]:
+        if (folder / part["name"]).is_file():
+            part["hashes"][0]["content"] = hashlib.sha256((folder / part["name"]).read_bytes()).hexdigest()
+    rewrite(folder / "sbom.cdx.json", json.dumps(bill).encode())
+
+    def sizes(manifest: dict[str, Any]) -> None:
+        for row in [*manifest["variants"], manifest["text"]]:
+            if row:
+                row["size"] = (folder / row["file"]).stat().st_size
+
+    reseal(folder, sizes)

@@ -78,7 +78,8 @@ class Side:
     def answers(self, given: Texts, labels: Sequence[str]) -> Answers:
         """Return its answers, columns in the order of `labels`."""
         answers = self.graph.run_sorted(self.ids(given.texts), given.batch_size)
-        columns = [self.graph.labels.index(label) for label in labels]
+        places = {label: place for place, label in enumerate(self.graph.labels)}
+        columns = [places[label] for label in labels]
         return Answers(
             answers.logits[:, columns], answers.probabilities[:, columns], answers.predictions[:, columns]
         )

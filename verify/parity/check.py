@@ -17,7 +17,7 @@ from core.build import reference
 from core.build.reference import Reference
 from core.disk.files import write_json, write_text
 from core.errors import GateError
-from verify.escape import visible
+from verify.escape import shortened, visible
 from verify.parity import parity, text_ids
 
 
@@ -58,16 +58,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the checks here, as JUnit XML")
 
 
+def opened(variants: list[manifest.Variant]) -> dict[str, Graph]:
+    """Open the graphs of an artifact's variants, by name.
+
+    Raises:
+        ArtifactError: one is not accepted, or does not load.
+    """
+    return {variant.name: Graph(variant.file) for variant in variants}
+
+
 def measure(
-    variants: list[manifest.Variant], original: Reference, tokenizer: Path
+    variants: list[manifest.Variant], graphs: dict[str, Graph], original: Reference, tokenizer: Path
 ) -> tuple[list[parity.Row], list[Check]]:
     """Measure; a variant of another original has a failed check, and no figures."""
     rows: list[parity.Row] = []
     checks = [Check("tokenizer", "token_ids", tokens.difference(tokenizer, original))]
     for variant in variants:
-        graph = Graph(variant.file)
         try:
-            row = (variant.name, parity.measure(graph, original), variant.tolerance)
+            row = (variant.name, parity.measure(graphs[variant.name], original), variant.tolerance)
         except GateError as error:
             checks.append(Check(variant.name, "same_original", str(error)))
             continue
@@ -77,15 +85,30 @@ def measure(
     return rows, checks
 
 
-def text_checks(folder: Path, original: Reference) -> list[Check]:
-    """Check that the graph that takes texts answers as its variant does; nothing where there is none."""
-    text = manifest.text_graph(folder)
-    if text is None:
-        return []
-    ids = tokens.encode(folder / manifest.TOKENIZER_FILE, original.texts)
-    graphs = Graph(text.file), Graph(text.variant.file)
-    agreement = text_ids.compare_answers(*graphs, original.texts, ids)
-    return [Check("text", "same_answers", agreement.failure(str(text.file), text.variant.name))]
+def _shown(value: str | None) -> str:
+    return shortened(repr(value), 200)
+
+
+def _other_metadata(graph: Graph, variant: Graph) -> str | None:
+    """Return a sentence where a graph states other metadata than its variant."""
+    for name in sorted(set(graph.properties) | set(variant.properties)):
+        found, expected = graph.properties.get(name), variant.properties.get(name)
+        if found != expected:
+            stated = f"found {_shown(found)}, expected {variant.path.name}'s, {_shown(expected)}"
+            return f"{graph.path}: metadata {name}: {stated}"
+    return None
+
+
+def text_checks(graph: Graph, variant: Graph, original: Reference) -> list[Check]:
+    """Check that a graph that takes texts states and answers what its variant does.
+
+    The token ids are the reference's, which the tokenizer's were compared with.
+    """
+    same = Check("text", "same_metadata", _other_metadata(graph, variant))
+    if same.failure is not None:
+        return [same]
+    agreement = text_ids.compare_answers(graph, variant, original.texts, original.ids)
+    return [same, Check("text", "same_answers", agreement.failure(str(graph.path), variant.path.name))]
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -96,10 +119,12 @@ def run(arguments: argparse.Namespace) -> None:
         ArtifactError: the artifact or the reference cannot be read.
     """
     folder: Path = arguments.artifact
-    variants = manifest.variants(folder)
+    variants, text = manifest.variants(folder), manifest.text_graph(folder)
     original = reference.read(manifest.reference_file(folder, arguments.reference))
-    rows, checks = measure(variants, original, folder / manifest.TOKENIZER_FILE)
-    checks += text_checks(folder, original)
+    graphs = opened(variants)
+    rows, checks = measure(variants, graphs, original, folder / manifest.TOKENIZER_FILE)
+    if text:
+        checks += text_checks(Graph(text.file), graphs[text.variant.name], original)
     failures = [check.failure for check in checks if check.failure is not None]
     # The files first: standard output may be closed, or full.
     if arguments.json:

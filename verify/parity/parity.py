@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core import decisions
 from core.artifact.graph import Answers, Graph
 from core.artifact.manifest import Tolerance
 from core.build.reference import Reference
@@ -76,6 +77,16 @@ def _check_same_original(graph: Graph, reference: Reference) -> None:
             raise GateError(f"{graph.path}: {name}: found {found}, expected the reference's, {expected}")
 
 
+def _check_decisions(graph: Graph, answers: Answers) -> None:
+    thresholds = decisions.threshold_vector(graph.thresholds, graph.labels)
+    decided = decisions.decide(answers.probabilities, thresholds, graph.metadata.problem_type)
+    wrong = int((answers.predictions != decided).sum())
+    if wrong:
+        raise GateError(
+            f"{graph.path}: found {wrong} decisions other than its thresholds give, expected none"
+        )
+
+
 def worst_first(error: NDArray[np.float64]) -> list[int]:
     """Return flat indices in the order of falling errors; what is not a number is the worst of all."""
     order: list[int] = np.argsort(-np.nan_to_num(error, nan=np.inf).ravel(), kind="stable").tolist()
@@ -112,11 +123,13 @@ def measure(graph: Graph, reference: Reference) -> Parity:
     """Run a graph on the reference's texts and compare.
 
     Raises:
-        GateError: the reference is of another encoder, head, label list or thresholds.
+        GateError: the reference is of another encoder, head, label list or thresholds, or a decision is not
+            what the graph's own thresholds make of its own probability.
     """
     _check_same_original(graph, reference)
     alone = graph.run_batches(reference.ids, 1)
     together = graph.run_batches(reference.ids, _BATCH_SIZE)
+    _check_decisions(graph, Answers.join([alone, together]))
     logit_errors = _logit_errors(alone, reference)
     error = abs(alone.probabilities.astype(np.float64) - reference.probabilities)
     flipped = alone.predictions != reference.decisions

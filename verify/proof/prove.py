@@ -39,13 +39,17 @@ def sign(arguments: argparse.Namespace) -> None:
 
 def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     original = reference.read(folder / manifest.REFERENCE_FILE)
-    claims = agreement.check_files(folder, proved.manifest)
-    variants = manifest.variants(folder)
-    # Also tries each graph, before this process opens it.
-    rows, checks = check.measure(variants, original, folder / manifest.TOKENIZER_FILE)
+    claims = agreement.check_files(folder, proved.manifest, original)
+    variants, text = manifest.variants(folder), manifest.text_graph(folder)
+    graphs = check.opened(variants)
     for variant, stated in zip(variants, proved.manifest["variants"], strict=True):
-        graph = Graph(variant.file)
-        claims += agreement.check_graph(graph, proved.manifest, stated["quantization"], original)
+        claims += agreement.check_graph(graphs[variant.name], proved.manifest, stated["quantization"])
+    if text:
+        text_graph = Graph(text.file)
+        claims += agreement.check_text_graph(text_graph, graphs[text.variant.name])
+    rows, checks = check.measure(variants, graphs, original, folder / manifest.TOKENIZER_FILE)
+    if text:
+        checks += check.text_checks(text_graph, graphs[text.variant.name], original)
     print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
     failures = [check.failure for check in checks if check.failure is not None]
     if failures:
@@ -55,6 +59,8 @@ def _check_graphs(folder: Path, proved: proof.Proof) -> None:
             f"parity    {name}: max Δp {figures.max_probability_error:.1e}, "
             f"flip rate {figures.flip_rate:.4f} on {figures.texts} texts"
         )
+    if text:
+        print(f"parity    text: as {text.variant.name} on {len(original.texts)} texts")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -71,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         signature.verify(folder, arguments.public_key)
         print(f"signature verified with {arguments.public_key}")
     elif proved.signed:
-        print("signature there, intact, not verified: give --public-key FILE")
+        print("signature there, and by whom was not looked at: it proves nothing without --public-key FILE")
     if not arguments.hashes_only:
         with manifest.fields_of(folder / manifest.MANIFEST_FILE):
             _check_graphs(folder, proved)
