@@ -42,6 +42,7 @@ SCRIPTS = sorted(path for pattern in ("*.*js", "src/*.js") for path in (ROOT / "
 SCRIPTS_MAY_IMPORT = {
     "web/build.mjs": {"esbuild"},
     "web/decide.mjs": {"@huggingface/tokenizers"},
+    "web/src/files.js": {"../names.mjs"},
     "web/src/worker.js": {"onnxruntime-web/wasm", "../decide.mjs"},
 }
 # What the programs and the page run, and what builds and tests them.

@@ -1,15 +1,18 @@
 /** Build the page: `node web/build.mjs ARTIFACT OUT` makes a folder of static files around an artifact. */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
+import { contentOf, manifestOf } from "./artifact.mjs";
 import { filled } from "./words.mjs";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const RUNTIME = path.join(ROOT, "node_modules/onnxruntime-web/dist");
 const GLUE = "ort-wasm-simd-threaded.mjs";
 const PROGRAM = "ort-wasm-simd-threaded.wasm";
-const SMALL = ["manifest.json", "config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
+// What every page has.
+const PAGE = ["index.html", "page.js", "worker.js", "model", "ort"];
+const SMALL = ["config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
 
 async function bundle(entry, format, outfile) {
   const program = await readFile(path.join(RUNTIME, PROGRAM));
@@ -32,39 +35,50 @@ async function bundle(entry, format, outfile) {
   });
 }
 
+/** Write the page around `artifact` to `folder`, whose files no name of the artifact's chooses. */
 async function make(artifact, folder) {
-  const manifest = JSON.parse(await readFile(path.join(artifact, "manifest.json"), "utf-8"));
-  if (manifest.recipe.contract !== "stacked") {
-    throw new Error(
-      `${artifact}/manifest.json: contract: found ${manifest.recipe.contract}, expected stacked`,
-    );
-  }
-  const copy = async (from, to) => {
+  const { manifest, content } = await manifestOf(artifact);
+  const write = async (to, content) => {
     await mkdir(path.dirname(path.join(folder, to)), { recursive: true });
-    await cp(from, path.join(folder, to));
+    await writeFile(path.join(folder, to), content);
   };
+  const copy = async (from, to) => write(to, await readFile(from));
   await bundle("page.js", "iife", path.join(folder, "page.js"));
   await bundle("page.css", undefined, path.join(folder, "page.css"));
   await bundle("worker.js", "esm", path.join(folder, "worker.js"));
   const page = await readFile(path.join(ROOT, "web/index.html"), "utf-8");
-  await writeFile(path.join(folder, "index.html"), filled(page, manifest));
+  await write("index.html", filled(page, manifest));
   await copy(path.join(ROOT, "web/icon.svg"), "icon.svg");
   for (const name of [GLUE, PROGRAM]) await copy(path.join(RUNTIME, name), `ort/${name}`);
+  await write("model/manifest.json", content);
   for (const name of [...SMALL, ...manifest.variants.map(({ file }) => file)]) {
-    await copy(path.join(artifact, name), `model/${name}`);
+    await write(`model/${name}`, await contentOf(artifact, manifest, name));
   }
 }
 
+/** Refuse to replace what is no page: anything that an earlier run of this did not make. */
+async function checkReplaceable(folder) {
+  const found = await lstat(folder).catch(() => null);
+  if (found === null) return;
+  const names = found.isDirectory() ? await readdir(folder) : null;
+  const isPage = names?.length === 0 || PAGE.every((name) => names?.includes(name));
+  if (!isPage) throw new Error(`${folder}: found something else than a page, which is not replaced`);
+}
+
 const [artifact, out] = process.argv.slice(2).map((name) => path.resolve(name));
-await mkdir(path.dirname(out), { recursive: true });
 // Beside, then moved into place: a build that fails leaves the folder as it was.
-const made = `${out}.${process.pid}`;
+let made;
 try {
+  await checkReplaceable(out);
+  await mkdir(path.dirname(out), { recursive: true });
+  made = await mkdtemp(`${out}.`);
+  await chmod(made, 0o777 & ~process.umask());
   await make(artifact, made);
   await rm(out, { recursive: true, force: true });
   await rename(made, out);
 } catch (error) {
-  await rm(made, { recursive: true, force: true });
-  console.error(`error: ${error.message}`);
+  if (made) await rm(made, { recursive: true, force: true });
+  // One line of printable characters, whatever an artifact put into it.
+  console.error(`error: ${error.message.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ")}`);
   process.exitCode = 1;
 }

@@ -1,5 +1,6 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 
+const MOST_TOKENS = 65536;
 const FILES = ["config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
 
 /** Open an artifact: `ort` is onnxruntime-node or onnxruntime-web, `read(name)` gives a file's bytes. */
@@ -12,7 +13,11 @@ export async function open(ort, read, graph = "onnx/model_quantized.onnx", optio
   ]);
   const labels = Object.values(config.id2label); // whole numbers as keys: in the order of the columns
   const tokenizer = new Tokenizer(vocabulary, settings);
-  const limit = vocabulary.truncation.max_length;
+  const limit = vocabulary.truncation?.max_length;
+  if (!Number.isSafeInteger(limit) || limit < 2 || limit > MOST_TOKENS)
+    throw new Error(`tokenizer.json: truncation: found ${limit}, expected 2 to ${MOST_TOKENS} tokens`);
+  const unknown = labels.find((label) => !Object.hasOwn(thresholds, label));
+  if (unknown !== undefined) throw new Error(`thresholds.json: no threshold of ${JSON.stringify(unknown)}`);
   // Cut as the tokenizer in Python cuts: the last token, [SEP], stays.
   const cut = (ids) => (ids.length > limit ? [...ids.slice(0, limit - 1), ids.at(-1)] : ids);
 
@@ -29,6 +34,11 @@ export async function open(ort, read, graph = "onnx/model_quantized.onnx", optio
     const tensor = (numbers) => new ort.Tensor("int64", BigInt64Array.from(numbers.flat(), BigInt), shape);
     const inputs = { input_ids: tensor(padded), attention_mask: tensor(masks) };
     const { probabilities, predictions } = await session.run(inputs, ["probabilities", "predictions"]);
+    const expected = [rows.length, labels.length].join();
+    for (const [name, { dims }] of Object.entries({ probabilities, predictions })) {
+      if (dims.join() !== expected)
+        throw new Error(`${name}: found shape ${dims.join()}, expected ${expected}: one column a label`);
+    }
     const answer = (label, at) => ({
       label,
       threshold: thresholds[label],

@@ -1,4 +1,5 @@
 /** The page's large files: downloaded with progress, checked by SHA-256, kept in the Cache API. */
+import { isPlain } from "../names.mjs";
 import { interrupted, missing, unlisted, unreachable, unreadable, wrong } from "./failure.js";
 
 const CACHE = "decisions-model-files";
@@ -89,12 +90,15 @@ export async function read(cache, { name, url, size, sha256 }, told, signal) {
 export async function manifestOf(base) {
   const response = await request(new URL("manifest.json", base), "manifest.json", { cache: "no-cache" });
   const manifest = await response.json().catch(() => null);
-  if (!manifest?.files || !manifest.variants) throw unreadable("manifest.json");
+  if (!manifest?.files || !manifest.variants?.length) throw unreadable("manifest.json");
   return manifest;
 }
 
 /** The entry of an artifact's file in its manifest, as `read` takes it. */
 export function entry(manifest, base, name) {
-  if (!manifest.files[name]) throw unlisted(name);
-  return { name, url: new URL(name, base).href, ...manifest.files[name] };
+  if (!isPlain(name) || !Object.hasOwn(manifest.files, name)) throw unlisted(String(name).slice(0, 200));
+  const { size, sha256 } = manifest.files[name];
+  if (!Number.isSafeInteger(size) || size < 0 || typeof sha256 !== "string")
+    throw unreadable("manifest.json");
+  return { name, url: new URL(name, base).href, size, sha256 };
 }
