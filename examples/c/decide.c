@@ -15,8 +15,25 @@ static const char *const input_names[] = {"text"};
 static const char *const output_names[] = {"probabilities", "predictions"};
 static const OrtApi *ort;
 
+/* Whether the character at `at` could act on a terminal: C0, DEL, C1 and the separators of lines in UTF-8. */
+static bool is_control(const unsigned char *at) {
+    return *at < 0x20 || *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) ||
+           (at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9));
+}
+
+/* Graphs come from anybody, and what onnxruntime says of one holds their names. */
+static void print_line(const char *text) {
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+        fputc(is_control(at) ? '?' : *at, stderr);
+}
+
 static void fail(const char *place, const char *message) {
-    fprintf(stderr, "error: %s: %s\n", place, message);
+    fflush(stdout);
+    fputs("error: ", stderr);
+    print_line(place);
+    fputs(": ", stderr);
+    print_line(message);
+    fputc('\n', stderr);
     exit(1);
 }
 
@@ -48,22 +65,26 @@ static char *read_labels(const char *path, const OrtSession *session, OrtAllocat
     check(path, ort->ModelMetadataLookupCustomMetadataMap(metadata, allocator, "labels", &labels));
     ort->ReleaseModelMetadata(metadata);
     if (!labels) fail(path, "the graph's metadata have no labels");
+    for (const unsigned char *at = (const unsigned char *)labels; *at; at++)
+        if (is_control(at)) fail(path, "the labels of the graph's metadata hold a control character");
     *count = 0;
     for (const char *label = labels; (label = next_label(label, &length)); label += length) ++*count;
     return labels;
 }
 
-/* The `count` values of an output. */
+/* The `count` values of an output, whose shape must be one row of so many. */
 static const void *values(const char *path, OrtValue *output, ONNXTensorElementDataType type, size_t count) {
     OrtTensorTypeAndShapeInfo *info = NULL;
     ONNXTensorElementDataType actual_type;
-    size_t actual_count = 0;
+    size_t rank = 0;
+    int64_t shape[2] = {0, 0};
     void *data = NULL;
     check(path, ort->GetTensorTypeAndShape(output, &info));
     check(path, ort->GetTensorElementType(info, &actual_type));
-    check(path, ort->GetTensorShapeElementCount(info, &actual_count));
+    check(path, ort->GetDimensionsCount(info, &rank));
+    if (rank == 2) check(path, ort->GetDimensions(info, shape, rank));
     ort->ReleaseTensorTypeAndShapeInfo(info);
-    if (actual_type != type || actual_count != count)
+    if (actual_type != type || shape[0] != 1 || shape[1] < 1 || (uint64_t)shape[1] != count)
         fail(path, "an output does not have one value per label, of the right type");
     check(path, ort->GetTensorMutableData(output, &data));
     return data;
@@ -77,7 +98,8 @@ static void print_answer(const char *labels, size_t count, const bool *predictio
     for (size_t i = 0; i < count; i++, label += length) {
         label = next_label(label, &length);
         if (!predictions[i]) continue;
-        printf("%s%.*s", separator, (int)length, label);
+        fputs(separator, stdout);
+        fwrite(label, 1, length, stdout);
         separator = ", ";
     }
     printf("]");

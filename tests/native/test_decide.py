@@ -133,6 +133,14 @@ def test_labels_of_any_characters(run, tmp_path, ascii_only):
         ({}, {}, "the graph's metadata have no labels"),
         ({}, {"labels": '["a", "b", "c"]'}, "an output does not have one value per label"),
         ({}, {"labels": '["a", "b'}, "an output does not have one value per label"),
+        ({}, {"labels": json.dumps([f"label {n}" for n in range(100_000)])}, "an output does not have one"),
+        ({}, {"labels": "[]"}, "an output does not have one value per label"),
+        ({"predictions": np.ones((2, 1), bool)}, {"labels": '["a", "b"]'}, "an output does not have one"),
+        ({"probabilities": np.ones(2, np.float32)}, {"labels": '["a", "b"]'}, "an output does not have one"),
+        ({"probabilities": np.ones((0, 2), np.float32)}, {"labels": '["a", "b"]'}, "an output does not"),
+        ({}, {"labels": '["a", "\x1b[2J"]'}, "hold a control character"),
+        ({}, {"labels": '["a",\n "b"]'}, "hold a control character"),
+        ({}, {"labels": '["a", "\x9b2J"]'}, "hold a control character"),
         ({"predictions": np.ones((1, 2), np.int64)}, {"labels": '["a", "b"]'}, "an output does not have"),
         ({"probabilities": np.ones((1, 2))}, {"labels": '["a", "b"]'}, "an output does not have one value"),
     ],
@@ -142,6 +150,30 @@ def test_a_graph_that_breaks_the_contract_is_refused(run, tmp_path, outputs, met
     result = run("decide-sanitized", save(tmp_path / "g.onnx", sound | outputs, metadata), given=b"a\n")
     assert (result.returncode, result.stdout) == (1, b"")
     assert message in result.stderr.decode()
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_metadata_of_absurd_sizes_ask_for_no_memory(run, tmp_path):
+    outputs = {"probabilities": np.ones((1, 2), np.float32), "predictions": np.ones((1, 2), bool)}
+    metadata = {"labels": '["a", "b"]', "max_length": str(2**58 + 1), "thresholds": "{"}
+    result = run("decide-sanitized", save(tmp_path / "g.onnx", outputs, metadata), given=b"a\n")
+    assert (result.returncode, result.stdout, result.stderr) == (0, b'{"labels": ["a", "b"]}\n', b"")
+
+
+def test_what_onnxruntime_says_of_a_hostile_name_is_one_line(run, tmp_path):
+    """The name of a node that fails, with escapes of a terminal and breaks of a line."""
+    import onnx
+
+    outputs = {"probabilities": np.ones((1, 2), np.float32), "predictions": np.ones((1, 2), bool)}
+    path = save(tmp_path / "g.onnx", outputs, {"labels": '["a", "b"]'})
+    model = onnx.load(path)
+    model.graph.node[0].op_type = "a\n\x1b[2J\x9b\u2028b"
+    onnx.save(model, path)
+    result = run("decide-sanitized", path, given=b"a\n")
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.startswith(b"error: ")
+    assert len(result.stderr.decode("utf-8", "replace").splitlines()) == 1
+    assert not set(result.stderr[:-1]) & set(range(32))
 
 
 def test_usage(run):
