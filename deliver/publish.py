@@ -13,6 +13,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from core.artifact.manifest import MANIFEST_FILE, FileRecord, fields_of
 from core.artifact.proof import check_files
 from core.errors import ArtifactError, PublishError
+from core.untrusted import limits, regular_file
 
 CARD_FILE = "README.md"
 
@@ -27,6 +28,7 @@ class Upload(NamedTuple):
 
 
 def _check_card(path: Path) -> None:
+    regular_file.check_size(path, limits.JSON_BYTES, ArtifactError)
     try:
         ModelCard.load(path, ignore_metadata_errors=False)
     except Exception as error:  # the YAML reader's errors share no base with the card's own
@@ -73,13 +75,17 @@ def send(upload: Upload, private: bool) -> str:
     Raises:
         PublishError: no login, a refusal, or a connection that broke; the repository is as it was.
     """
-    folder, repo, _, message = upload
+    folder, repo, files, message = upload
     if get_token() is None:
         raise PublishError(f"{repo}: no login to the hub: run hf auth login, or set HF_TOKEN")
     api = HfApi()
     try:
         api.create_repo(repo, private=private or None, exist_ok=True)
-        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
+        # What came into the folder since it was proved stays here.
+        proved = sorted(files)
+        commit = api.upload_folder(
+            repo_id=repo, folder_path=folder, commit_message=message, allow_patterns=proved
+        )
     except HfHubHTTPError as error:
         raise PublishError(_refusal(repo, error)) from error
     except (TransportError, OSError, RuntimeError, ValueError) as error:

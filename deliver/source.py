@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.artifact import manifest
 from core.artifact.graph import Graph
-from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, ProblemType
+from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, VARIANT_FILES, ProblemType
 from core.errors import ArtifactError
+from core.untrusted import inside
 
 _DEFAULT_VARIANT = "int8"
 
@@ -85,6 +86,17 @@ def _check(source: Source) -> None:
         raise ArtifactError(f"{source.file}: found inputs {names}; expected {expected}")
 
 
+def own_file(folder: Path, name: str) -> Path:
+    """Return the path of a file of an artifact, which is its own and what its manifest says.
+
+    Raises:
+        ArtifactError: it is a link or in a linked folder, missing, not listed, or another.
+    """
+    path = inside.join(folder, name, folder, ArtifactError)
+    manifest.check_files(folder, [name])
+    return path
+
+
 def open_source(folder: Path, variant: str | None) -> Source:
     """Try and open a variant of an artifact; `int8` where none is named and it has that, else its first.
 
@@ -96,6 +108,7 @@ def open_source(folder: Path, variant: str | None) -> Source:
     chosen = variant or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in files else next(iter(files), ""))
     if chosen not in files:
         raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(files)}")
+    own_file(folder, VARIANT_FILES[chosen])
     graph = Graph(files[chosen])
     source = Source(
         folder,
@@ -116,7 +129,7 @@ def open_source(folder: Path, variant: str | None) -> Source:
 def complete(source: Source, folder: Path, template: str, names: Iterable[str], **more: object) -> None:
     """Copy files of the artifact to a package, and write its README; `source` and `more` fill it."""
     for name in names:
-        shutil.copyfile(source.folder / name, folder / name)
+        shutil.copyfile(own_file(source.folder, name), folder / name)
     environment = Environment(
         loader=PackageLoader("deliver", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
     )

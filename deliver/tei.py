@@ -11,11 +11,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from core.artifact import manifest
 from core.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES
 from core.disk.files import write_json
 from core.errors import ArtifactError
 from core.untrusted import json_file
-from deliver.source import Source, Tensor, complete
+from deliver.source import Source, Tensor, complete, own_file
 
 CONFIG_FILE = "config.json"
 LENGTH_FILE = "sentence_bert_config.json"
@@ -64,10 +65,13 @@ def fill(source: Source, folder: Path) -> None:
         raise ArtifactError(
             f"{source.file}: one label: the server takes that for a reranker; expected several"
         )
-    path = source.folder / CONFIG_FILE
+    path = own_file(source.folder, CONFIG_FILE)
     _check_config(path, json_file.read_object(path, ArtifactError), source)
     limit = {"max_seq_length": source.max_length, "do_lower_case": False}
     write_json(folder / LENGTH_FILE, limit)
     (folder / GRAPH_FILE).parent.mkdir()
     shutil.copyfile(source.file, folder / GRAPH_FILE)
-    complete(source, folder, "tei.md.j2", (CONFIG_FILE, THRESHOLDS_FILE, *TOKENIZER_FILES))
+    # Of another tokenizer than WordPiece there is no list of tokens.
+    listed = manifest.listed_files(manifest.read(source.folder), source.folder / manifest.MANIFEST_FILE)
+    tokenizer = [name for name in TOKENIZER_FILES if name in listed]
+    complete(source, folder, "tei.md.j2", (CONFIG_FILE, THRESHOLDS_FILE, *tokenizer))

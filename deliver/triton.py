@@ -76,7 +76,8 @@ def fill(source: Source, folder: Path) -> None:
     Raises:
         ArtifactError: the artifact has what the format cannot say.
     """
-    broken = [label for label in source.labels if "\n" in label or "\r" in label]
+    # As those who read the file split it: Unicode has more breaks of a line.
+    broken = [label for label in source.labels if label.splitlines() != [label]]
     if broken:
         raise ArtifactError(f"{source.file}: label {broken[0]!r}: {LABELS_FILE} has one a line")
     model = folder / source.name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.contract import NAME_PATTERN, TEXT_FILE, VARIANT_FILES
+from core.contract import NAME_PATTERN, TEXT_FILE, THRESHOLDS_FILE, TOKENIZER_FILES, VARIANT_FILES
 from core.errors import ArtifactError
 from core.untrusted import inside, json_file, limits, regular_file
 from core.untrusted.regular_file import FIELD_ERRORS, naming
@@ -19,6 +19,12 @@ from core.untrusted.regular_file import FIELD_ERRORS, naming
 MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.npz"
 TOKENIZER_FILE = "tokenizer.json"
+
+# Every file that an artifact may have; what else one lists is not ours to prove, sign or publish.
+RELEASED = {
+    *(*VARIANT_FILES.values(), TEXT_FILE, *TOKENIZER_FILES, THRESHOLDS_FILE, REFERENCE_FILE),
+    *("config.json", "sbom.cdx.json", "README.md", "report.html"),
+}
 
 # The last field of a manifest: the hash of all its bytes, with these digits as zeros.
 SEAL = "manifest_sha256"

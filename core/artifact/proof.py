@@ -79,6 +79,9 @@ def check_listed(folder: Path) -> Proof:
         raise ArtifactError(f"{path}: changed since it was written, or of an older toolchain: {wrong}")
     fields = manifest.parse(content, path)
     listed = manifest.listed_files(fields, path)
+    others = sorted(set(listed) - manifest.RELEASED)
+    if others:
+        raise ArtifactError(f"{path}: files: found {others[0]}, which is no file of an artifact")
     present = _present(folder)
     missing = sorted(set(listed) - set(present))
     unlisted = sorted(set(present) - set(listed) - SIGNATURE_FILES - {MANIFEST_FILE})

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.support.forge import linked_copy, rewrite
+from tests.support.forge import linked_copy, reseal, rewrite
 
 
 @pytest.fixture
@@ -16,11 +16,13 @@ def changeable(artifact, tmp_path):
 
 @pytest.fixture
 def change(changeable):
-    """Change a JSON file of the artifact: the link goes, the real file stays."""
+    """Change a JSON file of the artifact, and list it anew: the link goes, the real file stays."""
 
     def write(name, /, **fields):
         content = json.loads((changeable / name).read_text("utf-8")) | fields
         kept = {key: value for key, value in content.items() if value is not None}
         rewrite(changeable / name, json.dumps(kept).encode())
+        if name != "manifest.json":
+            reseal(changeable)
 
     return write

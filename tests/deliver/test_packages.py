@@ -20,7 +20,7 @@ from core.errors import ArtifactError
 from deliver import openvino, tei, triton
 from deliver.source import Tensor, open_source
 from tests.support.commands import run
-from tests.support.forge import rewrite
+from tests.support.forge import reseal, rewrite
 from tests.support.onnx_files import slow_to_open
 from tests.support.snippets import run_python, snippet
 
@@ -150,8 +150,9 @@ def test_tei_refuses_other_outputs(artifact, tmp_path, outputs, said):
 
 def test_triton_refuses_what_its_files_cannot_say(artifact, tmp_path):
     source = open_source(artifact, None)
-    with pytest.raises(ArtifactError, match=r"labels\.txt has one a line"):
-        triton.fill(dataclasses.replace(source, labels=["a\nb", *source.labels[1:]]), tmp_path)
+    for label in ("a\nb", "a\r", "a\u2028b", "a\x85b", ""):
+        with pytest.raises(ArtifactError, match=r"labels\.txt has one a line"):
+            triton.fill(dataclasses.replace(source, labels=[label, *source.labels[1:]]), tmp_path)
     half = [Tensor("logits", "tensor(float16)", (None, 28))]
     with pytest.raises(ArtifactError, match=r"logits: found tensor\(float16\); expected one of"):
         triton.config(dataclasses.replace(source, outputs=half))
@@ -199,8 +200,35 @@ def test_a_manifest_whose_name_no_folder_can_have(changeable, change, tmp_path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact"]
 
 
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [
+        *(("triton", "tokenizer.json"), ("openvino", "thresholds.json"), ("tei", "config.json")),
+        *(("tei", "special_tokens_map.json"), ("triton", "onnx/model_quantized.onnx"), ("tei", "onnx")),
+    ],
+)
+def test_a_link_of_an_artifact_is_not_followed(changeable, tmp_path, server, name):
+    secret = tmp_path / "secret"
+    (changeable / name).rename(secret)
+    (changeable / name).symlink_to(secret)
+    found = command("package", changeable, tmp_path / "out", "--format", server)
+    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
+    assert f"{name}: found a link, expected a file of the folder's own" in found.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact", "secret"]
+
+
+@pytest.mark.parametrize("server", ["triton", "openvino"])
+def test_what_is_packaged_is_what_the_manifest_says(changeable, tmp_path, server):
+    rewrite(changeable / "thresholds.json", b"{}")
+    found = command("package", changeable, tmp_path / "out", "--format", server)
+    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
+    assert "thresholds.json: found 2 bytes, expected " in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_graph_that_runs_for_ever_runs_in_a_process_of_its_own_first(changeable, tmp_path):
     rewrite(changeable / "onnx/model_quantized.onnx", slow_to_open().SerializeToString())
+    reseal(changeable)
     found = command("package", changeable, tmp_path / "out", "--format", "openvino")
     assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
     assert re.search(r"model_quantized\.onnx: (refused: takes over|onnxruntime does)", found.stderr)
@@ -214,6 +242,6 @@ def test_a_failure_leaves_the_package_of_before(changeable, change, tmp_path):
     (changeable / "vocab.txt").unlink()
     found = command("package", changeable, target, "--format", "tei")
     assert found.returncode == 1
-    assert "out: cannot be written" in found.stderr
+    assert "vocab.txt: cannot be read" in found.stderr
     assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact", "out"]

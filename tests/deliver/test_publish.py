@@ -174,6 +174,23 @@ def swap_case(folder):
     rewrite(folder / "vocab.txt", (folder / "vocab.txt").read_bytes().swapcase())
 
 
+def linked(folder):
+    """To the same bytes."""
+    path = folder / "vocab.txt"
+    path.rename(folder.parent / "elsewhere")
+    path.symlink_to(folder.parent / "elsewhere")
+
+
+def pipe(folder):
+    (folder / "vocab.txt").unlink()
+    os.mkfifo(folder / "vocab.txt")
+
+
+def another(folder):
+    (folder / "modeling.py").write_text("print('hello')")
+    reseal(folder)
+
+
 def flip_in_manifest(folder):
     """Change a figure that no file's hash depends on."""
     content = (folder / "manifest.json").read_bytes()
@@ -188,6 +205,9 @@ def flip_in_manifest(folder):
         (lambda f: (f / "notes.txt").write_text("private"), "notes.txt: not listed in the manifest"),
         (lambda f: (f / "vocab.txt").unlink(), "vocab.txt: missing"),
         (lambda f: (f / "link").symlink_to("/etc/passwd"), "link: found a link"),
+        (linked, "vocab.txt: found a link"),
+        (pipe, "vocab.txt: found a link or a device"),
+        (another, "files: found modeling.py, which is no file of an artifact"),
         (flip_in_manifest, "manifest.json: changed since it was written"),
         (lambda f: (f / "model.sig").write_bytes(b"{}"), "model.sig.sha256: missing"),
     ],
@@ -198,6 +218,17 @@ def test_a_folder_changed_by_hand_is_refused_before_anything_is_sent(run, hub, c
     assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
     assert said in found.stderr
     assert (hub.repositories, hub.commits, hub.sent) == ([], [], [])
+
+
+@pytest.mark.parametrize("spoil", [linked, another])
+def test_what_is_not_an_artifact_is_not_signed(changeable, tmp_path, spoil):
+    (tmp_path / "key.pem").write_text("x")
+    spoil(changeable)
+    before = sorted(changeable.iterdir())
+    found = commands.run("verify", "sign", changeable, "--key", tmp_path / "key.pem")
+    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
+    assert "found " in found.stderr
+    assert sorted(changeable.iterdir()) == before
 
 
 def test_a_card_without_front_matter_is_refused(changeable):

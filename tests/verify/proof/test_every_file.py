@@ -227,7 +227,8 @@ def test_parity_finds_what_a_text_graph_states_and_answers(copy, in_process, cha
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("onnx/model_q4.onnx", "files: found"), ("modeling.py", "files: found")]
+    ("name", "said"),
+    [("onnx/model_q4.onnx", "files: found onnx/model_q4.onnx, which"), ("modeling.py", "no file of an")],
 )
 def test_no_other_file_is_a_release_s(copy, in_process, name, said):
     (copy / name).write_bytes(b"x")
