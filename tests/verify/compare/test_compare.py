@@ -102,8 +102,12 @@ def test_other_labels_and_unknown_variants_are_refused(pair, tmp_path):
         assert found.stderr.startswith("error: ")
         assert message in found.stderr
         assert not (tmp_path / "found.json").exists()
-    (a / "manifest.json").write_text(json.dumps({"variants": []}))
+    content = json.loads((a / "manifest.json").read_text())
+    content["variants"] = [row for row in content["variants"] if row["name"] == "int8"]
+    (a / "manifest.json").write_text(json.dumps(content))
     assert "no variant that both have" in run("verify", "compare", a, b).stderr
+    (a / "manifest.json").write_text(json.dumps({"variants": []}))
+    assert "variants: expected a list of some" in run("verify", "compare", a, b).stderr
 
 
 def test_a_ratio_is_taken_within_a_round(pair, monkeypatch):
