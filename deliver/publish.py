@@ -10,10 +10,12 @@ from huggingface_hub import HfApi, ModelCard, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+from core.artifact import manifest
 from core.artifact.manifest import MANIFEST_FILE, FileRecord, fields_of
 from core.artifact.proof import check_files
 from core.errors import ArtifactError, PublishError
 from core.untrusted import limits, regular_file
+from verify.escape import line
 
 CARD_FILE = "README.md"
 
@@ -49,12 +51,13 @@ def prepare(folder: Path, repo: str) -> Upload:
     if repo.count("/") != 1:
         raise PublishError(f"REPO: found {repo!r}; expected OWNER/NAME")
     proof = check_files(folder)
+    name = manifest.name(folder)
     with fields_of(folder / MANIFEST_FILE):
-        variants = ", ".join(row["name"] for row in proof.manifest["variants"])
+        variants = ", ".join(variant.name for variant in manifest.variants(folder))
         recipe, version = proof.manifest["recipe_sha256"][:12], proof.manifest["toolchain_version"]
-        message = f"Upload {proof.manifest['name']} ({variants}; toolchain {version}, recipe {recipe})"
+        message = f"Upload {name} ({variants}; toolchain {version}, recipe {recipe})"
     _check_card(folder / CARD_FILE)
-    return Upload(folder, repo, proof.files, message)
+    return Upload(folder, repo, proof.files, line(message))
 
 
 def _refusal(repo: str, error: HfHubHTTPError) -> str:

@@ -26,6 +26,26 @@ def cell(text: str) -> str:
     return re.sub(r"\s+", " ", visible(text)).replace("|", "\\|")
 
 
+def inline(text: str) -> str:
+    """Return `text` for a line of Markdown: it is read as it is, makes no HTML, link, cell or heading."""
+    escaped = re.sub(r"[\\`<&\[\]|]", r"\\\g<0>", re.sub(r"\s+", " ", visible(text)).strip())
+    return re.sub(r"^[#>~*+=-]", r"\\\g<0>", escaped)
+
+
+def code(text: str) -> str:
+    """Return `text` as code in a line of Markdown, whatever backticks are in it."""
+    shown = re.sub(r"\s+", " ", visible(text))
+    longest = max(map(len, re.findall("`+", shown)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def line(text: str) -> str:
+    """Return `text` as one line for a terminal or a message."""
+    shown = re.sub(r"\s+", " ", visible(text))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
     """Return the lines of a Markdown table; after the first `words` columns, all are aligned right."""
     rule = ["---"] * words + ["---:"] * (len(header) - words)

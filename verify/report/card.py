@@ -9,8 +9,10 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from core.contract import PROBLEM_NAMES, SINGLE_LABEL
+from core.build.facts import weights_sha256
+from core.contract import HEAD_FILES, PROBLEM_NAMES, SINGLE_LABEL
 from core.recipe import Recipe
+from verify.escape import code, inline
 
 # Where the recipe has none.
 _EXAMPLES = ["I love this!", "Why would anyone do that?"]
@@ -83,6 +85,8 @@ def render(recipe: Recipe, described: dict[str, Any], parity_table: str) -> str:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
+    head_sha256 = described["head"]["sha256"]
+    environment.filters |= {"inline": inline, "code": code}
     return environment.get_template("card.md.j2").render(
         described,
         recipe=recipe,
@@ -90,4 +94,6 @@ def render(recipe: Recipe, described: dict[str, Any], parity_table: str) -> str:
         front_matter=front_matter(recipe, described),
         single_label=described["head"]["problem_type"] == SINGLE_LABEL,
         parity_table=parity_table,
+        encoder_sha256=weights_sha256(described["encoder"]["sha256"]),
+        head_sha256=next(head_sha256[name] for name in HEAD_FILES if name in head_sha256),
     )
