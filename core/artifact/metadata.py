@@ -105,6 +105,8 @@ def _checked(
     """Check the properties that are not texts; return those that JSON does not give as they are."""
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise RefusedError("labels: expected a list of names")
+    if len(labels) > limits.LABELS:
+        raise RefusedError(f"labels: found {len(labels):,}, expected at most {limits.LABELS:,}")
     if len(set(labels)) < len(labels):
         duplicate = next(label for label, count in Counter(labels).items() if count > 1)
         raise RefusedError(f"labels: {duplicate!r} is a duplicate")

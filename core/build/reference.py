@@ -100,6 +100,8 @@ def read(path: Path) -> Reference:
             head_sha256=_text(arrays["head_sha256"]),
             source=_text(arrays["source"]) if "source" in arrays else GENERAL_TEXTS,
         )
+    if len(labels) > limits.LABELS:
+        raise ArtifactError(f"{path}: found {len(labels):,} labels, expected at most {limits.LABELS:,}")
     expected = (len(reference.ids), len(labels))
     if not expected[0] or not expected[1]:
         raise ArtifactError(f"{path}: found {expected[0]} texts and {expected[1]} labels, expected some")
