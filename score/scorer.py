@@ -61,7 +61,7 @@ class Scorer:
             ArtifactError: its graph or tokenizer does not load, or the metadata is not of the contract.
         """
         graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
-        self.labels, self.run = graph.labels, graph.run
+        self.labels, self.run, self.close = graph.labels, graph.run, graph.session.close
         max_length = graph.metadata.max_length
         self._tokenizer = tokenizer_file.load(artifact / TOKENIZER_FILE, ArtifactError, max_length)
 

@@ -17,6 +17,7 @@ from core.build.plan import Range
 from core.errors import ArtifactError, GraphError
 from core.runtime import Session
 from core.untrusted import npz_file
+from graphs.edit import ops
 from graphs.int8 import activations
 
 _BATCH_SIZE = 64
@@ -59,9 +60,9 @@ def read(path: Path) -> Texts:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
 
 
-def session(model: ir.Model, threads: int = 0) -> Session:
-    """Open a graph in memory."""
-    return runtime.open_session(ir.to_proto(model).SerializeToString(), error=GraphError, threads=threads)
+def session(model: ir.Model) -> Session:
+    """Open a graph in memory that has nothing of an untrusted head's."""
+    return runtime.open_session(ir.to_proto(model).SerializeToString(), error=GraphError)
 
 
 def batches(ids: Ids, size: int = _BATCH_SIZE) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[Any]]]]:
@@ -141,12 +142,15 @@ def calibrate(model: ir.Model, ids: Ids) -> dict[str, Observed]:
     """
     observed = model.clone()
     present = activations.find(observed)
-    for activation in present:
-        if activation.value not in observed.graph.outputs:
-            activation.value.dtype = ir.DataType.FLOAT
-            observed.graph.outputs.append(activation.value)
-    opened, outputs = session(observed), [str(activation.value.name) for activation in present]
     statistics = {activation.name: _Statistics(activation.width) for activation in present}
+    # The head goes: what is untrusted of a graph does not run here.
+    observed.graph.outputs.clear()
+    for activation in present:
+        activation.value.dtype = ir.DataType.FLOAT
+        if activation.value not in observed.graph.outputs:
+            observed.graph.outputs.append(activation.value)
+    ops.remove_unused(observed)
+    opened, outputs = session(observed), [str(activation.value.name) for activation in present]
     # Nothing after GELU is cut off, so no histogram is needed.
     counted = [activation.name for activation in present if activation.kind != activations.GELU]
     for collect, collected in ((_Statistics.widen, list(statistics)), (_Statistics.count, counted)):

@@ -124,6 +124,10 @@ def score(
             if window is None or len(running) >= _WINDOWS_RUNNING:
                 first, answers = running.popleft()
                 yield first.scored(columns, answers)
+    except BaseException:
+        # Calls under way end at once, so that nobody waits for them below.
+        scorer.close()
+        raise
     finally:
         reader.shutdown(cancel_futures=True)
         pool.shutdown(cancel_futures=True)

@@ -37,7 +37,7 @@ RAW = {
     },
     "runtime.open_session": {
         "core/untrusted/limited/graph_service.py": "in a process of limited memory and time",
-        "graphs/int8/calibration.py": "a graph in memory",
+        "graphs/int8/calibration.py": "a graph of this build's without an untrusted head inside",
         "bench/contenders/onnx_models.py": "graphs that this build made; opening them is timed",
     },
     "safe_open": {"core/untrusted/weights_file.py": "the reader"},
