@@ -68,6 +68,10 @@ RUN_SECONDS = 4
 RUN_OPERATIONS_PER_SECOND = 10**10
 PATIENCE = 2
 START_SECONDS = 60
+# A classifier in skops, and what skl2onnx makes of it.
+SKOPS_SECONDS = 8
+SKOPS_BYTES_PER_SECOND = 256 * KIB
+SKOPS_FACTOR = 12
 
 # Of an encoder.
 HIDDEN = 8192

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, version_converter
+from onnx import TensorProto, helper
 
 from core.build.facts import HeadInfo
 from core.contract import OPSET, SINGLE_LABEL, ProblemType
@@ -17,8 +17,10 @@ from core.disk.files import replacing, write_bytes
 from core.errors import HeadError
 from core.recipe import HeadTable, ThresholdsTable
 from core.untrusted import limits
+from core.untrusted.limited import allowance
+from core.untrusted.limited.process import Process
 from core.untrusted.regular_file import FIELD_ERRORS, naming
-from export.head import files, original, problem_type, proof, thresholds
+from export.head import files, original, parsed, problem_type, proof, thresholds
 from export.head.fold import fold
 from export.head.layout import Layout
 from export.head.normal import Normal, normalise
@@ -29,6 +31,7 @@ from export.sources.resolve import Source
 _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
 # Embeddings that tell the shapes of a head's answers; no head has as many labels as this by chance alone.
 _SAMPLE = 61
+_CONVERTER = "export.head.opset_service"
 _NO_HEAD = "cannot be read as a head"
 
 
@@ -86,9 +89,16 @@ def _subgraph(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     single.opset_import.extend(helper.make_opsetid(*item) for item in versions.items())
     if versions.get("", OPSET) == OPSET:
         return single
-    # The C++ converter raises several bare kinds.
-    with naming(path, HeadError, f"opset {versions['']} cannot be converted to {OPSET}", Exception):
-        return version_converter.convert_version(single, OPSET)
+    # The converter is C++, and crashes on some models.
+    content, process = single.SerializeToString(), Process(_CONVERTER, path, HeadError)
+    allowed, values = allowance.opening(len(content)), [np.frombuffer(content, np.uint8)]
+    allowed = allowed._replace(answer=limits.HEAD_BYTES)
+    try:
+        with naming(path, HeadError, f"opset {versions['']} cannot be converted to {OPSET}", Exception):
+            _, (converted,) = process.call("convert", {"opset": OPSET}, values, allowed)
+    finally:
+        process.close()
+    return parsed.parse(path, converted.tobytes())
 
 
 def _layout(

@@ -1,34 +1,25 @@
 """Read a head in skops, scikit-learn's own form without a pickle, and convert it to ONNX.
 
-skops makes objects of types that are known to run nothing of the file's; all others are refused.
+skops and skl2onnx read it in a process of limited memory and time (`skops_service`).
 """
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import FloatTensorType
-from skops import io as skops_io
+from numpy.typing import NDArray
 
-from core.contract import HEAD_INPUT, OPSET
 from core.errors import HeadError
-from core.untrusted import limits, onnx_file, zip_file
-from core.untrusted.regular_file import naming
-from core.untrusted.wire import operators
-from export.head import original, proof
+from core.untrusted import limits, zip_file
+from core.untrusted.limited.allowance import Allowance
+from core.untrusted.limited.process import CallError, Process
+from core.untrusted.regular_file import FIELD_ERRORS, naming
+from export.head import original, parsed, proof
 
-# Plain classes in Python that skops does not list. Trees are not: their arrays index memory unchecked.
-_TRUSTED = [
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-]
+_SERVICE = "export.head.skops_service"
 # How far float32 may take probabilities from scikit-learn's float64.
 _CONVERTED = 1e-4
 
@@ -39,41 +30,30 @@ def read(path: Path) -> onnx.ModelProto:
     Raises:
         HeadError: damaged, too large, of a type that is not trusted, or no classifier that skl2onnx converts.
     """
+    process = Process(_SERVICE, path, HeadError)
     content = zip_file.read(path, limits.HEAD_BYTES, limits.SKOPS_DIRECTORY_BYTES, HeadError)
-    with naming(path, HeadError, "cannot be read as a classifier of scikit-learn's", Exception):
-        unknown = [name for name in skops_io.get_untrusted_types(data=content) if name not in _TRUSTED]
-        if unknown:
-            told = f"refused: holds a {unknown[0]}, which is not known to be safe"
-            raise HeadError(f"{path}: {told}; convert it to ONNX where you trust it")
-        estimator = skops_io.loads(content, trusted=_TRUSTED)
-        if not hasattr(estimator, "predict_proba"):
-            kind, mend = type(estimator).__name__, "wrap it in CalibratedClassifierCV"
-            raise HeadError(f"{path}: found a {kind}, which has no probabilities; {mend}")
-        width = estimator.n_features_in_
-    with (
-        naming(path, HeadError, "skl2onnx does not convert it", Exception),
-        warnings.catch_warnings(action="ignore"),
-    ):
-        model: onnx.ModelProto = convert_sklearn(
-            estimator,
-            initial_types=[(HEAD_INPUT, FloatTensorType([None, width]))],
-            target_opset={"": OPSET, "ai.onnx.ml": 3},
-        )
-    onnx_file.check_bytes(model.SerializeToString(), path, operators.HEAD, HeadError)
-    with naming(path, HeadError, "cannot be run", Exception):
-        _compare(path, model, estimator, width)
+    size = len(content)
+    seconds = limits.SKOPS_SECONDS + size / limits.SKOPS_BYTES_PER_SECOND
+    allowed = Allowance(seconds, limits.RUN_BYTES + limits.SKOPS_FACTOR * size, limits.HEAD_BYTES)
+    try:
+        told, (converted, expected) = process.call("convert", {}, [np.frombuffer(content, np.uint8)], allowed)
+    except CallError as failure:
+        raise HeadError(f"{path}: {str(failure).removeprefix('head: ')}") from failure
+    finally:
+        process.close()
+    model = parsed.parse(path, converted.tobytes())
+    with naming(path, HeadError, "cannot be run", *FIELD_ERRORS):
+        _compare(path, model, expected, int(told["width"]))
     return model
 
 
-def _compare(path: Path, model: onnx.ModelProto, estimator: Any, width: int) -> None:
+def _compare(path: Path, model: onnx.ModelProto, expected: NDArray[np.float64], width: int) -> None:
     """Check that a converted classifier says what scikit-learn's own does.
 
     Raises:
         HeadError: it does not; isotonic calibration, for one, is converted into something else.
     """
-    probes = proof.probes(width)
-    answers = original.answer(str(path), original.open_head(str(path), model), probes)
-    expected = estimator.predict_proba(probes)
+    answers = original.answer(str(path), original.open_head(str(path), model), proof.probes(width))
     # A sequence of pairs, or of dictionaries in the order of the classes.
     found: Any = next(answer for answer in answers.values() if isinstance(answer, list))
     if isinstance(found[0], dict):

@@ -106,22 +106,22 @@ def slow_to_open():
 def _on_input(source, last):
     """Nodes that make `poison`, float 0, of `big`, which `last` makes of the largest number of an input."""
     return [
-        helper.make_node("Cast", [source], ["as_float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMax", ["as_float"], ["most"], keepdims=0),
+        helper.make_node("Cast", [source], ["poison_as_float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["poison_as_float"], ["poison_most"], keepdims=0),
         *last,
-        helper.make_node("ReduceMax", ["big"], ["all"], keepdims=0),
-        helper.make_node("Mul", ["all", "zero"], ["poison"]),
+        helper.make_node("ReduceMax", ["poison_big"], ["poison_all"], keepdims=0),
+        helper.make_node("Mul", ["poison_all", "poison_zero"], ["poison"]),
     ]
 
 
 def memory_on_input(source):
     """Nodes that take 6 GB and more where an input holds a number above 0.1, and nothing on zeros."""
     last = [
-        helper.make_node("Mul", ["most", "billions"], ["many"]),
-        helper.make_node("Max", ["many", "one"], ["counted"]),
-        helper.make_node("Cast", ["counted"], ["count"], to=TensorProto.INT64),
-        helper.make_node("Reshape", ["count", "flat"], ["shape"]),
-        helper.make_node("Expand", ["zero", "shape"], ["big"]),
+        helper.make_node("Mul", ["poison_most", "poison_billions"], ["poison_many"]),
+        helper.make_node("Max", ["poison_many", "poison_one"], ["poison_counted"]),
+        helper.make_node("Cast", ["poison_counted"], ["poison_count"], to=TensorProto.INT64),
+        helper.make_node("Reshape", ["poison_count", "poison_flat"], ["poison_shape"]),
+        helper.make_node("Expand", ["poison_zero", "poison_shape"], ["poison_big"]),
     ]
     return _on_input(source, last)
 
@@ -129,10 +129,13 @@ def memory_on_input(source):
 def time_on_input(source, count=3_000):
     """Nodes that multiply for minutes, which nothing can do before there is an input."""
     last = [
-        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
-        helper.make_node("Expand", ["nothing", "square"], ["big0"]),
-        *(helper.make_node("MatMul", [f"big{i}", "big0"], [f"big{i + 1}"]) for i in range(count)),
-        helper.make_node("Identity", [f"big{count}"], ["big"]),
+        helper.make_node("Mul", ["poison_most", "poison_zero"], ["poison_nothing"]),
+        helper.make_node("Expand", ["poison_nothing", "poison_square"], ["poison_big0"]),
+        *(
+            helper.make_node("MatMul", [f"poison_big{i}", "poison_big0"], [f"poison_big{i + 1}"])
+            for i in range(count)
+        ),
+        helper.make_node("Identity", [f"poison_big{count}"], ["poison_big"]),
     ]
     return _on_input(source, last)
 
@@ -140,11 +143,11 @@ def time_on_input(source, count=3_000):
 def poisoned(made, nodes, output):
     """Let a graph work through more nodes, and add the 0 that they make to a value that one node makes."""
     constants = {
-        "zero": np.array(0, np.float32),
-        "one": np.array(1, np.float32),
-        "billions": np.array(1.6e10, np.float32),
-        "flat": np.array([-1]),
-        "square": np.array([1400, 1400]),
+        "poison_zero": np.array(0, np.float32),
+        "poison_one": np.array(1, np.float32),
+        "poison_billions": np.array(1.6e10, np.float32),
+        "poison_flat": np.array([-1]),
+        "poison_square": np.array([1400, 1400]),
     }
     made.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
     inside = [*nodes]

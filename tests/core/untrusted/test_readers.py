@@ -27,7 +27,11 @@ RAW = {
     },
     "np.load": {},
     "onnx.load": {},
-    "onnx.load_from_string": {"export/head/files.py": "bytes that onnx_file checked"},
+    "onnx.load_from_string": {
+        "export/head/files.py": "bytes that onnx_file checked",
+        "export/head/parsed.py": "bytes that onnx_file checked",
+        "export/head/opset_service.py": "what files.load returned, in a limited process",
+    },
     "ir.load": {
         "graphs/head/files.py": "behind onnx_file",
         "graphs/edit/files.py": "behind onnx_file",
@@ -46,7 +50,7 @@ RAW = {
         "core/untrusted/npz_file.py": "the reader",
         "core/untrusted/zip_file.py": "what may be unpacked",
     },
-    "skops_io.loads": {"export/head/skops_head.py": "behind zip_file, of trusted types"},
+    "skops_io.loads": {"export/head/skops_service.py": "behind zip_file, in a limited process"},
 }
 # Other names of the same, and what must nowhere be.
 FORBIDDEN = {

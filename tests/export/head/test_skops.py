@@ -16,10 +16,17 @@ from skops import io as skops_io
 
 from core.errors import HeadError
 from core.untrusted import limits
+from core.untrusted.limited import process
+from tests.support import limited
 from tests.support.heads import WIDTH, read_head
 from tests.support.shapes import COUNTED, SORTED, by_label, multi, of_the_build, rows, single, truth
 
 X = rows(seed=7, count=80)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_a_head(monkeypatch):
+    monkeypatch.setattr(process, "start", limited.in_a_thread)
 
 
 def write_skops(folder, content):
