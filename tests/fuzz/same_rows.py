@@ -48,8 +48,8 @@ def _in_blocks(read: Callable[[], Any]) -> Any:
 
 
 def _python_csv(content: bytes) -> Rows:
-    """Return the rows as Python's csv has them, without the empty lines before the header."""
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").lstrip("\r\n")
+    """Return the rows as Python's csv has them, a character a byte, without the empty lines ahead."""
+    text = content.removeprefix(codecs.BOM_UTF8).decode("latin-1").lstrip("\r\n")
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
@@ -57,11 +57,11 @@ def _our_csv(path: Path) -> Rows:
     from score.input import csv_records
 
     names, tables = csv_records.names_and_tables(path)
-    rows: Rows = [names]
+    rows: Rows = [[name.encode().decode("latin-1") for name in names]]
     for table in tables:
         columns = [column.cast("large_binary").to_pylist() for column in table.columns]
         for row in zip(*columns, strict=True):
-            rows.append([(value or b"").decode("utf-8", "surrogateescape") for value in row])
+            rows.append([(value or b"").decode("latin-1") for value in row])
     return rows
 
 
@@ -103,7 +103,7 @@ def _objects(content: bytes) -> list[dict[str, Any]] | None:
     """Return the lines' objects as Python's json has them; None where one is none."""
     found = []
     try:
-        for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+        for line in content.removeprefix(codecs.BOM_UTF8).split(b"\n"):
             if line.strip(b" \t\r"):
                 found.append(json.loads(line.strip(b" \t\r").decode("utf-8", "surrogateescape")))
     except (ValueError, RecursionError):

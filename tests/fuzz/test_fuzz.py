@@ -43,6 +43,7 @@ def test_no_kept_input_fails(outcomes, reader):
         ("head/a-message-of-lines", "attribute 'class_ids': found ints"),
         ("head/a-name-that-colours-terminals", r"\\x1b[31m\\nred"),
         ("head/an-output-too-many", "output size 2"),
+        ("onnx/an-output-of-no-type", "value 'label': states no whole type"),
         ("npz/bytes-ahead", "not a plain zip"),
     ],
 )

@@ -22,6 +22,13 @@ _VALUES = (
     *("sparse_tensor", "sparse_tensors", "tp", "type_protos"),
 )
 _GRAPHS = ("g", "graphs")
+# What a type says, by its kind.
+_INTERFACE = {
+    "tensor_type": {"elem_type", "shape"},
+    "sequence_type": {"elem_type"},
+    "map_type": {"key_type", "value_type"},
+    "optional_type": {"elem_type"},
+}
 
 
 @dataclass
@@ -168,6 +175,15 @@ def check_values(values: list[Message]) -> None:
             tensors.check_type(value.get("type", {}))
 
 
+def _check_interface(values: list[Message]) -> None:
+    """Check that each input and output of a model states a whole type, as onnx's checker wants it."""
+    for value in values:
+        stated = value.get("type", {})
+        kinds = [kind for kind in _INTERFACE if kind in stated]
+        if not kinds or not _INTERFACE[kinds[0]] <= set(stated[kinds[0]]):
+            raise WireError(f"value {value.get('name')!r}: states no whole type")
+
+
 def check_outputs(names: list[str], scope: Scope) -> None:
     """Check that a graph or a function makes what it gives.
 
@@ -200,5 +216,7 @@ def walk(graph: Message, outer: Scope | None, inspection: Inspection, depth: int
             tensors.check(tensor)
         scope.declare(tensor["name"], tensors.short_numbers(tensor))
     check_values([*graph["input"], *graph["output"], *graph["value_info"]])
+    if outer is None:
+        _check_interface([*graph["input"], *graph["output"]])
     walk_nodes(graph["node"], scope, inspection, depth)
     check_outputs([value.get("name", "") for value in graph["output"]], scope)

@@ -183,3 +183,20 @@ def test_names_and_types():
         changed(lambda made: [made.metadata_props.add(key="a", value="b") for _ in "12"]), "duplicate key"
     )
     refused(changed(lambda made: made.metadata_props.add(key="ort_config", value="{}")), "'ort_config'")
+
+
+def no_type(made):
+    made.graph.output[0].ClearField("type")
+
+
+def an_empty_type(made):
+    made.graph.output[0].type.Clear()
+
+
+def no_shape(made):
+    made.graph.input[0].type.tensor_type.ClearField("shape")
+
+
+@pytest.mark.parametrize("change", [no_type, an_empty_type, no_shape])
+def test_inputs_and_outputs_state_whole_types(change):
+    refused(changed(change), "states no whole type")
