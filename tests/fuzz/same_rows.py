@@ -96,7 +96,7 @@ def check_csv(path: Path) -> None:
 def _is_sound(content: bytes, header: list[str], rest: Rows) -> bool:
     """Whether nothing is wrong with a corpus: UTF-8, no quote, a name a column, fields for each."""
     try:
-        plain = b'"' not in content and bool(content.decode())
+        plain = b'"' not in content and bool(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return False
     return plain and header.count("") < 2 and all(len(row) == len(header) for row in rest)
