@@ -14,6 +14,9 @@ from core.untrusted.wire import operators
 from core.untrusted.wire.protobuf import Message
 
 _FLOAT = 1
+# TensorProto.DataType → numpy's name.
+_NUMBERS = {_FLOAT: "<f4", 10: "<f2", 11: "<f8"}
+_ROWS = 2
 
 
 def _floats(tensor: Message) -> NDArray[np.float32]:
@@ -52,15 +55,36 @@ def _compared(graph: Message, output: str, outer: dict[str, Message]) -> Iterato
     yield _floats(constants[inputs[1]])
 
 
+def _graphs(graph: Message) -> Iterator[Message]:
+    """Yield a graph and all inside it."""
+    yield graph
+    for attribute in [attribute for node in graph["node"] for attribute in node["attribute"]]:
+        for inside in [*([attribute["g"]] if "g" in attribute else []), *attribute["graphs"]]:
+            yield from _graphs(inside)
+
+
+def _check_finite(graph: Message) -> None:
+    """Check weights, one row of which may be read for one token alone; a mask's infinities have no rows."""
+    for tensor in [tensor for inside in _graphs(graph) for tensor in inside["initializer"]]:
+        number = _NUMBERS.get(tensor.get("data_type", 0))
+        if number is None or len(tensor["dims"]) < _ROWS or "raw_data" not in tensor:
+            continue
+        numbers = np.frombuffer(tensor["raw_data"], number)
+        # Both are NaN where any number is, and neither takes memory.
+        if numbers.size and not np.isfinite([numbers.min(), numbers.max()]).all():
+            raise ValueError(f"initializer {tensor.get('name')!r} holds NaN or infinity")
+
+
 def compared_with(path: Path, output: str) -> NDArray[np.float32]:
     """Return the constant, flat, that the `GreaterOrEqual` nodes of an output compare with.
 
     Raises:
         ArtifactError: the file is not a graph that is accepted, or has no such node or constant, or
-            another one in another branch.
+            another one in another branch, or weights that are not finite.
     """
     model = onnx_file.check(path, operators.GRAPH, ArtifactError)
     try:
+        _check_finite(model["graph"])
         first, *others = _compared(model["graph"], output, {})
         if any(not np.array_equal(first, other) for other in others):
             raise ValueError(f"{output}: its branches compare with different constants")

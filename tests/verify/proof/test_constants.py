@@ -101,3 +101,19 @@ def test_a_file_that_is_cut_or_changed_is_an_error_or_another_answer_and_nothing
         except ArtifactError:
             refused += 1
     assert refused > len(content) // 2
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_one_row_that_is_not_finite(graph, number, kind):
+    """No text of the reference may have the token that reads it."""
+    table = np.zeros((50, 4), kind)
+    model = onnx.load(graph)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(table, "table"))
+    onnx.save(model, graph)
+    limits(graph)
+    table[17, 2] = number
+    model.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(table, "table"))
+    onnx.save(model, graph)
+    with pytest.raises(ArtifactError, match="initializer 'table' holds NaN or infinity"):
+        limits(graph)
