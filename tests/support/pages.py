@@ -14,7 +14,7 @@ VARIANTS = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 HASHES = {"fp32": "1" * 64, "int8": "2" * 64}
 SIZES = {"fp32": 90_000_000, "int8": 24_000_000}
 SCRIPT = "</td><script src=http://evil.example>alert(1)</script>"
-HOSTILE = SCRIPT + " \x00\x1b\x9b \ud800 \u202e {{ name }} &amp; 'x' \"y\""
+HOSTILE = SCRIPT + " \x00\x1b\x9b \u202e {{ name }} &amp; 'x' \"y\""
 
 
 def change(text: str, label: str, flipped: bool) -> dict[str, Any]:

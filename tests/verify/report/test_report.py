@@ -96,7 +96,7 @@ def test_hostile_texts_are_shown_and_do_nothing(page, content):
     content.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", content)
     shown = page.text["worst"]
-    assert "</td><script src=http://evil.example>alert(1)</script> \\x00\\x1b\\x9b \\ud800" in shown
+    assert "</td><script src=http://evil.example>alert(1)</script> \\x00\\x1b\\x9b" in shown
     assert "{{ name }} &amp;" in shown
     assert '<img src="http://evil.example/x.png">\\x00' in page.text["curves"]
     assert "(1,000 characters)" in shown
