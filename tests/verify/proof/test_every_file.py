@@ -154,7 +154,7 @@ FOUND = {
         (arrays(lambda a: a.update(probabilities=1 - a["probabilities"])), "max_probability_error: found"),
         (arrays(lambda a: a.update(source=text("another"))), "manifest.json: reference"),
         (arrays(lambda a: a.update(thresholds=1 - a["thresholds"] / 2)), "thresholds: found"),
-        (arrays(lambda a: a.update(input_ids=a["input_ids"] - 1)), "token_ids"),
+        (arrays(lambda a: a.update(input_ids=a["input_ids"] // 2)), "token_ids"),
     ],
     "sbom.cdx.json": [
         (edited("sbom.cdx.json", lambda s: s["metadata"]["component"].update(name="x")), "component.name"),
