@@ -21,11 +21,9 @@ test-kill: $(VENV) #: builds that are killed, starved and shut out
 # Pins all that is installed, by hash. --require-hashes refuses what is not listed.
 lock: .venv-lock/installed #: pin all that is installed, by hash
 	@$(PYTHON) -m requirements.pin .venv-lock/bin/uv
-# --strict: what could not be looked up has not been audited. A finding that is accepted goes here by its ID,
-# with the reason in a comment.
+# What could not be looked up has not been audited. A finding that is accepted goes here by its ID, with the reason
+# in a comment.
 ACCEPTED :=
-audit: .venv-audit/installed #: look the pins up in the advisories
-	@for listed in requirements/*.txt; do echo "  audit    $$listed"; \
-	  .venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
-	    $(addprefix --ignore-vuln ,$(ACCEPTED)) -r $$listed \
-	  || { echo "error: $$listed: not audited clean" >&2; exit 1; }; done
+PIP_AUDIT := .venv-audit/bin/pip-audit
+audit: $(if $(filter file,$(origin PIP_AUDIT)),.venv-audit/installed) #: look the pins up in the advisories
+	@$(PYTHON) -m requirements.audit $(PIP_AUDIT) $(addprefix --accept ,$(ACCEPTED)) $(sort $(wildcard requirements/*.txt))
