@@ -32,7 +32,7 @@ def _sentence(path: Path, error: ValidationError) -> str:
         return f"{path}: {place}: unknown key"
     if first["type"] == "missing":
         return f"{path}: {place}: missing"
-    value = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+    value = "" if isinstance(first["input"], dict) else f", found {repr(first['input'])[:200]}"
     return f"{path}: {place}: {re.sub('^Value error, ', '', first['msg'])}{value}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -139,3 +140,18 @@ def test_the_committed_recipes_load(name):
     assert loaded.encoder.pooling == {"b": "cls", "m": "mean"}[name[0]]
     assert set(loaded.variants) == {"fp32", "int8"}
     assert loaded.text.variant == "int8"
+
+
+def test_more_labels_than_a_classifier_has_are_refused_at_once(tmp_path):
+    names = "names = [" + ",".join(f'"{number}"' for number in range(5_000)) + "]"
+    with pytest.raises(RecipeError, match=r"labels\.names: .* at most 4096") as told:
+        load(tmp_path, GOOD.replace('names = ["joy", "fear"]', names))
+    assert len(str(told.value)) < 1000
+
+
+@pytest.mark.parametrize("unit", ['"\\', '\\"a', 'a="""', "'''x", '"\\\n\\'])
+def test_quotes_without_an_end_take_no_time(tmp_path, unit):
+    began = time.process_time()
+    with pytest.raises(RecipeError, match="cannot be read as TOML"):
+        load(tmp_path, (unit * 65_536)[:65_536])
+    assert time.process_time() - began < 3

@@ -49,6 +49,17 @@ def damage_reference(folder):
     np.savez_compressed(folder / "reference.npz", labels=zeros)
 
 
+def spoil_reference(folder, text):
+    with np.load(folder / "reference.npz") as stored:
+        arrays = dict(stored)
+    arrays["texts"] = np.frombuffer(json.dumps([text]).encode(), np.uint8)
+    np.savez_compressed(folder / "reference.npz", **arrays)
+
+
+def damage_reference_texts(folder):
+    spoil_reference(folder, "a " * (60 * limits.MIB))
+
+
 def damage_tokenizer(folder):
     vocabulary = {str(number): number for number in range(400_000)} | {"[UNK]": 500_000}
     (folder / "tokenizer.json").write_text(json.dumps(artifacts.edited_tokenizer("model.vocab", vocabulary)))
@@ -60,6 +71,7 @@ DAMAGES = [
     damage_graph,
     damage_graph_large,
     damage_reference,
+    damage_reference_texts,
     damage_tokenizer,
 ]
 
