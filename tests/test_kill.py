@@ -164,7 +164,8 @@ def test_a_release_killed_before_each_of_its_file_operations(case, monkeypatch):
     # The page takes a second to draw, and is a file like any other: once is enough.
     page = (case.dist / "report.html").read_text("utf-8")
     monkeypatch.setattr(report, "render", lambda *_: page)
-    (case.dist / "marker").write_text("the old one")
+    # A signature of before, which no release lists.
+    (case.dist / "model.sig").write_text("the old one")
     old = content(case.dist)
     survived = 0
     for operation in range(1, 500):
@@ -173,7 +174,7 @@ def test_a_release_killed_before_each_of_its_file_operations(case, monkeypatch):
         found = content(case.dist)
         assert found in (old, case.built["A"])
         survived += 1
-        (case.dist / "marker").write_text("the old one")
+        (case.dist / "model.sig").write_text("the old one")
     release(build, case.dist)
     assert content(case.dist) == case.built["A"]
     assert not list(case.folder.glob(".dist.*.tmp"))
