@@ -13,6 +13,7 @@ from tests.support.places import FILES, relative
 RAW = {
     "json.loads": {
         "core/untrusted/json_file.py": "the reader",
+        "requirements/audit.py": "what pip-audit prints",
         "bench/contenders/protocol.py": "lines of the benchmark's own processes",
         "bench/contenders/dynamic_int8.py": "what a process of its own prints",
         "bench/bulk/process.py": "what a process of its own prints",
