@@ -1,5 +1,5 @@
 # Lint, types and tests.
-.PHONY: lint test test-slow test-ray
+.PHONY: lint test test-slow test-hostile test-ray
 
 TEST_PROCESSES ?= 2
 
@@ -9,9 +9,13 @@ lint: $(VENV) #: style, types and the walls between the rooms
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 test: lint package ## lint, types and tests
-	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m "not slow and not ray and not engines and not consumers and not kill and not sign"
+	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m "not slow and not ray and not engines and not consumers and not kill and not sign and not hostile"
 test-slow: package parity-test-split #: parity on all test texts, two checkouts byte for byte
 	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
+# Hostile encoders, heads, recipes, artifacts and corpora through make and every command; a trace (strace) of
+# each file that they touch.
+test-hostile: lint #: hostile inputs through make and every command, each file that they touch traced
+	OMP_NUM_THREADS=1 $(PY) -m pytest tests/hostile -n $(TEST_PROCESSES) --dist worksteal -m hostile
 # Ray has an environment of its own; the other tests need none of it.
 test-ray: package .venv-ray/installed #: scoring on a local Ray cluster
 	ARTIFACT=$(DIST) .venv-ray/bin/python -m pytest tests/ray -m ray

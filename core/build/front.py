@@ -14,11 +14,14 @@ from pathlib import Path
 from core.build import inputs, installed
 from core.cli import make_streams_safe
 from core.contract import NAME_PATTERN
+from core.disk.ownership import check_replaceable
 from core.errors import RecipeError, ToolchainError
 from core.untrusted import limits, regular_file
 
 _RECIPE_FILE = "recipe.toml"
 _LOCK = Path("requirements/build.txt")
+# In each artifact's folder: what is there without one is not replaced.
+_ARTIFACT_STAMP = "manifest.json"
 
 
 def name_of(recipe: Path) -> str:
@@ -44,8 +47,10 @@ def answer(recipe: str, encoder: str, head: str, build: str, venv: str) -> str:
 
     Raises:
         RecipeError: as `name_of`.
+        ArtifactError: the artifact's folder holds other files, or is a link; the release would say so last.
     """
     name = name_of(Path(recipe))
+    check_replaceable(Path("dist", name), _ARTIFACT_STAMP)
     folder = Path(build) if build else Path("build", name)
     given = dict(zip(inputs.OVERRIDES, (encoder, head), strict=True))
     sources = {variable: source for variable, source in given.items() if source}

@@ -17,11 +17,10 @@ import pytest
 from onnx import helper
 
 from core.contract import VARIANT_FILES
-from core.disk.files import sha256_file
 from tests.support import artifacts, heads
 from tests.support.building import LABELS, make, tiny
 from tests.support.factories import Shape
-from tests.support.forge import linked_copy, reseal, rewrite
+from tests.support.forge import linked_copy, mend, reseal, rewrite
 from tests.support.onnx_files import memory_on_input, poisoned, time_on_input
 from tests.support.places import ROOT
 
@@ -130,11 +129,8 @@ def test_a_command_that_runs_it(small, tmp_path, command, kind):
 )
 def test_verify_artifact(tiny_build, tmp_path, name, kind):
     copy = linked_copy(tiny_build.dist, tmp_path / "copy")
-    before = sha256_file(copy / name)
     poison(copy / name, kind, "input_ids", "joy")
-    bill = (copy / "sbom.cdx.json").read_text("utf-8").replace(before, sha256_file(copy / name))
-    rewrite(copy / "sbom.cdx.json", bill.encode())
-    reseal(copy)
+    mend(copy)
     assert_refused(measured(sys.executable, "-m", "verify", "artifact", copy), name)
 
 
