@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hostile.arena import Arena
@@ -42,7 +42,6 @@ class Attack:
     refused: str | None
     lines: tuple[Line, ...]
     recipe: str = "tiny"
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 def fifo(path: Path) -> None:

@@ -50,3 +50,14 @@ def mend(folder: Path) -> None:
                 row["size"] = (folder / row["file"]).stat().st_size
 
     reseal(folder, sizes)
+
+
+def edited(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
+    """Return what changes the content of a JSON file of a copy."""
+
+    def spoil(folder: Path) -> None:
+        content = json.loads((folder / name).read_text("utf-8"))
+        change(content)
+        rewrite(folder / name, json.dumps(content).encode())
+
+    return spoil

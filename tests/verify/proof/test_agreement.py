@@ -14,7 +14,7 @@ from core.artifact.graph import Graph
 from core.build import reference
 from core.errors import ArtifactError
 from tests.support.commands import run
-from tests.support.forge import linked_copy, mend, reseal, rewrite
+from tests.support.forge import edited, linked_copy, mend, reseal, rewrite
 from verify.proof import agreement
 
 
@@ -27,15 +27,6 @@ def test_the_default_artifact_is_proved(artifact):
     found = run("verify", "artifact", artifact)
     assert found.returncode == 0, found.stderr
     assert [line.split()[0] for line in found.stdout.splitlines()] == ["hashes", "agree", *["parity"] * 3]
-
-
-def edited(name, change):
-    def spoil(folder):
-        content = json.loads((folder / name).read_text("utf-8"))
-        change(content)
-        rewrite(folder / name, json.dumps(content).encode())
-
-    return spoil
 
 
 def swapped(labels):

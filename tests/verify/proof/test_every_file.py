@@ -14,19 +14,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from tests.support.forge import linked_copy, mend, reseal, rewrite
+from tests.support.forge import edited, linked_copy, mend, reseal, rewrite
 from verify import __main__ as command
 
 FP32, INT8, TEXT = "onnx/model.onnx", "onnx/model_quantized.onnx", "onnx/model_text.onnx"
-
-
-def edited(name, change):
-    def spoil(folder):
-        content = json.loads((folder / name).read_text("utf-8"))
-        change(content)
-        rewrite(folder / name, json.dumps(content).encode())
-
-    return spoil
 
 
 def graph(name, change):
