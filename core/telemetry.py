@@ -1,7 +1,7 @@
 """Keep onnxruntime to itself: import this before it. Standard library only.
 
-From its telemetry on, it writes a database to the user's cache folder, and sends what it is used for to its
-maker. It looks at this variable once, while it is imported; who wants it sets it to 0.
+Its telemetry writes a database to the user's cache folder, and looks up a host on the network: both were seen
+in a trace. It looks at this variable once, while it is imported; who wants it sets it to 0.
 """
 
 from __future__ import annotations

@@ -65,6 +65,14 @@ def naming(
         raise error(": ".join(filter(None, [str(place), problem, f"{reason}{hint}"]))) from cause
 
 
+def _checked(status: os.stat_result, path: Path, limit: int, error: type[ToolchainError]) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        raise RefusedError("not a regular file")
+    if status.st_size > limit:
+        raise error(f"{path}: found {status.st_size:,} bytes, expected at most {limit:,}")
+    return status.st_size
+
+
 def check_size(path: Path, limit: int, error: type[ToolchainError]) -> int:
     """Return a file's size in bytes.
 
@@ -73,12 +81,8 @@ def check_size(path: Path, limit: int, error: type[ToolchainError]) -> int:
             `limit` bytes.
     """
     with naming(path, error, "cannot be read", OSError, ValueError):
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise RefusedError("not a regular file")
-    if status.st_size > limit:
-        raise error(f"{path}: found {status.st_size:,} bytes, expected at most {limit:,}")
-    return status.st_size
+        return _checked(path.stat(), path, limit, error)
+    raise AssertionError
 
 
 def check_pointer(path: Path, error: type[ToolchainError]) -> None:
@@ -118,11 +122,7 @@ def opened(path: Path, limit: int, error: type[ToolchainError]) -> Iterator[Buff
         # A pipe would wait for its other end.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise RefusedError("not a regular file")
-            if status.st_size > limit:
-                raise error(f"{path}: found {status.st_size:,} bytes, expected at most {limit:,}")
+            _checked(os.fstat(file.fileno()), path, limit, error)
             yield file
 
 

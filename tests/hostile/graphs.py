@@ -9,70 +9,26 @@ import onnx
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from tests.hostile.arena import CANARY
+from tests.support.onnx_files import memory_on_input, poisoned, time_on_input
 
 Change = Callable[[onnx.ModelProto], None]
 _OUTSIDE = f"../../outside/{CANARY}"
 
 
-def _entry(model: onnx.ModelProto) -> onnx.ValueInfoProto:
-    return model.graph.input[0]
-
-
-def _into_an_output(model: onnx.ModelProto, nodes: list[onnx.NodeProto], scalar: str) -> None:
-    """Add nodes whose `scalar` (float, rank 0) is added to a float output, times zero."""
+def _add(model: onnx.ModelProto, *nodes: onnx.NodeProto) -> None:
+    """Bring in nodes that make the float `poison`, which is added to the first output of floats."""
     output = next(v for v in model.graph.output if v.type.tensor_type.elem_type == TensorProto.FLOAT)
-    for node in model.graph.node:
-        node.output[:] = ["sound_" + name if name == output.name else name for name in node.output]
-        node.input[:] = ["sound_" + name if name == output.name else name for name in node.input]
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(0), "nothing"))
-    model.graph.node.extend(nodes)
-    model.graph.node.append(helper.make_node("Mul", [scalar, "nothing"], ["no_scalar"]))
-    sound = helper.make_node("Add", ["sound_" + output.name, "no_scalar"], [output.name])
-    model.graph.node.append(sound)
-
-
-def _size(model: onnx.ModelProto, of_others: int) -> list[onnx.NodeProto]:
-    """Nodes that make `made_size`, int64 `[1]`: 1 for an input of zeros, `of_others` else."""
-    numbers = {"made_zero": np.float32(0), "made_axis": np.array([0]), "made_one": np.array([1])}
-    numbers["made_many"] = np.array([of_others])
-    model.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in numbers.items())
-    entry = _entry(model).name
-    return [
-        helper.make_node("Cast", [entry], ["made_float"], to=TensorProto.FLOAT),
-        helper.make_node("Abs", ["made_float"], ["made_abs"]),
-        helper.make_node("ReduceMax", ["made_abs"], ["made_max"], keepdims=0),
-        helper.make_node("Greater", ["made_max", "made_zero"], ["made_other"]),
-        helper.make_node("Where", ["made_other", "made_many", "made_one"], ["made_size"]),
-    ]
+    poisoned(model, nodes, output.name)
 
 
 def memory_on_real_input(model: onnx.ModelProto) -> None:
-    """Take 8 GB, but not on zeros."""
-    nodes = _size(model, 1 << 31)
-    nodes += [
-        helper.make_node("Expand", ["made_float_one", "made_size"], ["made_large"]),
-        helper.make_node("ReduceSum", ["made_large"], ["made_sum"], keepdims=0),
-    ]
-    model.graph.initializer.append(numpy_helper.from_array(np.ones(1, np.float32), "made_float_one"))
-    _into_an_output(model, nodes, "made_sum")
+    """Take 6 GB and more, but not on zeros."""
+    _add(model, *memory_on_input(model.graph.input[0].name))
 
 
 def time_on_real_input(model: onnx.ModelProto) -> None:
-    """Multiply for hours, but not on zeros."""
-    nodes = _size(model, 3000)
-    model.graph.initializer.append(numpy_helper.from_array(np.full((1, 1), 1e-4, np.float32), "made_tiny"))
-    nodes += [
-        helper.make_node("Concat", ["made_size", "made_size"], ["made_square"], axis=0),
-        helper.make_node("Expand", ["made_tiny", "made_square"], ["made_0"]),
-        *(helper.make_node("MatMul", [f"made_{i}", "made_0"], [f"made_{i + 1}"]) for i in range(5000)),
-        helper.make_node("ReduceSum", ["made_5000"], ["made_sum"], keepdims=0),
-    ]
-    _into_an_output(model, nodes, "made_sum")
-
-
-def _scalar_of(model: onnx.ModelProto, node: onnx.NodeProto) -> None:
-    """Bring in a node that makes the float `made_sum`."""
-    _into_an_output(model, [node], "made_sum")
+    """Multiply for minutes, once there is an input."""
+    _add(model, *time_on_input(model.graph.input[0].name))
 
 
 def loop(model: onnx.ModelProto) -> None:
@@ -92,15 +48,15 @@ def loop(model: onnx.ModelProto) -> None:
     )
     model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
     model.graph.initializer.append(numpy_helper.from_array(np.float32(0), "start"))
-    _scalar_of(model, helper.make_node("Loop", ["", "yes", "start"], ["made_sum"], body=body))
+    _add(model, helper.make_node("Loop", ["", "yes", "start"], ["poison"], body=body))
 
 
 def _call(model: onnx.ModelProto, function: onnx.FunctionProto, **attributes: object) -> None:
     model.functions.append(function)
     if all(opset.domain != function.domain for opset in model.opset_import):
         model.opset_import.append(helper.make_opsetid(function.domain, 1))
-    node = helper.make_node(function.name, [], ["made_sum"], domain=function.domain, **attributes)
-    _scalar_of(model, node)
+    node = helper.make_node(function.name, [], ["poison"], domain=function.domain, **attributes)
+    _add(model, node)
 
 
 def _function(domain: str, name: str, *nodes: onnx.NodeProto, **more: object) -> onnx.FunctionProto:
@@ -135,13 +91,13 @@ def _external(dtype: int = TensorProto.FLOAT) -> TensorProto:
 def other_file(model: onnx.ModelProto) -> None:
     """Read another file as a weight."""
     model.graph.initializer.append(_external())
-    _scalar_of(model, helper.make_node("ReduceSum", ["other"], ["made_sum"], keepdims=0))
+    _add(model, helper.make_node("ReduceSum", ["other"], ["poison"], keepdims=0))
 
 
 def other_file_in_an_attribute(model: onnx.ModelProto) -> None:
     """Read another file as the value of a constant."""
-    model.graph.node.append(helper.make_node("Constant", [], ["other"], value=_external()))
-    _scalar_of(model, helper.make_node("ReduceSum", ["other"], ["made_sum"], keepdims=0))
+    constant = helper.make_node("Constant", [], ["other"], value=_external())
+    _add(model, constant, helper.make_node("ReduceSum", ["other"], ["poison"], keepdims=0))
 
 
 def other_file_in_a_default(model: onnx.ModelProto) -> None:
@@ -195,14 +151,14 @@ def deep(model: onnx.ModelProto) -> None:
 
 def escapes(model: onnx.ModelProto) -> None:
     """Give an unknown operator a name that clears a terminal and begins a line of its own."""
-    node = helper.make_node("Evil\x1b[2J\nerror: all is well", [], ["made_sum"], name="n\x1b]0;x\x07\r\n")
-    _scalar_of(model, node)
+    node = helper.make_node("Evil\x1b[2J\nerror: all is well", [], ["poison"], name="n\x1b]0;x\x07\r\n")
+    _add(model, node)
 
 
 def own_domain(model: onnx.ModelProto) -> None:
     """Use an operator of a library that would have to be loaded."""
     model.opset_import.append(helper.make_opsetid("own.ops", 1))
-    _scalar_of(model, helper.make_node("Load", [], ["made_sum"], domain="own.ops"))
+    _add(model, helper.make_node("Load", [], ["poison"], domain="own.ops"))
 
 
 # What is changed, and what the refusal says.
@@ -225,6 +181,6 @@ STATIC: dict[str, tuple[Change, str]] = {
 }
 # What shows on real input alone.
 RUNNING: dict[str, tuple[Change, str]] = {
-    "8 GB on real input": (memory_on_real_input, "memory|MB|GB|ended|refused"),
-    "hours on real input": (time_on_real_input, "second| s\\b|time|ended|refused"),
+    "6 GB on real input": (memory_on_real_input, "memory|MB|GB|ended|refused"),
+    "minutes on real input": (time_on_real_input, "second| s\\b|time|ended|refused"),
 }
