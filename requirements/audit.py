@@ -96,7 +96,8 @@ def audit(command: Sequence[str], listed: Path) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Audit every file; 1 where anything was found, or not looked up."""
-    parser = argparse.ArgumentParser(prog="python -m requirements.audit", description=main.__doc__)
+    summary = "Look pins up in the advisories; 1 where anything was found, or not looked up."
+    parser = argparse.ArgumentParser(prog="python -m requirements.audit", description=summary)
     parser.add_argument("pip_audit")
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--accept", action="append", default=[], help="an advisory that is accepted")
