@@ -1,0 +1,162 @@
+"""`python -m tests.cpus ARTIFACT RECIPE BUILD`: an artifact's decisions on other x86 processors.
+
+Writes BUILD/cpus/cpus.json, and prints the same as a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from core import decisions
+from core import recipe as recipes
+from core.artifact import tokens
+from core.artifact.graph import Graph
+from core.build import reference
+from core.cli import exit_code
+from core.contract import VARIANT_FILES
+from core.disk.files import sha256_file, write_json
+from core.errors import ToolchainError
+from tests.cpus import compare, emulation, inside, kernels
+
+# A text of 512 tokens takes minutes there.
+MOST_TOKENS = 128
+# So many texts a process: the processes end at about the same time.
+TEXTS_A_JOB = 4 * inside.BATCH
+HOW = {"alone": "alone", "batches": f"padded in batches of {inside.BATCH}"}
+
+
+def _texts(artifact: Path, recipe: Path, build: Path, count: int) -> tuple[list[list[int]], str]:
+    """Return the ids of the first texts of the test split, else of the reference; and what they are."""
+    stored = reference.read(artifact / "reference.npz")
+    texts, source = stored.texts, f"texts of reference.npz ({stored.source})"
+    data = recipes.data_of(recipes.load(recipe), recipe, build)
+    if data and data.at_hand("test"):
+        texts, source = data.read("test").texts, f"texts of {data.title} test"
+    encoded = tokens.encode(artifact / "tokenizer.json", texts[: 2 * count])
+    ids = [row for row in encoded if len(row) <= MOST_TOKENS][:count]
+    if len(ids) < inside.BATCH:
+        raise ToolchainError(
+            f"{artifact}: found {len(ids)} {source}, expected {inside.BATCH} of {MOST_TOKENS} tokens"
+        )
+    return ids, source
+
+
+def _write_jobs(folder: Path, ids: list[list[int]]) -> list[Path]:
+    """Write the texts for several processes; some batch has padding, so that both branches run."""
+    paths = []
+    for start in range(0, len(ids), TEXTS_A_JOB):
+        rows = ids[start : start + TEXTS_A_JOB]
+        paths.append(folder / f"ids-{start:05}.npz")
+        np.savez(paths[-1], input_ids=np.concatenate(rows), lengths=[len(row) for row in rows])
+    lengths = [{len(row) for row in ids[at : at + inside.BATCH]} for at in range(0, len(ids), inside.BATCH)]
+    if not any(len(found) > 1 for found in lengths):
+        raise ToolchainError(f"{folder}: found no batch with padding, expected texts of different lengths")
+    return paths
+
+
+def _probe(folder: Path, processors: list[emulation.Processor]) -> dict[str, dict[str, object]]:
+    """Return what each processor has, and which products saturate there; hold it to be the one that it is."""
+    source, graphs = kernels.write(folder / "kernels")
+    found = {}
+    for processor in processors:
+        answers = emulation.run(processor, source, folder / "kernels" / "answers.npz", *graphs)
+        if processor.saturates is not None:
+            kernels.check(processor.name, answers, processor.saturates)
+        saturating = kernels.saturating(processor.name, answers)
+        found[processor.name] = {"features": answers["features"].tolist(), "saturating": saturating}
+    return found
+
+
+def _run_all(
+    folder: Path, artifact: Path, jobs: list[Path], processors: list[emulation.Processor], processes: int
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """Return probabilities `[n, l]` by processor, variant and `alone` or `batches`."""
+    order = [
+        (processor, variant, job) for job in jobs for processor in processors for variant in VARIANT_FILES
+    ]
+
+    def run(index: int) -> dict[str, np.ndarray]:
+        processor, variant, job = order[index]
+        target = folder / f"answers-{index:04}.npz"
+        answers = emulation.run(processor, job, target, artifact / VARIANT_FILES[variant])
+        target.unlink()
+        return answers
+
+    parts: dict[tuple[str, str, str], list[np.ndarray]] = {}
+    with ThreadPoolExecutor(processes) as pool:
+        for (processor, variant, _), answers in zip(order, pool.map(run, range(len(order))), strict=True):
+            for how in HOW:
+                parts.setdefault((processor.name, variant, how), []).append(answers[how])
+    return {key: np.concatenate(arrays) for key, arrays in parts.items()}
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    try:
+        emulator = emulation.emulator()
+    except LookupError as error:
+        print(f"test-cpus is skipped: {error}")
+        return
+    began = time.monotonic()
+    artifact, folder = arguments.artifact, arguments.build / "cpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = [one for one in emulation.PROCESSORS if one.name in arguments.processors]
+    ids, source = _texts(artifact, arguments.recipe, arguments.build, arguments.texts)
+    processors = [emulation.THIS, *chosen]
+    probed = _probe(folder, processors)
+    graph = Graph(artifact / VARIANT_FILES["fp32"])
+    thresholds = decisions.threshold_vector(graph.thresholds, graph.labels)
+    answers = _run_all(folder, artifact, _write_jobs(folder, ids), processors, arguments.processes)
+    rows = [(one.name, variant, how) for one in chosen for variant in VARIANT_FILES for how in HOW]
+    found = {
+        f"{name}, {variant}, {HOW[how]}": compare.difference(
+            answers[name, variant, how],
+            answers[emulation.THIS.name, variant, how],
+            thresholds,
+            graph.metadata.problem_type,
+        )
+        for name, variant, how in rows
+    }
+    machine = emulation.describe(set(probed[emulation.THIS.name]["features"]))
+    content = {
+        "machine": machine,
+        "onnxruntime": onnxruntime.__version__,
+        "emulator": emulation.version(emulator),
+        "texts": f"{len(ids)} {source}",
+        "sha256": {variant: sha256_file(artifact / file) for variant, file in VARIANT_FILES.items()},
+        "allowed": {"otherwise": compare.MOST_OTHERWISE, "mean": compare.MOST_MEAN},
+        "processors": probed,
+        "differences": {place: one._asdict() for place, one in found.items()},
+    }
+    write_json(folder / "cpus.json", content)
+    print(
+        f"{content['texts']}; against {machine}; {content['emulator']}, onnxruntime {content['onnxruntime']}"
+    )
+    print(compare.table(found))
+    for name, one in probed.items():
+        print(f"{name}: pairs of products saturate in {' and '.join(one['saturating']) or 'no operator'}")
+    print(f"{folder / 'cpus.json'}; {time.monotonic() - began:.0f} s")
+    compare.check(found)
+
+
+def main() -> int:
+    """Run the command line; 1 where a processor decides otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cpus", description=__doc__.split("\n")[0])
+    for name in ("artifact", "recipe", "build"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--texts", type=int, default=24)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    names = [one.name for one in emulation.PROCESSORS]
+    parser.add_argument("--processors", nargs="+", choices=names, default=names)
+    return exit_code(_run, parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
