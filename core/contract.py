@@ -19,8 +19,8 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,95}$"
 
 # The standard operators' version in every graph of an artifact.
 OPSET = 18
-# The file format's version, of every graph.
-IR_VERSION = 10
+# The file format's version, of every graph: that of the ONNX release that brought the operators.
+IR_VERSION = 8
 
 # Graph inputs and outputs.
 INPUT_IDS = "input_ids"

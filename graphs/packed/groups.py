@@ -70,7 +70,9 @@ def _long_rows(chain: Chain, counts: ir.Value) -> tuple[ir.Value, ir.Value, list
     minus = integers("minus", -1)
     rest = add("Range", [add("Squeeze", [batch], "rows"), minus, minus], "rows_from_here")
     saved = add("Sub", [add("Mul", [rest, less], "saved"), integers("second_group", _SECOND_GROUP)], "gained")
-    first = add("ArgMax", [add("Max", [saved, zero], "gained_or_0")], "long_rows", axis=0, keepdims=1)
+    # Of equals the first. onnxruntime before 1.20 has no `ArgMax` of int64.
+    gained = add("Max", [saved, zero], "gained_or_0"), integers("most", [1])
+    _, first = chain.several("TopK", gained, "long_rows", 2, axis=0, largest=1)
     sizes = add("Concat", [first, add("Sub", [batch, first], "short_rows")], "sizes", axis=0)
     longest = add("Gather", [lengths, zero], "longest", axis=0)
     longest_short = add("Gather", [lengths, first], "longest_short_axis", axis=0)

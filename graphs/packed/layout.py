@@ -41,9 +41,12 @@ def whole(chain: Chain, counts: ir.Value, starts: ir.Value) -> groups.Rows:
 def _present(chain: Chain, mask: ir.Value, one: ir.Value, axis_1: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Append which columns count, int64 `[b, s]` of 0 and 1, and each row's number of them, `[b, 1]`."""
     add = chain.add
-    ones = chain.cast(chain.cast(mask, ir.DataType.BOOL, "mask"), ir.DataType.INT64, "ones")
+    real = chain.cast(mask, ir.DataType.BOOL, "mask")
+    ones = chain.cast(real, ir.DataType.INT64, "ones")
     # The first token of each row, or the first column of a row without one, counts in any case.
-    first = add("ArgMax", [ones], "first_column", axis=1, keepdims=0)
+    # onnxruntime before 1.20 has no `ArgMax` of int64.
+    narrow = chain.cast(real, ir.DataType.INT32, "narrow_ones")
+    first = add("ArgMax", [narrow], "first_column", axis=1, keepdims=0)
     # At least 1: `OneHot` takes no depth of 0, which an empty batch may have; of no axis, for ONNX's own
     # evaluator.
     length = add("Squeeze", [add("Shape", [mask], "length_axis", start=1, end=2)], "length")

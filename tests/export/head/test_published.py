@@ -39,7 +39,7 @@ def test_one_pair_a_label_in_the_order_given(order):
 def test_opsets():
     model = writer.head_model(["joy"], fitted(["joy"], WIDTH))
     assert {item.domain: item.version for item in model.opset_import} == {"": 18, "ai.onnx.ml": 3}
-    assert model.ir_version == 10
+    assert model.ir_version == 8
 
 
 def test_two_calls_write_the_same_bytes():
