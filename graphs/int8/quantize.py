@@ -135,6 +135,7 @@ def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
         if plans[activation.name].mode != "float"
     )
     _words(graph)
+    instance.every(graph)
     graph.sort()
     ops.remove_unused(model)
     return count

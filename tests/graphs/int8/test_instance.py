@@ -54,6 +54,21 @@ def test_a_token_is_normalized_as_by_torch():
         np.testing.assert_allclose(session_of(model).run(None, {"x": x})[0], torchs(x), atol=ROUNDED)
 
 
+def test_gamma_and_beta_are_applied_to_the_bit():
+    model = of_one_normalization(["t"])
+    random = np.random.default_rng(2)
+    gamma, beta, x = (random.normal(0, 3, shape).astype(np.float32) for shape in (WIDTH, WIDTH, (37, WIDTH)))
+    plain = model.clone()
+    instance.instance(plain.graph, plain.graph.node("norm").outputs[0])
+    for at, values in enumerate((gamma, beta), 1):
+        ops.set_array(model.graph, model.graph.node("norm"), at, values)
+    assert instance.every(model.graph) == 1
+    kinds = ["Unsqueeze", instance.OP_TYPE, "Squeeze", "BatchNormalization", "Mul"]
+    assert [node.op_type for node in model.graph] == kinds
+    normalized = session_of(plain).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(session_of(model).run(None, {"x": x})[0], normalized * gamma + beta)
+
+
 def test_rows_are_normalized_as_they_are():
     model = of_one_normalization(["b", "s"])
     graph = model.graph
@@ -94,9 +109,11 @@ def test_every_activation_of_a_normalization_has_one_step(any_encoder):
     quantize.quantize(model, bare(any_encoder))
     legal.check(model)
     layers = any_encoder.info.layers
-    assert len(ops.nodes_of(model.graph, instance.OP_TYPE)) == 2 * layers
-    assert [node.name for node in ops.nodes_of(model.graph, "LayerNormalization")] == [
-        f"layer_{layers - 1}_norm"
+    assert len(ops.nodes_of(model.graph, instance.OP_TYPE)) == 2 * layers + 1
+    assert not ops.nodes_of(model.graph, "LayerNormalization")
+    # Gamma and beta of the last, which no product reads; those of the others are in what reads them.
+    assert [node.name for node in ops.nodes_of(model.graph, "BatchNormalization")] == [
+        f"layer_{layers - 1}_norm_scaled"
     ]
     error = abs(probabilities(model, ids, mask) - before)
     # Twice what was seen.

@@ -175,7 +175,13 @@ def test_the_branches_share_the_weights(mean):
     assert not single.initializers
     left = {str(node.name) for node in single if "layout" in str(node.name)}
     assert left == {"unpadded_layout_negative_ids", "unpadded_layout_token_ids"}
-    assert not {node.op_type for node in single} & {"GatherND", "CumSum", "NonZero", "Reshape", "Flatten"}
+    assert not {node.op_type for node in single} & {"GatherND", "CumSum", "NonZero"}
+    # A view each, and no layout: gamma and beta are of the last of two dimensions.
+    readers = {
+        kind: {use.node.op_type for node in single if node.op_type == kind for use in node.outputs[0].uses()}
+        for kind in ("Flatten", "Reshape")
+    }
+    assert readers == {"Flatten": {"BatchNormalization"}, "Reshape": {"QAttention", "Add", "MatMul"}}
 
 
 def _attentions(model):
