@@ -1,6 +1,6 @@
-"""The artifact's graphs in onnxruntime on emulated x86 processors, against this machine: `make test-cpus`.
+"""The artifact's graphs in onnxruntime on emulated processors, against this machine: `make test-cpus`.
 
-`qemu-x86_64` runs an interpreter with numpy and onnxruntime alone (`inside.py`) on a processor that it names,
-and onnxruntime picks its kernels by what that one has. Token ids are made before: the tokenizer's threads
-hang there.
+qemu runs Python with numpy and onnxruntime alone (`inside.py`) on a processor that it names, of x86 or
+of 64-bit ARM (`aarch64.py`), and onnxruntime picks its kernels by what that one has. Token ids are made
+before: the tokenizer's threads hang there.
 """

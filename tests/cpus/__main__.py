@@ -1,6 +1,6 @@
-"""`python -m tests.cpus ARTIFACT RECIPE BUILD`: an artifact's decisions on other x86 processors.
+"""`python -m tests.cpus ARTIFACT RECIPE BUILD`: an artifact's decisions on other processors.
 
-Writes BUILD/cpus/cpus.json, and prints the same as a table.
+Writes BUILD/cpus/cpus.json, or another folder's of that name, and prints the same as a table.
 """
 
 from __future__ import annotations
@@ -76,17 +76,19 @@ def _probe(folder: Path, processors: list[emulation.Processor]) -> dict[str, dic
 
 
 def _run_all(
-    folder: Path, artifact: Path, jobs: list[Path], processors: list[emulation.Processor], processes: int
+    folder: Path,
+    graphs: dict[str, Path],
+    jobs: list[Path],
+    processors: list[emulation.Processor],
+    processes: int,
 ) -> dict[tuple[str, str, str], np.ndarray]:
     """Return probabilities `[n, l]` by processor, variant and `alone` or `batches`."""
-    order = [
-        (processor, variant, job) for job in jobs for processor in processors for variant in VARIANT_FILES
-    ]
+    order = [(processor, variant, job) for job in jobs for processor in processors for variant in graphs]
 
     def run(index: int) -> dict[str, np.ndarray]:
         processor, variant, job = order[index]
         target = folder / f"answers-{index:04}.npz"
-        answers = emulation.run(processor, job, target, artifact / VARIANT_FILES[variant])
+        answers = emulation.run(processor, job, target, graphs[variant])
         target.unlink()
         return answers
 
@@ -98,42 +100,54 @@ def _run_all(
     return {key: np.concatenate(arrays) for key, arrays in parts.items()}
 
 
+def _to_be_had(processors: list[emulation.Processor]) -> tuple[list[emulation.Processor], set[str]]:
+    """Return the processors that can be emulated here, and their emulators; say of the others why not."""
+    chosen, emulators, skipped = [], set(), {}
+    for processor in processors:
+        try:
+            emulators.add(emulation.emulator(processor.machine))
+            chosen.append(processor)
+        except LookupError as error:
+            skipped.setdefault(str(error), []).append(processor.name)
+    for why, names in skipped.items():
+        print(f"test-cpus is skipped of {', '.join(names)}: {why}")
+    return chosen, emulators
+
+
 def _run(arguments: argparse.Namespace) -> None:
-    try:
-        emulator = emulation.emulator()
-    except LookupError as error:
-        print(f"test-cpus is skipped: {error}")
+    chosen, emulators = _to_be_had([one for one in emulation.ALL if one.name in arguments.processors])
+    if not chosen:
         return
     began = time.monotonic()
-    artifact, folder = arguments.artifact, arguments.build / "cpus"
+    artifact, folder = arguments.artifact, arguments.build / arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = [one for one in emulation.PROCESSORS if one.name in arguments.processors]
     ids, source = _texts(artifact, arguments.recipe, arguments.build, arguments.texts)
     processors = [emulation.THIS, *chosen]
     probed = _probe(folder, processors)
+    graphs = {variant: artifact / VARIANT_FILES[variant] for variant in arguments.variants}
     graph = Graph(artifact / VARIANT_FILES["fp32"])
     thresholds = decisions.threshold_vector(graph.thresholds, graph.labels)
-    answers = _run_all(folder, artifact, _write_jobs(folder, ids), processors, arguments.processes)
-    rows = [(one.name, variant, how) for one in chosen for variant in VARIANT_FILES for how in HOW]
+    answers = _run_all(folder, graphs, _write_jobs(folder, ids), processors, arguments.processes)
+    rows = [(one, variant, how) for one in chosen for variant in graphs for how in HOW]
     found = {
-        f"{name}, {variant}, {HOW[how]}": compare.difference(
-            answers[name, variant, how],
+        f"{one.name}, {variant}, {HOW[how]}": compare.difference(
+            answers[one.name, variant, how],
             answers[emulation.THIS.name, variant, how],
             thresholds,
             graph.metadata.problem_type,
+            one.machine,
         )
-        for name, variant, how in rows
+        for one, variant, how in rows
     }
     machine = emulation.describe(set(probed[emulation.THIS.name]["features"]))
     content = {
         "machine": machine,
         "onnxruntime": onnxruntime.__version__,
-        "emulator": emulation.version(emulator),
+        "emulator": " and ".join(sorted(set(map(emulation.version, emulators)))),
         "texts": f"{len(ids)} {source}",
-        "sha256": {variant: sha256_file(artifact / file) for variant, file in VARIANT_FILES.items()},
-        "allowed": {"otherwise": compare.MOST_OTHERWISE, "mean": compare.MOST_MEAN},
+        "sha256": {variant: sha256_file(path) for variant, path in graphs.items()},
         "processors": probed,
-        "differences": {place: one._asdict() for place, one in found.items()},
+        "differences": {place: compare.as_json(one) for place, one in found.items()},
     }
     write_json(folder / "cpus.json", content)
     print(
@@ -153,8 +167,10 @@ def main() -> int:
         parser.add_argument(name, type=Path)
     parser.add_argument("--texts", type=int, default=24)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    names = [one.name for one in emulation.PROCESSORS]
-    parser.add_argument("--processors", nargs="+", choices=names, default=names)
+    parser.add_argument("--variants", nargs="+", choices=VARIANT_FILES, default=list(VARIANT_FILES))
+    parser.add_argument("--folder", default="cpus", help="within BUILD")
+    names = [one.name for one in emulation.ALL]
+    parser.add_argument("--processors", nargs="+", choices=names, default=list(emulation.USUAL))
     return exit_code(_run, parser.parse_args())
 
 

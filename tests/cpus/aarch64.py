@@ -28,6 +28,7 @@ CORES = {
     "neoverse-n1": "0xd0c",  # dot products: Graviton 2, Ampere Altra
     "max": "0xd40",  # 8-bit matrix products, SVE; the part is Neoverse V1's, Graviton 3
 }
+FOLDER = Path("build", "aarch64")
 _CPUINFO = """processor\t: 0
 CPU implementer\t: 0x41
 CPU architecture: 8
@@ -49,9 +50,9 @@ _APT = (
 
 
 def command(folder: Path, core: str) -> list[str]:
-    """Return what runs a Python script on an emulated core: append the script and its arguments."""
+    """Return what makes `qemu-aarch64` Python on a core; a script and its arguments come after it."""
     prefix = (folder / "cores" / core).absolute()
-    return ["qemu-aarch64", "-cpu", core, "-L", str(prefix), f"{prefix}/usr/bin/python3"]
+    return ["-cpu", core, "-L", str(prefix), f"{prefix}/usr/bin/python3"]
 
 
 def site_packages(folder: Path) -> Path:

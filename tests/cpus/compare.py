@@ -10,21 +10,35 @@ from core import decisions
 from core.contract import ProblemType
 from core.errors import GateError, ToolchainError
 
-# Of the issue: 1 text of 200, and what float sums in another order move a probability by on average.
-MOST_OTHERWISE, MOST_MEAN = 1 / 200, 1e-5
+
+class Allowed(NamedTuple):
+    """The largest share of texts decided otherwise, and the largest mean change of a probability."""
+
+    otherwise: float
+    mean: float
+
+
+# x86: what float sums in another order move a probability by on average. ARM adds a product's bias without
+# rounding between, and other sums in another order as well; kernels that saturate would change it by 1.5e-3.
+ALLOWED = {"x86_64": Allowed(1 / 200, 1e-5), "aarch64": Allowed(1 / 100, 5e-4)}
 
 
 class Difference(NamedTuple):
-    """Texts that are decided otherwise, and the largest and the mean change of a probability."""
+    """Texts decided otherwise, the largest and the mean change of a probability, and what is allowed."""
 
     texts: int
     otherwise: int
     largest: float
     mean: float
+    allowed: Allowed
 
 
 def difference(
-    found: np.ndarray, expected: np.ndarray, thresholds: np.ndarray, problem_type: ProblemType
+    found: np.ndarray,
+    expected: np.ndarray,
+    thresholds: np.ndarray,
+    problem_type: ProblemType,
+    machine: str = "x86_64",
 ) -> Difference:
     """Compare probabilities `[n, l]` of one processor with those of another.
 
@@ -40,7 +54,7 @@ def difference(
         raise ToolchainError("probabilities: found one that is not a number")
     decided = [decisions.decide(values, thresholds, problem_type) for values in (found, expected)]
     otherwise = int((decided[0] != decided[1]).any(axis=1).sum())
-    return Difference(len(found), otherwise, float(change.max()), float(change.mean()))
+    return Difference(len(found), otherwise, float(change.max()), float(change.mean()), ALLOWED[machine])
 
 
 def check(differences: dict[str, Difference]) -> None:
@@ -51,14 +65,19 @@ def check(differences: dict[str, Difference]) -> None:
     """
     over = []
     for place, found in differences.items():
-        allowed = int(found.texts * MOST_OTHERWISE)
+        allowed, mean = int(found.texts * found.allowed.otherwise), found.allowed.mean
         if found.otherwise > allowed:
             decided = f"{found.otherwise} of {found.texts} texts decided otherwise"
             over.append(f"{place}: found {decided}, expected at most {allowed}")
-        if found.mean > MOST_MEAN:
-            over.append(f"{place}: found a mean change of {found.mean:.1e}, expected at most {MOST_MEAN:.0e}")
+        if found.mean > mean:
+            over.append(f"{place}: found a mean change of {found.mean:.1e}, expected at most {mean:.0e}")
     if over:
         raise GateError("; ".join(over))
+
+
+def as_json(found: Difference) -> dict[str, object]:
+    """Return a difference, and what is allowed, by name."""
+    return found._asdict() | {"allowed": found.allowed._asdict()}
 
 
 def table(differences: dict[str, Difference]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from core.errors import ToolchainError
-from tests.cpus import inside
+from tests.cpus import aarch64, inside
 
 # A job is a few minutes at most; the emulator is known to hang on threads.
 LONGEST_SECONDS = 3600
@@ -31,6 +31,7 @@ class Processor(NamedTuple):
     has: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
     saturates: bool | None = None
+    machine: str = "x86_64"
 
 
 AVX512 = frozenset({"AVX512F", "AVX512VNNI"})
@@ -41,10 +42,19 @@ PROCESSORS = (
     Processor("EPYC-Rome", "EPYC-Rome", frozenset({"AVX2", "FMA3"}), AVX512, True),
     Processor("Nehalem", "Nehalem", frozenset({"SSE42"}), AVX512 | {"AVX"}, False),
 )
+# By what 8-bit products use: NEON alone; dot products; matrix products, which come with SVE in qemu.
+ARM = (
+    Processor("Cortex-A72", "cortex-a72", frozenset({"ASIMD"}), frozenset({"ASIMDDP"}), False, "aarch64"),
+    Processor("Neoverse-N1", "neoverse-n1", frozenset({"ASIMDDP"}), frozenset({"SVE"}), False, "aarch64"),
+    Processor("Armv9", "max", frozenset({"ASIMDDP", "SVE"}), frozenset(), False, "aarch64"),
+)
+ALL = (*PROCESSORS, *ARM)
+# Of ARM one: the others differ from it in integer products alone, or in little else.
+USUAL = (*(one.name for one in PROCESSORS), "Neoverse-N1")
 
 
-def emulator() -> str:
-    """Return the path of qemu.
+def emulator(machine: str = "x86_64") -> str:
+    """Return the path of qemu for a machine's processors.
 
     Raises:
         LookupError: it cannot be had here; the message says why.
@@ -54,9 +64,14 @@ def emulator() -> str:
         raise LookupError(
             f"found {system}, expected Linux on 64-bit x86: qemu emulates these processors there"
         )
-    found = shutil.which(os.environ.get("QEMU", "qemu-x86_64"))
+    variable = "QEMU" if machine == "x86_64" else "QEMU_ARM"
+    found = shutil.which(os.environ.get(variable, f"qemu-{machine}"))
     if found is None:
-        raise LookupError("found no qemu-x86_64: install Debian's qemu-user, or set QEMU to its path")
+        raise LookupError(
+            f"found no qemu-{machine}: install Debian's qemu-user, or set {variable} to its path"
+        )
+    if machine == "aarch64" and not (aarch64.FOLDER / "installed").is_file():
+        raise LookupError(f"found no {aarch64.FOLDER}/installed: its Python could not be had here")
     return found
 
 
@@ -66,17 +81,28 @@ def version(emulator: str) -> str:
     return said.split("\n")[0].split(" (")[0]
 
 
+def _python(processor: Processor) -> tuple[list[str], list[str]]:
+    """Return the command that is Python on a processor, and the folders of its libraries."""
+    if processor.machine == "aarch64":
+        options = aarch64.command(aarch64.FOLDER, str(processor.model))
+        return [emulator("aarch64"), *options], [str(aarch64.site_packages(aarch64.FOLDER))]
+    # The interpreter itself, without its virtual environment: PYTHONPATH stands for that.
+    python = [str(Path(sys.executable).resolve())]
+    if processor.model is not None:
+        python = [emulator(), "-cpu", processor.model, *python]
+    return python, list(
+        dict.fromkeys(str(Path(module.__file__).parent.parent) for module in (np, onnxruntime))
+    )
+
+
 def run(processor: Processor, source: Path, target: Path, *graphs: Path) -> dict[str, np.ndarray]:
     """Run graphs on a processor as `inside.py` says; return what it wrote.
 
     Raises:
         ToolchainError: the program fails there, or the processor is not the one that was asked for.
     """
-    # The interpreter itself, without its virtual environment: PYTHONPATH stands for that.
-    line = [str(Path(sys.executable).resolve()), "-B", str(Path(inside.__file__)), source, target, *graphs]
-    if processor.model is not None:
-        line = [emulator(), "-cpu", processor.model, *line]
-    libraries = dict.fromkeys(str(Path(module.__file__).parent.parent) for module in (np, onnxruntime))
+    python, libraries = _python(processor)
+    line = [*python, "-B", str(Path(inside.__file__)), source, target, *graphs]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment = os.environ | threads | {"PYTHONPATH": os.pathsep.join(libraries)}
     target.unlink(missing_ok=True)

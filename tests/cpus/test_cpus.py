@@ -11,7 +11,7 @@ import pytest
 from core.contract import MULTI_LABEL
 from core.errors import GateError, ToolchainError
 from tests.cpus import __main__ as command
-from tests.cpus import compare, emulation, inside, kernels
+from tests.cpus import aarch64, compare, emulation, inside, kernels
 from tests.support import artifacts
 from tests.support.places import DEFAULT
 
@@ -31,6 +31,10 @@ def changed(texts, otherwise=0, mean=0.0):
 def test_as_much_as_is_allowed():
     assert changed(200, 1)[:2] == (200, 1)
     compare.check({"here": changed(200, 1), "there": changed(24, 0, 9e-6)})
+    arm = changed(100, 1, 4e-4)._replace(allowed=compare.ALLOWED["aarch64"])
+    compare.check({"ARM": arm})
+    with pytest.raises(GateError, match=r"^ARM: found 2 of 100 .*; ARM: found a mean change of 6.0e-04, "):
+        compare.check({"ARM": arm._replace(otherwise=2, mean=6e-4)})
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,17 @@ def test_where_there_is_no_emulator_it_says_so(line, monkeypatch):
         monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
         status, printed = line()
         assert (status, printed.err) == (0, "")
-        assert printed.out.startswith("test-cpus is skipped: found ")
+        assert printed.out.startswith("test-cpus is skipped of Nehalem: found ")
+
+
+@pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="x86 on Linux")
+def test_where_there_is_no_userland_it_says_so(line, tmp_path, monkeypatch):
+    monkeypatch.setenv("QEMU_ARM", sys.executable)
+    monkeypatch.setattr(aarch64, "FOLDER", tmp_path / "arm")
+    status, printed = line("--processors", "Cortex-A72", "Armv9")
+    assert (status, printed.err) == (0, "")
+    said = f"found no {tmp_path / 'arm'}/installed: its Python could not be had here"
+    assert printed.out == f"test-cpus is skipped of Cortex-A72, Armv9: {said}\n"
 
 
 @pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="x86 on Linux")
