@@ -40,9 +40,27 @@ def can_saturate(weight: NDArray[np.int8]) -> NDArray[np.bool_]:
     return abs(weight[:rows:2].astype(np.int16) + weight[1:rows:2]) > MOST
 
 
+def count(weight: NDArray[np.int8]) -> int:
+    """Return how many pairs a weight `[k, n]` has."""
+    return int(weight.shape[0] // 2 * weight.shape[1])
+
+
 def unsafe(weight: NDArray[np.int8]) -> list[Pair]:
     """Return the pairs of a weight s8 `[k, n]` that can saturate, by row, then column; none if pair-safe."""
     places = np.argwhere(can_saturate(weight))
     rows, columns = 2 * places[:, 0], places[:, 1]
     found = (rows, columns, weight[rows, columns], weight[rows + 1, columns])
     return [Pair(*each) for each in zip(*(values.tolist() for values in found), strict=True)]
+
+
+def sentence(weight: NDArray[np.int8]) -> str | None:
+    """Say which pair of a weight s8 `[k, n]` is the first that can saturate; None where none can."""
+    found = unsafe(weight)
+    if not found:
+        return None
+    row, column, first, second = found[0]
+    return (
+        f"column {column}, rows {row} and {row + 1}: found {first} and {second}, expected integers of one "
+        f"sign to add up to {MOST} at most; {len(found):,} of its {count(weight):,} pairs can saturate on "
+        "CPUs without VNNI"
+    )

@@ -29,6 +29,8 @@ LONG, SHORT = "long", "short"
 PROJECTION, PROJECTED = "feature_{}_projection", "projected"
 # By `prune`: attention for the CLS tokens alone.
 CLS = "cls"
+# By `merge`, of a head that stays a graph: what its nodes' and constants' names begin with.
+HEAD = "head/"
 # By `quantize`: the sum of an int8 product and the product of channels in float32.
 JOINED = "_joined"
 
@@ -58,6 +60,11 @@ _MADE_BY = {
 def in_layer(node: ir.Node) -> bool:
     """Tell whether a node belongs to an encoder's layer."""
     return str(node.name).startswith("layer_")
+
+
+def in_head(node: ir.Node) -> bool:
+    """Tell whether a node belongs to a head that stays a graph, in whichever branch."""
+    return HEAD in str(node.name)
 
 
 def of_feature(node: ir.Node) -> bool:

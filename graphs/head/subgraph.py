@@ -9,22 +9,20 @@ import onnx_ir as ir
 
 from core.contract import BATCH_AXIS, LOGITS, PROBABILITIES, SINGLE_LABEL
 from core.errors import GraphError
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 from graphs.head.files import SubgraphHead
 from graphs.head.merge import embedding_of, split_pairs, stack
-
-_PREFIX = "head/"
 
 
 def _rename(head: ir.Model) -> None:
     """Give all of a head names that no node of an encoder has."""
     for value in [*head.graph.inputs, *head.graph.initializers.values()]:
-        value.name = f"{_PREFIX}{value.name}"
+        value.name = f"{names.HEAD}{value.name}"
     for index, node in enumerate(list(head.graph.all_nodes())):
-        node.name = f"{_PREFIX}{index}_{node.op_type}"
+        node.name = f"{names.HEAD}{index}_{node.op_type}"
         for value in node.outputs:
-            value.name = f"{_PREFIX}{value.name}"
+            value.name = f"{names.HEAD}{value.name}"
 
 
 def _inline(model: ir.Model, head: ir.Model) -> dict[str, ir.Value]:
@@ -39,7 +37,7 @@ def _inline(model: ir.Model, head: ir.Model) -> dict[str, ir.Value]:
     embedding = embedding_of(model)
     (entry,) = head.graph.inputs
     if entry.dtype is not None and entry.dtype != embedding.dtype:
-        embedding = Chain(model.graph).cast(embedding, entry.dtype, f"{_PREFIX}input")
+        embedding = Chain(model.graph).cast(embedding, entry.dtype, f"{names.HEAD}input")
     entry.replace_all_uses_with(embedding)
     nodes, _, initializers = ops.take_apart(head.graph)
     for initializer in initializers:

@@ -42,6 +42,15 @@ MICROSOFT_OPERATORS = frozenset(
     "SkipLayerNormalization Tokenizer".split()
 )
 
+# Products of integers, and the input that is the weight.
+INTEGER_WEIGHTS = {
+    ("", "MatMulInteger"): 1,
+    ("", "QLinearMatMul"): 3,
+    (MICROSOFT, "DynamicQuantizeMatMul"): 1,
+    (MICROSOFT, "MatMulIntegerToFloat"): 1,
+    (MICROSOFT, "QAttention"): 1,
+}
+
 # The standard's first version of what onnxruntime runs, differently, in an earlier one too.
 SINCE = {"LayerNormalization": 17, "MeanVarianceNormalization": 9, "ThresholdedRelu": 10}
 
