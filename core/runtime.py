@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from core import cpu
 from core.contract import ATTENTION_MASK, INPUT_IDS
 from core.errors import ArtifactError, ToolchainError
 
@@ -24,6 +25,11 @@ LOG_ERRORS, LOG_NOTHING = 3, 4
 # onnxruntime_session_options_config_keys.h. Left out, a file ending in .ort, or bytes with an identifier
 # inside, would be read in onnxruntime's own format, which nothing here has checked.
 _SETTINGS = {"session.load_model_format": "ONNX"}
+
+
+def ran_on() -> dict[str, str]:
+    """Return what figures of this process were measured on: the class of the CPU, onnxruntime's version."""
+    return {"cpu": cpu.class_of(), "onnxruntime": onnxruntime.__version__}
 
 
 def _is_utf8(path: Path) -> bool:

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
 
-# Of these psutil knows nothing.
-_CPU_FILE = Path("/proc/cpuinfo")
+from core import cpu
+
 _BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 
 
 def describe() -> dict[str, Any]:
     """Return the processor, its int8 instructions, and the versions that are not a contender's own."""
-    text = _CPU_FILE.read_text("utf-8") if _CPU_FILE.is_file() else ""
-    fields = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, re.MULTILINE))
     return {
-        "cpu": fields.get("model name") or platform.processor() or platform.machine(),
+        "cpu": cpu.model(),
         "logical_cpus": psutil.cpu_count(),
-        "int8_instructions": sorted(
-            flag for flag in fields.get("flags", "").split() if "vnni" in flag or "amx" in flag
-        ),
+        "int8_instructions": sorted(flag for flag in cpu.flags() if "vnni" in flag or "amx" in flag),
         "system": platform.system(),
         "python": platform.python_version(),
     }

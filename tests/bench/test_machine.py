@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from bench.measure import machine
 from bench.measure.machine import Clock, busy_elsewhere, clock, describe
+from core import cpu
 
 
 def test_what_others_used_is_what_is_left_of_the_busy_time(monkeypatch):
@@ -60,9 +61,10 @@ def test_a_processor_is_named_where_the_system_says_which(monkeypatch, tmp_path)
     file = tmp_path / "cpuinfo"
     core = "processor\t: {}\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx512_vnni amx_int8\n\n"
     file.write_text(core.format(0) + core.format(1))
-    monkeypatch.setattr(machine, "_CPU_FILE", file)
+    monkeypatch.setattr(cpu, "_LINUX_FILE", file)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
     assert describe()["cpu"] == "AMD EPYC"
     assert describe()["int8_instructions"] == ["amx_int8", "avx512_vnni"]
-    monkeypatch.setattr(machine, "_CPU_FILE", tmp_path / "none")
+    monkeypatch.setattr(cpu, "_LINUX_FILE", tmp_path / "none")
     assert describe()["int8_instructions"] == []
     assert describe()["cpu"]

@@ -6,11 +6,12 @@ Needs numpy, onnxruntime and tokenizers alone.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from core import runtime
 from core.artifact import manifest, tokens
 from core.artifact.graph import Graph
 from core.build import reference
@@ -30,8 +31,8 @@ class Check:
     failure: str | None
 
 
-def junit_xml(suite: str, checks: Sequence[Check]) -> str:
-    """Return JUnit XML: one test case a check."""
+def junit_xml(suite: str, checks: Sequence[Check], properties: Mapping[str, str]) -> str:
+    """Return JUnit XML: the suite's properties, and one test case a check."""
     counts = {
         "tests": str(len(checks)),
         "failures": str(sum(check.failure is not None for check in checks)),
@@ -39,6 +40,9 @@ def junit_xml(suite: str, checks: Sequence[Check]) -> str:
     }
     root = ElementTree.Element("testsuites", counts)
     listed = ElementTree.SubElement(root, "testsuite", {"name": visible(suite), **counts})
+    stated = ElementTree.SubElement(listed, "properties")
+    for name, value in properties.items():
+        ElementTree.SubElement(stated, "property", {"name": name, "value": visible(value)})
     for check in checks:
         names = {"classname": f"{visible(suite)}.{visible(check.subject)}", "name": visible(check.name)}
         case = ElementTree.SubElement(listed, "testcase", names)
@@ -126,11 +130,13 @@ def run(arguments: argparse.Namespace) -> None:
     if text:
         checks += text_checks(Graph(text.file), graphs[text.variant.name], original)
     failures = [check.failure for check in checks if check.failure is not None]
+    ran_on = runtime.ran_on()
     # The files first: standard output may be closed, or full.
     if arguments.json:
-        write_json(arguments.json, {name: asdict(errors) for name, errors, _ in rows})
+        figures = {name: asdict(errors) for name, errors, _ in rows}
+        write_json(arguments.json, {**figures, parity.RAN_ON: ran_on})
     if arguments.junit:
-        write_text(arguments.junit, junit_xml(folder.resolve().name, checks))
+        write_text(arguments.junit, junit_xml(folder.resolve().name, checks, ran_on))
     print(parity.table(rows))
     verdict = f"{len(failures)} FAILED" if failures else "all ok"
     print(f"\n{len(original.texts)} texts, {len(checks)} checks, token ids among them: {verdict}.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
+from core import runtime
 from core.artifact import tokens
 from core.artifact.graph import Graph
 from core.artifact.manifest import REFERENCE_FILE, TOKENIZER_FILE
@@ -26,7 +28,8 @@ def run(build: Build) -> None:
         ArtifactError: a file of the build is missing.
     """
     original = reference.read(build.folder / REFERENCE_FILE)
-    rows, records = [], {}
+    rows: list[parity.Row] = []
+    records: dict[str, Any] = {parity.RAN_ON: runtime.ran_on()}
     for name in build.recipe.variants:
         graph = Graph(build.graph(name))
         figures = parity.measure(graph, original)

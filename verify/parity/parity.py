@@ -56,6 +56,8 @@ class Parity:
     worst_flips: list[dict[str, Any]]
 
 
+# In files of figures, beside the variants: `runtime.ran_on`.
+RAN_ON = "ran_on"
 # A variant's name, its errors, and what the recipe tolerates.
 Row = tuple[str, Parity, Tolerance]
 

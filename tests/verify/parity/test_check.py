@@ -6,8 +6,10 @@ import json
 from xml.etree import ElementTree
 
 import numpy as np
+import onnxruntime
 import pytest
 
+from core import cpu
 from tests.support import artifacts
 from tests.support.artifacts import LABELS, TEXTS
 from tests.support.commands import run, without_the_build
@@ -37,7 +39,11 @@ def test_an_artifact_passes_by_its_own_reference(tmp_path):
     assert lines[0].startswith("| variant | max Δp |")
     assert [line.split("|")[1].strip() for line in lines[2:4]] == ["fp32", "int8"]
     assert lines[-1] == "7 texts, 5 checks, token ids among them: all ok."
-    assert json.loads((tmp_path / "a.json").read_text())["int8"]["texts"] == 7
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["int8"]["texts"] == 7
+    assert figures["ran_on"] == {"cpu": cpu.class_of(), "onnxruntime": onnxruntime.__version__}
+    stated = ElementTree.parse(tmp_path / "a.xml").find("testsuite/properties")
+    assert {each.get("name"): each.get("value") for each in stated} == figures["ran_on"]
     names = ["tokenizer.token_ids"]
     names += [f"{v}.{c}" for v in ("fp32", "int8") for c in ("same_original", "max_probability_error")]
     assert cases(tmp_path / "a.xml") == dict.fromkeys(names)
@@ -69,7 +75,7 @@ def test_a_failure_names_label_text_and_both_numbers(tmp_path):
     ]
     assert found.stderr.startswith("error: int8: max_probability_error: found ")
     assert found.stderr.count("\n") == 1
-    assert set(json.loads((tmp_path / "a.json").read_text())) == {"fp32", "int8"}
+    assert set(json.loads((tmp_path / "a.json").read_text())) == {"fp32", "int8", "ran_on"}
 
 
 def test_other_token_ids_fail_and_the_text_is_named(tmp_path):

@@ -16,9 +16,13 @@ ANYTHING = st.text(st.characters(codec=None, exclude_categories=()), max_size=30
 
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_junit_of_any_text_is_xml_that_holds_it(suite, subject, message):
-    content = junit_xml(suite, [Check(subject, "flip_rate", message), Check("b", "c", None)])
+    content = junit_xml(
+        suite, [Check(subject, "flip_rate", message), Check("b", "c", None)], {"cpu": message}
+    )
     root = ElementTree.fromstring(content.encode("utf-8"))
     assert root.attrib == {"tests": "2", "failures": "1", "errors": "0"}
+    (stated,) = root.iter("property")
+    assert stated.attrib == {"name": "cpu", "value": visible(message)}
     failed, passed = root.iter("testcase")
     assert failed.find("failure").get("message") == visible(message)
     assert failed.get("classname") == f"{visible(suite)}.{visible(subject)}"
