@@ -183,7 +183,13 @@ def test_proving_runs_as_it_stands(artifact, tmp_path):
     (tmp_path / "dist").mkdir()
     shutil.copytree(artifact, tmp_path / "dist" / NAME, copy_function=os.link)
     lines = run_shell(snippet("## Proofs", "sh", "docs/artifact-proof.md"), tmp_path)
-    assert [line.split()[0] for line in lines] == ["hashes", "agree", *["parity"] * 3, "hashes"]
+    assert [line.split()[0] for line in lines] == [
+        "hashes",
+        "agree",
+        *["pairs"] * 3,
+        *["parity"] * 3,
+        "hashes",
+    ]
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")

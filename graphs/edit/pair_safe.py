@@ -25,8 +25,8 @@ def _weight(node: ir.Node) -> ir.Value | None:
         made = node.inputs[0].producer() if node.inputs[0] else None
         if made is None or made.op_type != "QuantizeLinear":
             raise GraphError(
-                f"node {node.name}: found DequantizeLinear of stored integers, which onnxruntime may join with "
-                "a product; expected a product of integers itself"
+                f"node {node.name}: found DequantizeLinear of stored integers, which onnxruntime may join "
+                "with a product; expected a product of integers itself"
             )
     return None
 

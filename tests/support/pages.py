@@ -37,6 +37,12 @@ def variant(name: str) -> dict[str, Any]:
         "size": SIZES[name],
         "tolerance": {"max_probability_error": 1e-5 if quantized else 0.0625, "max_flip_rate": None},
         "quantization": "static int8" if quantized else "none",
+        "pairs": {
+            "weights": 24 if quantized else 0,
+            "examined": 5_419_008 if quantized else 0,
+            "can_saturate": 0,
+            "unproven": 0,
+        },
         "parity": {
             "texts": 119,
             "saturated_logits": 160,
@@ -83,6 +89,7 @@ def described() -> dict[str, Any]:
             "thresholds": THRESHOLDS,
         },
         "variants": [variant("fp32"), variant("int8")],
+        "ran_on": {"cpu": "x86_64 <Vendor> avx2 avx512_vnni", "onnxruntime": "1.32.0"},
         "evaluations": [],
         "data": None,
         "reference": "general texts",

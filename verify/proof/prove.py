@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from core.artifact import manifest, proof
 from core.artifact.graph import Graph
 from core.build import reference
 from core.errors import GateError
 from verify.parity import check
-from verify.proof import agreement, signature
+from verify.proof import agreement, saturation, signature
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,21 @@ def sign(arguments: argparse.Namespace) -> None:
     print(f"{folder / proof.SIGNATURE_FILE}: signs {len(signed)} files")
 
 
+def _check_pairs(folder: Path, fields: dict[str, Any]) -> None:
+    """Prove of each graph, from its bytes, which pairs of weights can saturate; print it.
+
+    What takes texts is held to what its variant states.
+    """
+    stated = {row["name"]: row.get("pairs") for row in fields["variants"]}
+    graphs = [(variant.name, variant.file, variant.name) for variant in manifest.variants(folder)]
+    if text := manifest.text_graph(folder):
+        graphs.append(("text", text.file, text.variant.name))
+    for name, file, variant in graphs:
+        place = f"{folder / manifest.MANIFEST_FILE}: {variant}"
+        said = saturation.check(file, stated[variant], place)
+        print(f"pairs     {name}: {said}")
+
+
 def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     original = reference.read(folder / manifest.REFERENCE_FILE)
     claims = agreement.check_files(folder, proved.manifest, original)
@@ -47,10 +63,11 @@ def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     if text:
         text_graph = Graph(text.file)
         claims += agreement.check_text_graph(text_graph, graphs[text.variant.name])
+    print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
+    _check_pairs(folder, proved.manifest)
     rows, checks = check.measure(variants, graphs, original, folder / manifest.TOKENIZER_FILE)
     if text:
         checks += check.text_checks(text_graph, graphs[text.variant.name], original)
-    print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
     failures = [check.failure for check in checks if check.failure is not None]
     if failures:
         raise GateError("; ".join(failures))
@@ -64,7 +81,7 @@ def _check_graphs(folder: Path, proved: proof.Proof) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prove an artifact: bytes, signature, agreement, parity, in this order; print each.
+    """Prove an artifact: bytes, signature, agreement, pairs of weights, parity, in this order; print each.
 
     Raises:
         ArtifactError: a byte is not as written, the signature does not verify, two files disagree.

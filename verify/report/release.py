@@ -22,6 +22,7 @@ from core.recipe import RECIPE_FILE
 from core.untrusted import json_file
 from verify.build import EVALUATION_FILE, PARITY_FILE, TEXT_RECORD_FILE, Build
 from verify.parity import parity
+from verify.proof import saturation
 from verify.report import card, report, sbom
 
 _DEPENDENCIES = (
@@ -30,7 +31,7 @@ _DEPENDENCIES = (
 _Files = dict[str, dict[str, Any]]
 
 
-def _variant(build: Build, variant: str, files: _Files) -> dict[str, Any]:
+def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[str, Any]:
     file, record = VARIANT_FILES[variant], build.json(PARITY_FILE).get(variant)
     if record is None or record["sha256"] != files[file]["sha256"]:
         raise GateError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
@@ -47,6 +48,7 @@ def _variant(build: Build, variant: str, files: _Files) -> dict[str, Any]:
         "size": files[file]["size"],
         "tolerance": asdict(build.tolerance(variant)),
         "quantization": record["quantization"],
+        "pairs": saturation.count(folder / file).stated(),
         "parity": asdict(figures),
     }
 
@@ -114,7 +116,19 @@ def _data(build: Build) -> dict[str, Any] | None:
     }
 
 
-def _describe(build: Build, files: _Files) -> dict[str, Any]:
+def _ran_on(build: Build) -> dict[str, str]:
+    """Return what the gate ran on when it measured parity.
+
+    Raises:
+        GateError: its record is of before it said so.
+    """
+    found: dict[str, str] | None = build.json(PARITY_FILE).get(parity.RAN_ON)
+    if found is None:
+        raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`")
+    return found
+
+
+def _describe(build: Build, folder: Path, files: _Files) -> dict[str, Any]:
     encoder = EncoderInfo.read(build.folder / "encoder.json")
     head = HeadInfo.read(build.folder / "head.json")
     return {
@@ -124,7 +138,8 @@ def _describe(build: Build, files: _Files) -> dict[str, Any]:
         "recipe_sha256": sha256_file(build.recipe_folder / RECIPE_FILE),
         "encoder": asdict(encoder),
         "head": asdict(head),
-        "variants": [_variant(build, name, files) for name in build.recipe.variants],
+        "variants": [_variant(build, folder, name, files) for name in build.recipe.variants],
+        parity.RAN_ON: _ran_on(build),
         "text": _text(build, files),
         "evaluations": _evaluations(build, files),
         "data": _data(build),
@@ -146,7 +161,7 @@ def _fill(build: Build, folder: Path) -> None:
     shutil.copyfile(build.folder / REFERENCE_FILE, folder / REFERENCE_FILE)
     # Of the copies, and once: what the gates measured is compared with what is released.
     files = artifact.files(folder)
-    described = _describe(build, files)
+    described = _describe(build, folder, files)
     parity_table = parity.table([parity.row_of(variant) for variant in described["variants"]])
 
     def add(name: str, content: str) -> None:

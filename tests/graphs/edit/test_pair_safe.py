@@ -53,7 +53,7 @@ def test_a_branch_that_reads_an_outer_weight_is_seen():
     }
     condition = ops.constant(graph, "condition", np.array(True))
     graph.append(ops.node("If", [condition], "either", attributes=branches))
-    with pytest.raises(GraphError, match="weight_s8 of .*: column 0, rows 0 and 1: found 127 and 2"):
+    with pytest.raises(GraphError, match=r"weight_s8 of .*: column 0, rows 0 and 1: found 127 and 2"):
         pair_safe.check(model)
 
 

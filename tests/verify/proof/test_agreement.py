@@ -26,7 +26,12 @@ def copy(artifact, tmp_path):
 def test_the_default_artifact_is_proved(artifact):
     found = run("verify", "artifact", artifact)
     assert found.returncode == 0, found.stderr
-    assert [line.split()[0] for line in found.stdout.splitlines()] == ["hashes", "agree", *["parity"] * 3]
+    assert [line.split()[0] for line in found.stdout.splitlines()] == [
+        "hashes",
+        "agree",
+        *["pairs"] * 3,
+        *["parity"] * 3,
+    ]
 
 
 def swapped(labels):

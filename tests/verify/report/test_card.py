@@ -22,9 +22,10 @@ EVALUATION = {
 }
 
 
-def render(compared, evaluations):
-    """A card of which the data's token ids were `compared`, or not (None)."""
+def render(compared, evaluations, **pairs):
+    """A card of which the data's token ids were `compared`, or not (None); `pairs` are int8's."""
     described = pages.described()
+    described["variants"][1]["pairs"] |= pairs
     lists = {"hostile": {"texts": 353, "differ": 0}, "Own": compared}
     text = {
         "file": "onnx/model_text.onnx",
@@ -49,3 +50,22 @@ def test_what_was_measured_on_the_data(compared, evaluations):
     assert ("Own test split, 5427 texts, variant `int8`" in rendered) == bool(evaluations)
     assert ("| joy | 0.500 | 0.250 | 0.750 | 7 | 0.25 |" in rendered) == bool(evaluations)
     assert ("| label | threshold |" in rendered) == (not evaluations)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({}, "of int8 are the same on every x86, ARM and WebAssembly CPU: of the 5,419,008 pairs of\n"),
+        ({"can_saturate": 9876}, "int8 may answer otherwise: 9,876 of its 5,419,008 pairs\nof weights can"),
+        ({"unproven": 2}, "saturate 16 bits there, and 2 weights could not be looked at."),
+        ({"weights": 0}, None),
+    ],
+)
+def test_what_other_cpus_answer_is_said_of_what_was_counted(found, said):
+    rendered = render(None, [], **found)
+    assert rendered.count("without VNNI") == (said is not None)
+    assert "fp32 may" not in rendered
+    assert said is None or said in rendered
+    assert ("|\n\n## Use\n" in rendered) == (said is None)
+    assert "\n\n\n" not in rendered[: rendered.index("## Use")]
+    assert "Measured on `x86_64 <Vendor> avx2 avx512_vnni` with onnxruntime 1.32.0." in rendered
