@@ -29,7 +29,7 @@ from tests.cpus import compare, emulation, inside, kernels
 # A text of 512 tokens takes minutes there.
 MOST_TOKENS = 128
 # So many texts a process: the processes end at about the same time.
-TEXTS_A_JOB = 4 * inside.BATCH
+TEXTS_A_JOB = 10 * inside.BATCH
 HOW = {"alone": "alone", "batches": f"padded in batches of {inside.BATCH}"}
 
 
@@ -135,7 +135,7 @@ def _run(arguments: argparse.Namespace) -> None:
             answers[emulation.THIS.name, variant, how],
             thresholds,
             graph.metadata.problem_type,
-            one.machine,
+            one.allowed,
         )
         for one, variant, how in rows
     }

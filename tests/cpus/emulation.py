@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from core.errors import ToolchainError
-from tests.cpus import aarch64, inside
+from tests.cpus import aarch64, compare, inside
 
 # A job is a few minutes at most; the emulator is known to hang on threads.
 LONGEST_SECONDS = 3600
@@ -32,6 +32,7 @@ class Processor(NamedTuple):
     lacks: frozenset[str] = frozenset()
     saturates: bool | None = None
     machine: str = "x86_64"
+    allowed: compare.Allowed = compare.FUSED
 
 
 AVX512 = frozenset({"AVX512F", "AVX512VNNI"})
@@ -40,13 +41,29 @@ THIS = Processor("this machine")
 PROCESSORS = (
     Processor("Haswell", "Haswell", frozenset({"AVX2", "FMA3"}), AVX512, True),
     Processor("EPYC-Rome", "EPYC-Rome", frozenset({"AVX2", "FMA3"}), AVX512, True),
-    Processor("Nehalem", "Nehalem", frozenset({"SSE42"}), AVX512 | {"AVX"}, False),
+    Processor("Nehalem", "Nehalem", frozenset({"SSE42"}), AVX512 | {"AVX"}, False, allowed=compare.UNFUSED),
 )
 # By what 8-bit products use: NEON alone; dot products; matrix products, which come with SVE in qemu.
 ARM = (
-    Processor("Cortex-A72", "cortex-a72", frozenset({"ASIMD"}), frozenset({"ASIMDDP"}), False, "aarch64"),
-    Processor("Neoverse-N1", "neoverse-n1", frozenset({"ASIMDDP"}), frozenset({"SVE"}), False, "aarch64"),
-    Processor("Armv9", "max", frozenset({"ASIMDDP", "SVE"}), frozenset(), False, "aarch64"),
+    Processor(
+        "Cortex-A72",
+        "cortex-a72",
+        frozenset({"ASIMD"}),
+        frozenset({"ASIMDDP"}),
+        False,
+        "aarch64",
+        compare.ARM,
+    ),
+    Processor(
+        "Neoverse-N1",
+        "neoverse-n1",
+        frozenset({"ASIMDDP"}),
+        frozenset({"SVE"}),
+        False,
+        "aarch64",
+        compare.ARM,
+    ),
+    Processor("Armv9", "max", frozenset({"ASIMDDP", "SVE"}), frozenset(), False, "aarch64", compare.ARM),
 )
 ALL = (*PROCESSORS, *ARM)
 # Of ARM one: the others differ from it in integer products alone, or in little else.
