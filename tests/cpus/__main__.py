@@ -24,7 +24,7 @@ from core.cli import exit_code
 from core.contract import VARIANT_FILES
 from core.disk.files import sha256_file, write_json
 from core.errors import ToolchainError
-from tests.cpus import compare, emulation, inside, kernels
+from tests.cpus import compare, emulation, floats, inside, kernels
 
 # A text of 512 tokens takes minutes there.
 MOST_TOKENS = 128
@@ -63,16 +63,32 @@ def _write_jobs(folder: Path, ids: list[list[int]]) -> list[Path]:
 
 
 def _probe(folder: Path, processors: list[emulation.Processor]) -> dict[str, dict[str, object]]:
-    """Return what each processor has, and which products saturate there; hold it to be the one that it is."""
-    source, graphs = kernels.write(folder / "kernels")
-    found = {}
+    """Return what each processor has, which products saturate there, and which floats are not this machine's.
+
+    Raises:
+        ToolchainError: one has not the kernels of the processor that it is called by.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (integers, graphs), (given, others) = kernels.write(folder), floats.write(folder)
+    np.savez(folder / "inputs.npz", **integers, **given)
+    found, expected = {}, {}
     for processor in processors:
-        answers = emulation.run(processor, source, folder / "kernels" / "answers.npz", *graphs)
+        answers = emulation.run(processor, folder / "inputs.npz", folder / "answers.npz", *graphs, *others)
         if processor.saturates is not None:
             kernels.check(processor.name, answers, processor.saturates)
-        saturating = kernels.saturating(processor.name, answers)
-        found[processor.name] = {"features": answers["features"].tolist(), "saturating": saturating}
+        expected = expected or answers
+        found[processor.name] = {
+            "features": answers["features"].tolist(),
+            "saturating": kernels.saturating(processor.name, answers),
+            "floats": floats.different(answers, expected),
+        }
     return found
+
+
+def _sentence(name: str, found: dict[str, object]) -> str:
+    saturating = " and ".join(found["saturating"]) or "no operator"
+    shares = ", ".join(f"{operator} ({share:.2%})" for operator, share in found["floats"].items())
+    return f"{name}: pairs of products saturate in {saturating}; values that differ: {shares or 'none'}"
 
 
 def _run_all(
@@ -123,7 +139,7 @@ def _run(arguments: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ids, source = _texts(artifact, arguments.recipe, arguments.build, arguments.texts)
     processors = [emulation.THIS, *chosen]
-    probed = _probe(folder, processors)
+    probed = _probe(folder / "kernels", processors)
     graphs = {variant: artifact / VARIANT_FILES[variant] for variant in arguments.variants}
     graph = Graph(artifact / VARIANT_FILES["fp32"])
     thresholds = decisions.threshold_vector(graph.thresholds, graph.labels)
@@ -155,7 +171,7 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     print(compare.table(found))
     for name, one in probed.items():
-        print(f"{name}: pairs of products saturate in {' and '.join(one['saturating']) or 'no operator'}")
+        print(_sentence(name, one))
     print(f"{folder / 'cpus.json'}; {time.monotonic() - began:.0f} s")
     compare.check(found)
 

@@ -35,9 +35,9 @@ def _graph(operator: str, weight: np.ndarray) -> onnx.ModelProto:
     values = {"weight": weight, "one": np.float32(1), "ones": np.ones(count, np.float32)}
     values |= {"zero": np.uint8(0), "bias": np.zeros(count, np.float32)}
     if operator == "QAttention":
-        inputs = ["tokens", "weight", "bias", "one", "ones", "", "zero"]
+        inputs = ["token", "weight", "bias", "one", "ones", "", "zero"]
         node = helper.make_node(operator, inputs, ["y"], domain="com.microsoft", num_heads=1)
-        given = helper.make_tensor_value_info("tokens", TensorProto.UINT8, [1, 1, DEPTH])
+        given = helper.make_tensor_value_info("token", TensorProto.UINT8, [1, 1, DEPTH])
     else:
         node = helper.make_node(operator, ["rows", "weight", "one", "ones"], ["y"], domain="com.microsoft")
         given = helper.make_tensor_value_info("rows", TensorProto.UINT8, ["n", DEPTH])
@@ -49,17 +49,16 @@ def _graph(operator: str, weight: np.ndarray) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
-def write(folder: Path) -> tuple[Path, list[Path]]:
-    """Write the graphs, and what they read: 255 throughout. Return the paths."""
+def write(folder: Path) -> tuple[dict[str, np.ndarray], list[Path]]:
+    """Write the graphs; return what they read by name, 255 throughout, and the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     full = np.full((ROWS, DEPTH), 255, np.uint8)
-    np.savez(folder / "inputs.npz", rows=full, tokens=full[None, :1])
     paths = []
     for operator in OPERATORS:
         for name, pairs in PAIRS.items():
             paths.append(folder / f"{operator}-{name}.onnx")
             onnx.save(_graph(operator, weights(pairs, columns(operator))), paths[-1])
-    return folder / "inputs.npz", paths
+    return {"rows": full, "token": full[None, :1]}, paths
 
 
 def exact(operator: str, name: str) -> np.ndarray:

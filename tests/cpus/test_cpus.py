@@ -11,7 +11,7 @@ import pytest
 from core.contract import MULTI_LABEL
 from core.errors import GateError, ToolchainError
 from tests.cpus import __main__ as command
-from tests.cpus import aarch64, compare, emulation, inside, kernels
+from tests.cpus import aarch64, compare, emulation, floats, inside, kernels
 from tests.support import artifacts
 from tests.support.places import DEFAULT
 
@@ -91,10 +91,17 @@ def test_kernels_are_told_apart():
 
 
 def test_the_small_graphs_in_this_machines_onnxruntime(tmp_path):
-    source, graphs = kernels.write(tmp_path)
-    answers = emulation.run(emulation.THIS, source, tmp_path / "answers.npz", *graphs)
+    integers, graphs = kernels.write(tmp_path)
+    given, others = floats.write(tmp_path)
+    source = tmp_path / "inputs.npz"
+    np.savez(source, **integers, **given)
+    answers = emulation.run(emulation.THIS, source, tmp_path / "answers.npz", *graphs, *others)
     # Pair-safe weights are exact on any; unsafe ones are exact or saturate, in both operators.
     assert kernels.saturating("it", answers) in ([], [*kernels.OPERATORS])
+    assert floats.different(answers, answers) == {}
+    answers["float Gelu"], expected = answers["float Gelu"].copy(), dict(answers)
+    answers["float Gelu"][:10] += 1e-6
+    assert floats.different(answers, expected) == {"Gelu": pytest.approx(0.25, abs=0.01)}
 
 
 def test_a_processor_has_its_features():
