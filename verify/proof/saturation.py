@@ -52,7 +52,7 @@ def _array(tensor: Message) -> NDArray[np.int8]:
         flat = np.frombuffer(tensor["raw_data"], np.int8)
     else:
         # Of a longer number protobuf takes the lower bytes.
-        flat = (np.array(integers(tensor["int32_data"])) & 255).astype(np.uint8).view(np.int8)
+        flat = (np.array(integers(tensor["int32_data"]), np.int64) & 255).astype(np.uint8).view(np.int8)
     return flat.reshape(tensor["dims"])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import onnx
 import pytest
@@ -153,3 +155,28 @@ def test_a_manifest_of_before_states_nothing_and_what_is_found_is_said(write):
     )
     path = write([helper.make_node("MatMul", ["x", "x"], ["y"])], [])
     assert saturation.check(path, None, "x") == "no products of integers"
+
+
+def test_weights_without_rows_or_columns_have_no_pairs(write):
+    for shape in ((0, 3), (3, 0), (0, 0), (1, 3)):
+        for raw in (True, False):
+            path = write([product()], [tensor(np.full(shape, 127, np.int8), raw=raw)])
+            assert saturation.count(path) == Pairs(1, 0, 0, 0, None)
+
+
+def test_a_file_that_is_cut_or_changed_is_an_error_or_another_count_and_nothing_else(write):
+    path = write(*branches(UNSAFE, [tensor(SAFE, raw=False)]))
+    content = path.read_bytes()
+    chosen, counted = random.Random(0), 0
+    spoiled = [content[:length] for length in range(0, len(content), 19)]
+    for _ in range(200):
+        changed = bytearray(content)
+        changed[chosen.randrange(len(changed))] = chosen.randrange(256)
+        spoiled.append(bytes(changed))
+    for one in spoiled:
+        path.write_bytes(one)
+        try:
+            counted += saturation.count(path).weights > 0
+        except ArtifactError:
+            continue
+    assert 20 < counted < len(spoiled)
