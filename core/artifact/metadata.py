@@ -16,6 +16,7 @@ from core.untrusted import json_file, limits
 from core.untrusted.regular_file import RefusedError, naming
 
 _LENGTH = re.compile("[1-9][0-9]{0,9}")
+_VERSION = re.compile(r"[1-9][0-9]{0,3}\.[0-9]{1,4}")
 
 
 class Metadata(NamedTuple):
@@ -23,6 +24,8 @@ class Metadata(NamedTuple):
 
     `labels` are the columns of the outputs, `thresholds` are in their order. `features` are layer and pooling
     of what the head reads, none where that is the sentence embedding. `max_length` is in tokens.
+    `onnxruntime` is the oldest version that runs the graph; graphs of before there was this property do
+    not say it.
     """
 
     labels: list[str]
@@ -37,6 +40,7 @@ class Metadata(NamedTuple):
     head_sha256: str
     quantization: str
     toolchain_version: str
+    onnxruntime: str = ""
 
     @classmethod
     def of(
@@ -46,6 +50,7 @@ class Metadata(NamedTuple):
         head: HeadInfo,
         quantization: str,
         toolchain_version: str = TOOLCHAIN_VERSION,
+        onnxruntime: str = "",
     ) -> Self:
         """Return the metadata of a graph that a recipe (by its name) makes of an encoder and a head."""
         return cls(
@@ -61,6 +66,7 @@ class Metadata(NamedTuple):
             head_sha256=head.model_sha256,
             quantization=quantization,
             toolchain_version=toolchain_version,
+            onnxruntime=onnxruntime,
         )
 
     def to_properties(self) -> dict[str, str]:
@@ -68,6 +74,7 @@ class Metadata(NamedTuple):
         return {
             key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for key, value in self._asdict().items()
+            if key not in self._field_defaults or value
         }
 
     @classmethod
@@ -78,10 +85,10 @@ class Metadata(NamedTuple):
             ArtifactError: one is missing; the labels are not different names, the thresholds not one number
                 a label that `check_thresholds` takes, or another value is not of its field's type.
         """
-        missing = [key for key in cls._fields if key not in properties]
+        missing = [key for key in cls._fields if key not in {**cls._field_defaults, **properties}]
         if missing:
             raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
-        stated: dict[str, Any] = {key: properties[key] for key in cls._fields}
+        stated: dict[str, Any] = {key: properties[key] for key in cls._fields if key in properties}
         for key in ("labels", "thresholds", "features"):
             stated[key] = json_file.loads(stated[key], f"{path}: metadata {key}", ArtifactError, "label")
         with naming(path, ArtifactError, "metadata", RefusedError):
@@ -100,6 +107,7 @@ def _checked(
     features: Any,
     normalize: str,
     max_length: str,
+    onnxruntime: str | None = None,
     **texts: str,
 ) -> dict[str, Any]:
     """Check the properties that are not texts; return those that JSON does not give as they are."""
@@ -124,6 +132,8 @@ def _checked(
     if not _LENGTH.fullmatch(max_length) or int(max_length) > limits.TOKENS:
         found = f"found {max_length[:40]!r}, expected a length of at most {limits.TOKENS:,}"
         raise RefusedError(f"max_length {found}")
+    if onnxruntime is not None and not _VERSION.fullmatch(onnxruntime):
+        raise RefusedError(f"onnxruntime found {onnxruntime[:40]!r}, expected a version")
     pairs = [(layer, pooling) for layer, pooling in features]
     return {"features": pairs, "normalize": normalize == "true", "max_length": int(max_length)}
 

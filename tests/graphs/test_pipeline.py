@@ -64,6 +64,7 @@ def test_a_stamped_graph_tells_a_reader_everything(job, mean, tmp_path):
         "head_sha256": "0" * 64,
         "quantization": "none",
         "toolchain_version": "0.1.0",
+        "onnxruntime": "1.17",
     }
 
 

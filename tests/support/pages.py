@@ -43,6 +43,7 @@ def variant(name: str) -> dict[str, Any]:
             "can_saturate": 0,
             "unproven": 0,
         },
+        "onnxruntime": "1.17",
         "parity": {
             "texts": 119,
             "saturated_logits": 160,

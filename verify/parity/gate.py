@@ -37,6 +37,7 @@ def run(build: Build) -> None:
         records[name] = {
             "sha256": sha256_file(build.graph(name)),
             "quantization": graph.metadata.quantization,
+            "onnxruntime": graph.metadata.onnxruntime,
             "parity": asdict(figures),
         }
     print(parity.table(rows))

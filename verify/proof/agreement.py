@@ -7,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from core.artifact import oldest
 from core.artifact.graph import Graph
 from core.artifact.manifest import MANIFEST_FILE, REFERENCE_FILE, TOKENIZER_FILE
 from core.artifact.metadata import Metadata
@@ -194,9 +195,15 @@ def check_graph(graph: Graph, manifest: dict[str, Any], quantization: str) -> in
     ]
     encoder, head = EncoderInfo(**manifest["encoder"]), HeadInfo(**manifest["head"])
     stated = Metadata.of(manifest["name"], encoder, head, quantization, manifest["toolchain_version"])
+    if graph.metadata.onnxruntime:
+        stated = stated._replace(onnxruntime=oldest.of_file(graph.path))
     expected = stated.to_properties()
     names = sorted(set(graph.properties) | set(expected))
     claims += [(f"metadata {name}", graph.properties.get(name), expected.get(name)) for name in names]
+    # Manifests of before there was this property don't mention it.
+    listed = {row["file"]: row.get("onnxruntime", "") for row in manifest["variants"]}
+    file = graph.path.relative_to(graph.path.parents[1]).as_posix()
+    claims.append(("onnxruntime of the manifest", listed[file], graph.metadata.onnxruntime))
     if manifest["recipe"]["contract"] == "stacked":
         claims.append(_thresholds(graph))
     return _hold(graph.path, claims)

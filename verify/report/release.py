@@ -36,8 +36,8 @@ def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[st
     if record is None or record["sha256"] != files[file]["sha256"]:
         raise GateError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
     try:
-        figures = parity.Parity(**record["parity"])
-    except TypeError as error:
+        figures, oldest = parity.Parity(**record["parity"]), record["onnxruntime"]
+    except (KeyError, TypeError) as error:
         raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`") from error
     exceeded = parity.violations(variant, figures, build.tolerance(variant))
     if exceeded:
@@ -49,6 +49,7 @@ def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[st
         "tolerance": asdict(build.tolerance(variant)),
         "quantization": record["quantization"],
         "pairs": saturation.count(folder / file).stated(),
+        "onnxruntime": oldest,
         "parity": asdict(figures),
     }
 

@@ -27,6 +27,7 @@ METADATA = Metadata(
     head_sha256="d" * 64,
     quantization="none",
     toolchain_version="0.1.0",
+    onnxruntime="1.17",
 )
 PROPERTIES = {
     "labels": '["admiration", "joie de vivre é", "\\"quoted\\""]',
@@ -41,6 +42,7 @@ PROPERTIES = {
     "head_sha256": "d" * 64,
     "quantization": "none",
     "toolchain_version": "0.1.0",
+    "onnxruntime": "1.17",
 }
 
 
@@ -70,14 +72,20 @@ def test_it_is_made_of_what_the_exporter_knows():
         feature_parts=[(0, "mean"), (6, "max")],
     )
     head = head_info(LABELS, THRESHOLDS, order=LABELS[::-1], sha256="d" * 64)
-    assert Metadata.of("tiny", encoder, head, "none") == METADATA
+    assert Metadata.of("tiny", encoder, head, "none", onnxruntime="1.17") == METADATA
 
 
 def test_each_property_must_be_there():
-    for key in PROPERTIES:
+    for key in PROPERTIES.keys() - {"onnxruntime"}:
         rest = {name: text for name, text in PROPERTIES.items() if name != key}
         with pytest.raises(ArtifactError, match=f"model.onnx: metadata lacks {key}$"):
             Metadata.read(FILE, rest)
+
+
+def test_a_graph_of_before_it_was_stated_is_read_and_written_as_it_is():
+    old = {key: text for key, text in PROPERTIES.items() if key != "onnxruntime"}
+    assert Metadata.read(FILE, old) == METADATA._replace(onnxruntime="")
+    assert list(Metadata.read(FILE, old).to_properties().items()) == list(old.items())
 
 
 @pytest.mark.parametrize(
@@ -99,6 +107,8 @@ def test_each_property_must_be_there():
         ("max_length", "x", "max_length found 'x'"),
         ("max_length", "0", "max_length found '0'"),
         ("max_length", "-1", "max_length found '-1'"),
+        ("onnxruntime", "", "onnxruntime found ''"),
+        ("onnxruntime", "1.17\n", "onnxruntime found"),
     ],
 )
 def test_what_is_not_of_the_contract_is_refused(key, text, said):

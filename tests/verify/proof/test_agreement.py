@@ -96,6 +96,13 @@ def metadata(key, value):
     return change
 
 
+def without(key):
+    def change(model):
+        model.metadata_props.remove(next(prop for prop in model.metadata_props if prop.key == key))
+
+    return change
+
+
 def one_threshold(model):
     (tensor,) = [t for t in model.graph.initializer if t.name == "thresholds"]
     limits = numpy_helper.to_array(tensor).copy()
@@ -122,6 +129,9 @@ def another_comparison(model):
         (renamed_axis, "outputs: found"),
         (metadata("quantization", "none"), "metadata quantization: found 'none'"),
         (metadata("encoder_sha256", "0" * 64), "metadata encoder_sha256"),
+        (metadata("onnxruntime", "1.16"), "metadata onnxruntime: found '1.16', expected '1.17'"),
+        (lambda m: setattr(m, "ir_version", 10), "metadata onnxruntime: found '1.17', expected '1.18'"),
+        (without("onnxruntime"), "onnxruntime of the manifest: found '1.17', expected ''"),
         (lambda m: m.metadata_props.add(key="more", value="x"), "metadata more: found 'x', expected None"),
         (lambda m: m.graph.output.pop(), "has no output admiration"),
     ],

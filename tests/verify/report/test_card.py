@@ -44,6 +44,7 @@ def render(compared, evaluations, **pairs):
 def test_what_was_measured_on_the_data(compared, evaluations):
     rendered = render(compared, evaluations)
     assert "at hand" not in rendered
+    assert rendered.count(" MB | 1.17 or later |\n") == 3
     assert ("Own's test split was not compared" in rendered) == (compared is None)
     assert ("5,427 Own texts (0 differ)" in rendered) == (compared is not None)
     assert "353 hostile texts (0 differ)" in rendered
