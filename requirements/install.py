@@ -60,6 +60,7 @@ def make(folder: Path, lock_file: Path) -> int:
         subprocess.CalledProcessError: the new environment has no pip.
     """
     stamp = folder / installed.STAMP
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         # Another make may have done it meanwhile.
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -84,6 +84,12 @@ def _wheels(uv: str, version: str) -> list[tuple[str, str]]:
     return [(wheel["url"], wheel["hashes"]["sha256"]) for wheel in package["wheels"]]
 
 
+def _alone(uv: str, requirements: list[str]) -> str:
+    """Return the entries of some packages without what they need."""
+    options = [*_OPTIONS, "--no-deps", "-"]
+    return "".join(entries(_compile(uv, options, "lock.txt", requirements="\n".join(requirements))))
+
+
 def _pinned(path: Path) -> list[str]:
     return entries(path.read_text("utf-8")) if path.is_file() else []
 
@@ -110,8 +116,11 @@ def write(uv: str) -> list[Path]:
     texts = {
         path: (NEEDS_TORCH if torch else "") + "".join(common) for path, (common, torch, _) in locks.items()
     }
+    for name, wanted in pyproject["tool"]["lockfiles"].get("versions", {}).items():
+        texts[_FOLDER / "versions" / f"{name}.txt"] = _alone(uv, wanted)
     texts |= {_FOLDER / TORCH_CPU: torch_cpu, _FOLDER / TORCH_CUDA: "".join([torch_cuda, *cuda_packages])}
     for path, text in texts.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(_HEADER + text, "utf-8")
     return list(texts)
 
