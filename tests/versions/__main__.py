@@ -106,9 +106,6 @@ def _compare(arguments: argparse.Namespace) -> None:
         if not str(found["version"]).startswith(f"{version}."):
             raise ToolchainError(f"{python}: found onnxruntime {found['version']}, expected {version}")
         rows += outcomes(version, found, expected, graphs)
-        print(
-            compare.table(rows[-len(graphs) :]).split("\n", 0 if version == arguments.versions[0] else 2)[-1]
-        )
     write_json(
         folder / "versions.json",
         {
