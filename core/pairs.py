@@ -1,7 +1,7 @@
 """Find the pairs of int8 weights whose products with u8 activations can saturate 16 bits. numpy alone.
 
-x86 CPUs with AVX2 or SSE4 and without VNNI multiply an activation u8 `[m, k]` with a weight s8 `[k, n]` two
-rows at a time: `vpmaddubsw` adds the products of rows 2i and 2i+1 in 16 bits, and saturates.
+x86 CPUs with AVX2 and without VNNI multiply an activation u8 `[m, k]` with a weight s8 `[k, n]` two rows at a
+time: `vpmaddubsw` adds the products of rows 2i and 2i+1 in 16 bits, and saturates.
 """
 
 from __future__ import annotations
