@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from core.errors import GateError, ToolchainError
 
 
 class Allowed(NamedTuple):
-    """The largest share of texts decided otherwise, and the largest mean change of a probability."""
+    """The largest share of texts decided otherwise (rounded up), and mean change of a probability."""
 
     otherwise: float
     mean: float
@@ -69,7 +70,7 @@ def check(differences: dict[str, Difference]) -> None:
     """
     over = []
     for place, found in differences.items():
-        allowed, mean = int(found.texts * found.allowed.otherwise), found.allowed.mean
+        allowed, mean = ceil(found.texts * found.allowed.otherwise), found.allowed.mean
         if found.otherwise > allowed:
             decided = f"{found.otherwise} of {found.texts} texts decided otherwise"
             over.append(f"{place}: found {decided}, expected at most {allowed}")
