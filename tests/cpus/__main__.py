@@ -35,6 +35,8 @@ HOW = {"alone": "alone", "batches": f"padded in batches of {inside.BATCH}"}
 
 def _texts(artifact: Path, recipe: Path, build: Path, count: int) -> tuple[list[list[int]], str]:
     """Return the ids of the first texts of the test split, else of the reference; and what they are."""
+    if count < inside.BATCH:
+        raise ToolchainError(f"--texts: found {count}, expected at least {inside.BATCH}, a batch")
     stored = reference.read(artifact / "reference.npz")
     texts, source = stored.texts, f"texts of reference.npz ({stored.source})"
     data = recipes.data_of(recipes.load(recipe), recipe, build)
@@ -43,9 +45,8 @@ def _texts(artifact: Path, recipe: Path, build: Path, count: int) -> tuple[list[
     encoded = tokens.encode(artifact / "tokenizer.json", texts[: 2 * count])
     ids = [row for row in encoded if len(row) <= MOST_TOKENS][:count]
     if len(ids) < inside.BATCH:
-        raise ToolchainError(
-            f"{artifact}: found {len(ids)} {source}, expected {inside.BATCH} of {MOST_TOKENS} tokens"
-        )
+        expected = f"expected {inside.BATCH} of at most {MOST_TOKENS} tokens"
+        raise ToolchainError(f"{artifact}: found {len(ids)} {source}, {expected}")
     return ids, source
 
 

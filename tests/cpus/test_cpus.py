@@ -157,6 +157,8 @@ def test_an_emulator_that_emulates_nothing_is_refused(line, tmp_path, monkeypatc
     status, printed = line()
     assert (status, printed.out) == (1, "")
     assert printed.err.startswith("error: Nehalem: found AVX")
+    status, printed = line("--texts", "-1")
+    assert (status, printed.err) == (1, "error: --texts: found -1, expected at least 4, a batch\n")
     # With the checks of what it is told to stand for, the rest of the way.
     monkeypatch.setattr(emulation, "check_features", lambda *_: None)
     monkeypatch.setattr(emulation, "PROCESSORS", (NEHALEM._replace(saturates=None),))
