@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.errors import GateError
-from tests.cpus.compare import Difference
+
+
+class Difference(NamedTuple):
+    """Texts that are decided otherwise, and the largest and the mean change of a probability."""
+
+    texts: int
+    otherwise: int
+    largest: float
+    mean: float
 
 
 class Outcome(NamedTuple):
@@ -20,8 +28,8 @@ class Outcome(NamedTuple):
 
 
 def number(version: str) -> tuple[int, ...]:
-    """Return a version's parts, which compare as versions do."""
-    return tuple(map(int, version.split(".")))
+    """Return the parts of a version, or of a package's such as `node-1.17`, which compare as versions do."""
+    return tuple(map(int, version.rpartition("-")[2].split(".")))
 
 
 def check(outcomes: Iterable[Outcome]) -> None:
@@ -60,4 +68,20 @@ def table(outcomes: Iterable[Outcome]) -> str:
             largest, mean = max(row.largest for row in rows), max(row.mean for row in rows)
             told = f"{otherwise} of {texts} | {largest:.1e} | {mean:.1e}"
         lines.append(f"| {found.version} | {found.graph} | {told} |")
+    return "\n".join(lines)
+
+
+def summary(outcomes: Iterable[Outcome]) -> str:
+    """Return the outcomes of many graphs as a line a version."""
+    versions: dict[str, list[Outcome]] = {}
+    for found in outcomes:
+        versions.setdefault(found.version, []).append(found)
+    lines = []
+    for version, rows in versions.items():
+        differences = [one for row in rows for one in row.differences.values()]
+        answered = f"{version}: {sum(not row.error for row in rows)} of {len(rows)} forms of graphs answer"
+        if differences:
+            otherwise, largest = (max(one[at] for one in differences) for at in (1, 2))
+            answered += f", at most {otherwise} texts decided otherwise, largest change {largest:.1e}"
+        lines.append(answered)
     return "\n".join(lines)
