@@ -5,9 +5,13 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from graphs.edit import names, ops
+from graphs.int8 import instance
 from graphs.unpadded.rows import TOKEN_WISE
 
 TOKENS = "tokens"
+# What `instance` makes of a normalization: `[t, 1, k]`, then `[t, k]` again.
+_APART = {"Unsqueeze", instance.OP_TYPE}
+_TOKEN_WISE = TOKEN_WISE | _APART | {"Squeeze", "BatchNormalization"}
 # Of these, the columns are those of the second input.
 _PRODUCTS = {"Gemm", "MatMul", "MatMulIntegerToFloat"}
 
@@ -19,7 +23,7 @@ def _columns(node: ir.Node, named: dict[ir.Value, int]) -> int | None:
         if node.inputs[0] in named and weight.const_value is not None:
             return int(ops.array_of(weight).shape[1])
         return None
-    if node.op_type not in TOKEN_WISE:
+    if node.op_type not in _TOKEN_WISE:
         return None
     return next((named[value] for value in node.inputs if value in named), None)
 
@@ -48,6 +52,7 @@ def name(model: ir.Model, hidden: int) -> int:
         if columns is not None:
             value = node.outputs[0]
             dtype = ir.DataType.UINT8 if node.op_type == "QuantizeLinear" else ir.DataType.FLOAT
-            named[ops.typed(value, dtype, [TOKENS, columns])] = columns
+            shape: list[int | str] = [TOKENS, 1, columns] if node.op_type in _APART else [TOKENS, columns]
+            named[ops.typed(value, dtype, shape)] = columns
             contexts += joined
     return contexts

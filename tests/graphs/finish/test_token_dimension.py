@@ -48,7 +48,7 @@ def test_what_is_named_has_a_row_a_token_and_answers_stay(every_encoder, make):
         feed = {"input_ids": ids, "attention_mask": mask}
         tokens = np.maximum(mask.sum(axis=1), 1).sum()
         found = watched.run([value.name for value in named], feed)
-        assert [one.shape for one in found] == [(tokens, value.shape[1]) for value in named]
+        assert [one.shape for one in found] == [(tokens, *value.shape[1:]) for value in named]
         assert [ir.DataType.from_numpy(one.dtype) for one in found] == [value.dtype for value in named]
         for mine, theirs in zip(after.run(answers, feed), before.run(answers, feed), strict=True):
             np.testing.assert_array_equal(mine, theirs)
@@ -60,7 +60,7 @@ def test_all_that_is_token_wise_is_named(deep):
     named = {value.name for value in named_values(model.graph)}
     # The third layer is only of the first tokens, but for its keys and values.
     wanted = re.compile(
-        r"layer_[01]_((qkv|up|down|attention_output)_(u8|int8)|(attention_)?norm(_sum)?|gelu)"
+        r"layer_[01]_((qkv|up|down|attention_output)_(u8|int8)|(attention_)?norm_(sum|scaled)|gelu)"
     )
     there = {str(node.name) for node in model.graph if wanted.fullmatch(str(node.name))}
     assert len(there) == 2 * (8 + 4 + 1)
