@@ -93,8 +93,6 @@ class VariantTable(Table):
 
     max_probability_error: Annotated[float, Field(gt=0, lt=1)] | None = None
     max_flip_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
-    # 7 where the graph must also be right on CPUs whose int8 products saturate; `int8` only.
-    weight_bits: Literal[7, 8] = 8
     # Where the search for `int8` begins.
     cheapest_form: QuantizationForm = "bare"
 

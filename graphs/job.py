@@ -32,12 +32,6 @@ class Job:
     dense: Sequence[DenseLayer] = ()
 
     @property
-    def weight_bits(self) -> int:
-        """Bits of a quantized weight, as the recipe says."""
-        variant = self.recipe.variants.get("int8")
-        return variant.weight_bits if variant else 8
-
-    @property
     def cheapest_form(self) -> QuantizationForm:
         """Where the search for a quantization begins, as the recipe says."""
         variant = self.recipe.variants.get("int8")
@@ -48,14 +42,13 @@ def plan_of(job: Job) -> QuantizationPlan:
     """Return the job's quantization plan.
 
     Raises:
-        GraphError: there is none, or it is of another encoder, head or precision.
+        GraphError: there is none, or it is of another encoder or head.
     """
     if job.plan is None:
         raise GraphError("no quantization plan; `make quantize` finds one")
     for name, found, expected in (
         ("encoder_sha256", job.plan.encoder_sha256, job.encoder.weights_sha256),
         ("head_sha256", job.plan.head_sha256, job.head.info.model_sha256),
-        ("weight_bits", job.plan.weight_bits, job.weight_bits),
     ):
         if found != expected:
             raise GraphError(f"the quantization plan has {name} {found}, expected {expected}; search again")

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from core.artifact.metadata import Metadata
 from core.errors import GraphError
-from graphs.edit import legal, names
+from graphs.edit import legal, names, pair_safe
 from graphs.encoder import embeddings, features, fuse, mask, pool
 from graphs.finish import simplify, stamp, standard, token_dimension
 from graphs.head import merge, project, subgraph
@@ -129,12 +129,13 @@ def run(model: ir.Model, job: Job, stage: str) -> Iterator[tuple[str, Counts]]:
 
     Raises:
         GraphError: a step fails, applies another number of times than it must, or leaves a graph
-            that is not legal. The message begins with the step's name.
+            that is not legal, or weights that can saturate. The message begins with the step's name.
     """
     for step in STAGES[stage]:
         try:
             counts = step.named(step.rewrite(model, job))
             legal.check(model)
+            pair_safe.check(model)
         except GraphError as error:
             raise GraphError(f"{stage}: {step.name}: {error}") from error
         if step.expected is not None:

@@ -128,7 +128,6 @@ def test_the_manifest_accounts_for_every_file_and_input(bge):
         "plan_sha256",
         "calibration",
         "held_out_flip_rate",
-        "weight_bits",
     }
     assert manifest["dependencies"]["torch"].startswith("2.13.0")
     assert str(folder) not in json.dumps(manifest)

@@ -20,7 +20,7 @@ from core.untrusted.regular_file import FIELD_ERRORS, RefusedError, naming
 
 PLAN_FILE = "quantization.json"
 USED_FILE = "quantization_used.json"
-_FIELDS = ("encoder_sha256", "head_sha256", "weight_bits", "record")
+_FIELDS = ("encoder_sha256", "head_sha256", "record")
 Mode = Literal["int8", "int8x2", "float"]
 
 
@@ -46,6 +46,19 @@ class OverflowChannels:
 
 
 @dataclass(frozen=True)
+class Variation:
+    """How the k channels of an activation vary together, in levels, in the order of the product.
+
+    Their covariance is about that of r directions and, on the diagonal, what these leave: `directions_rk`
+    int8, in units of `unit_r` float32, and `rest_k` float32, above 0.
+    """
+
+    directions_rk: NDArray[np.int8]
+    unit_r: NDArray[np.float32]
+    rest_k: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class ActivationPlan:
     """How one activation is quantized.
 
@@ -53,6 +66,8 @@ class ActivationPlan:
     `float_channels` are multiplied in float32, `split_channels` several times, by summands of their
     weights; both are indices into the k channels. `normalized` is of a normalization's output: it is rounded
     as it is before gamma and beta, with one scale for all channels, and its range is of these values.
+    `negated` channels have a scale below zero. `order` is that of the channels in the product, as indices
+    into them, overflow channels behind the others (none: as they are); the hidden state's is the plan's.
     """
 
     mode: Mode
@@ -61,21 +76,24 @@ class ActivationPlan:
     range: Range
     overflow: OverflowChannels = field(default_factory=OverflowChannels)
     normalized: bool = False
+    negated: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
+    variation: Variation | None = None
 
 
 @dataclass(frozen=True)
 class QuantizationPlan:
     """A quantization of one encoder with one head; replayed without calibration or search.
 
-    `activations` are by name, in graph order. `weight_bits` is 8, or 7 for CPUs whose int8 products
-    saturate. `record` says how the plan was found, for people.
+    `activations` are by name, in graph order. `order` is that of the hidden state's channels in the whole
+    graph (none: as they are). `record` says how the plan was found, for people.
     """
 
     encoder_sha256: str
     head_sha256: str
-    weight_bits: int
     activations: dict[str, ActivationPlan]
     record: dict[str, Any]
+    order: tuple[int, ...] = ()
 
     def with_mode(self, name: str, mode: Mode) -> QuantizationPlan:
         """Return the plan with another mode at one activation."""
@@ -88,7 +106,7 @@ class QuantizationPlan:
         """What the metadata says of the quantization."""
         modes = [activation.mode for activation in self.activations.values()]
         counts = [f"{modes.count(mode)} {mode}" for mode in get_args(Mode) if mode in modes]
-        return f"static int8, {self.weight_bits}-bit weights per column; activations: {', '.join(counts)}"
+        return f"static int8, pair-safe 8-bit weights per column; activations: {', '.join(counts)}"
 
 
 def _encoded(array: NDArray[np.float32]) -> str:
@@ -99,6 +117,39 @@ def _decoded(text: str) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
 
 
+def _encoded_variation(variation: Variation | None) -> dict[str, str] | None:
+    if variation is None:
+        return None
+    directions = base64.b64encode(variation.directions_rk.tobytes()).decode("ascii")
+    return {
+        "directions": directions,
+        "unit": _encoded(variation.unit_r),
+        "rest": _encoded(variation.rest_k),
+    }
+
+
+def _decoded_variation(where: str, content: dict[str, str] | None, width: int) -> Variation | None:
+    if content is None:
+        return None
+    directions = np.frombuffer(base64.b64decode(content["directions"], validate=True), np.int8)
+    unit_r, rest_k = (_decoded(content[key]) for key in ("unit", "rest"))
+    if len(rest_k) != width or directions.size != width * len(unit_r) or not np.all(rest_k > 0):
+        raise RefusedError(f"{where}: expected directions, units and rests above 0 of {width} channels")
+    return Variation(directions.reshape(-1, width), unit_r, rest_k)
+
+
+def _encoded_order(order: tuple[int, ...]) -> str:
+    return base64.b64encode(np.array(order, "<u2").tobytes()).decode("ascii")
+
+
+def _decoded_order(where: str, text: str) -> tuple[int, ...]:
+    """Return an order of channels, each once."""
+    order = tuple(np.frombuffer(base64.b64decode(text, validate=True), "<u2").tolist())
+    if sorted(order) != list(range(len(order))):
+        raise RefusedError(f"{where}: expected each of {len(order)} channels once")
+    return order
+
+
 def dump(plan: QuantizationPlan) -> str:
     """Return the content of a file that `read` reads back exactly; arrays are base64 of float32."""
     sites = {
@@ -107,6 +158,9 @@ def dump(plan: QuantizationPlan) -> str:
             "normalized": activation.normalized,
             "float_channels": activation.float_channels,
             "split_channels": activation.split_channels,
+            "negated": activation.negated,
+            "order": _encoded_order(activation.order),
+            "variation": _encoded_variation(activation.variation),
             "parts": {
                 "channels": activation.overflow.channels,
                 "start": _encoded(activation.overflow.start_o),
@@ -118,13 +172,14 @@ def dump(plan: QuantizationPlan) -> str:
         }
         for name, activation in plan.activations.items()
     }
-    content = {key: getattr(plan, key) for key in _FIELDS} | {"sites": sites}
+    content = {key: getattr(plan, key) for key in _FIELDS}
+    content |= {"order": _encoded_order(plan.order), "sites": sites}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def summary(plan: QuantizationPlan, sha256: str) -> str:
     """Return what the manifest says of a plan: where it came from, and what it chose."""
-    content = {"plan_sha256": sha256, "weight_bits": plan.weight_bits, **plan.record}
+    content = {"plan_sha256": sha256, **plan.record}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -147,17 +202,26 @@ def _activation(where: str, content: dict[str, Any]) -> ActivationPlan:
     width = len(limits.low_k)
     if not (len(limits.high_k) == len(limits.mean_k) == width) or not np.all(limits.low_k < limits.high_k):
         raise RefusedError(f"{where}: expected as many low, high and mean, each low below its high")
-    chosen = [tuple(content[key]) for key in ("float_channels", "split_channels")]
-    listed = [index for channels in chosen for index in channels]
-    if len(set(listed)) != len(listed) or not all(0 <= index < width for index in listed):
-        raise RefusedError(f"{where}: float_channels, split_channels: expected different ones of {width}")
+    # A plan made before there were any has no negated ones, and no order.
+    chosen = [tuple(content.get(key, ())) for key in ("float_channels", "split_channels", "negated")]
+    listed = [index for channels in chosen[:2] for index in channels]
+    if len(set(listed)) != len(listed) or not all(0 <= index < width for index in [*listed, *chosen[2]]):
+        raise RefusedError(
+            f"{where}: float_channels, split_channels, negated: expected different ones of {width}"
+        )
     overflow = _overflow(where, content["parts"], width)
     normalized = content.get("normalized", False)
     one_range = all(bool((ends == ends[0]).all()) for ends in (limits.low_k, limits.high_k))
     if not isinstance(normalized, bool) or (normalized and (mode != "int8" or not one_range)):
         expected = "true or false, true in mode int8 with one range only"
         raise RefusedError(f"{where}: normalized: expected {expected}")
-    return ActivationPlan(mode, chosen[0], chosen[1], limits, overflow, normalized)
+    widened = width + len(overflow.channels)
+    order = _decoded_order(f"{where}: order", content.get("order", ""))
+    if order and len(order) != widened:
+        raise RefusedError(f"{where}: order: found {len(order)} channels, expected {widened}")
+    variation = _decoded_variation(f"{where}: variation", content.get("variation"), widened)
+    floats, split, negated = chosen
+    return ActivationPlan(mode, floats, split, limits, overflow, normalized, negated, order, variation)
 
 
 def read(path: Path) -> QuantizationPlan:
@@ -169,7 +233,6 @@ def read(path: Path) -> QuantizationPlan:
     content = json_file.read(path, ArtifactError)
     with naming(path, ArtifactError, "cannot be read as a quantization plan", *FIELD_ERRORS):
         sites = {name: _activation(name, site) for name, site in content["sites"].items()}
-        plan = QuantizationPlan(activations=sites, **{key: content[key] for key in _FIELDS})
-        if plan.weight_bits not in (7, 8):
-            raise RefusedError(f"weight_bits: found {plan.weight_bits!r}, expected 7 or 8")
-    return plan
+        order = _decoded_order("order", content.get("order", ""))
+        return QuantizationPlan(activations=sites, order=order, **{key: content[key] for key in _FIELDS})
+    raise AssertionError

@@ -38,6 +38,7 @@ JOINED = "_joined"
 LAYER = "layer_{}"
 LINEAR = re.compile(r"layer_(\d+)_(qkv|key_value|attention_output|up|down)")
 CLS_ROWS = re.compile(r"layer_\d+_cls_rows")
+ROWS_OF_HEADS = re.compile(r"layer_\d+_(qkv|cls_key_value)_rows")
 CONTEXT = re.compile(r"layer_\d+_context_joined")
 SCORES = re.compile(r"(layer_\d+)_(long|short|cls)_scores")
 MASKED_SCORES = re.compile(r"(layer_\d+)_(long|cls)_masked_scores")
@@ -87,3 +88,9 @@ def node(graph: ir.Graph, name: str) -> ir.Node:
         return named
     step = next(step for step, pattern in _MADE_BY.items() if re.fullmatch(pattern, name))
     raise GraphError(f"no node {name}; `{step}` must come before")
+
+
+def value_projection(graph: ir.Graph, layer: int) -> ir.Node:
+    """Return a layer's product whose last columns are the values."""
+    name = LAYER.format(layer)
+    return find(graph, f"{name}_qkv") or node(graph, f"{name}_key_value")

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from core.build.plan import ActivationPlan, QuantizationPlan
 from graphs.edit import names, ops
 from graphs.edit.chain import Chain
-from graphs.int8 import activations, instance, overflow
+from graphs.int8 import activations, channel_order, instance, overflow
 from graphs.int8.activations import Activation
-from graphs.int8.rounding import copies_of, round_columns
+from graphs.int8.rounding import copies_of, round_columns, round_rows
 from graphs.int8.scales import MIDDLE, mean_of, shared_scale, zero_point
 from graphs.int8.smooth import smooth
 
@@ -64,12 +64,10 @@ def _lost(
     return lost
 
 
-def _product(
-    chain: Chain, node: ir.Node, terms: list[Term], plan: ActivationPlan, kind: str, bits: int
-) -> None:
+def _product(chain: Chain, node: ir.Node, terms: list[Term], plan: ActivationPlan, kind: str) -> None:
     """Replace a linear layer by an int8 product a term; its bias makes up for the rounding's mean."""
     weight, bias = ops.array(node, 1), ops.array(node, 2)
-    integers, scale = round_columns(weight, bits, plan.split_channels)
+    integers, scale = round_columns(weight, plan.split_channels, plan.variation)
     own = Chain(chain.graph, node, str(node.name))
     packed, scales = own.constant("weight_s8", integers), own.constant("weight_scale", scale)
     corrected = own.floats("bias_corrected", bias + _lost(weight, integers * scale, plan, kind))
@@ -83,7 +81,7 @@ def _product(
     chain.graph.remove(node, safe=True)
 
 
-def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan, bits: int) -> int:
+def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan) -> int:
     """Quantize an activation, and the linear layers that read it; return how many products that makes."""
     zero, scale = zero_point(plan, activation.kind), shared_scale(plan, activation.kind)
     count = 0
@@ -92,7 +90,7 @@ def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan, bit
         prefix = f"{activation.name}{'_rows' if number else ''}"
         terms = _terms(Chain(graph, readers[0], prefix), value, plan, zero, scale)
         for reader in readers:
-            _product(Chain(graph, reader, prefix), reader, terms, plan, activation.kind, bits)
+            _product(Chain(graph, reader, prefix), reader, terms, plan, activation.kind)
             count += len(terms)
     if plan.normalized:
         instance.instance(graph, activation.value)
@@ -102,8 +100,8 @@ def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan, bit
 def _words(graph: ir.Graph) -> None:
     """`Gather` from the float32 word table → from int8 rows, and from their scales."""
     gather = names.node(graph, names.WORDS)
-    integers, scale = round_columns(np.ascontiguousarray(ops.array(gather, 0).T), 8)
-    table = ops.constant(graph, "word_embeddings_s8", np.ascontiguousarray(integers.T))
+    integers, scale = round_rows(ops.array(gather, 0))
+    table = ops.constant(graph, "word_embeddings_s8", integers)
     scales = ops.constant(graph, "word_embeddings_scale", scale[:, None])
     chain = Chain(graph, gather, names.WORDS)
     rows = chain.add("Gather", [table, gather.inputs[1]], "s8", axis=0)
@@ -116,8 +114,8 @@ def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
     """Quantize a packed graph as a plan says, in place.
 
     In: a packed graph, float32. Out: per activation `QuantizeLinear` with a constant scale and zero point
-    (u8), and `MatMulIntegerToFloat` with s8 weights, a scale a column; the word table as s8 rows with
-    a scale a row. Activations in mode `float`, the head and the positions stay as they are. No scale
+    (u8), and `MatMulIntegerToFloat` with pair-safe s8 weights, a scale a column; the word table as s8 rows
+    with a scale a row. Activations in mode `float`, the head and the positions stay as they are. No scale
     depends on the input, so a text's answer does not depend on its batch. Each rounding errs by half a scale
     at most, where it does not cut off.
 
@@ -129,8 +127,9 @@ def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
     """
     graph = model.graph
     plans = overflow.widen(model, smooth(model, plan))
+    plans = channel_order.reorder(model, plan, plans)
     count = sum(
-        _quantize(graph, activation, plans[activation.name], plan.weight_bits)
+        _quantize(graph, activation, plans[activation.name])
         for activation in activations.find(model)
         if plans[activation.name].mode != "float"
     )

@@ -41,7 +41,10 @@ def scales_of(plan: ActivationPlan, kind: str) -> tuple[NDArray[np.float32], NDA
         return np.zeros_like(scale_k), scale_k
     if kind != activations.GELU:
         half = (high_k - low_k) / np.float32(2)
-        return (high_k + low_k) / np.float32(2), half / np.float32(HALF_LEVELS)
+        scale_k = half / np.float32(HALF_LEVELS)
+        # Levels lie alike to both sides of the offset.
+        scale_k[list(plan.negated)] *= -1
+        return (high_k + low_k) / np.float32(2), scale_k
     zero = gelu_zero_point(plan)
     scale_k = np.maximum(high_k / np.float32(LAST_LEVEL - zero), GELU_LEAST / zero)
     return np.zeros_like(scale_k), scale_k.astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
@@ -46,8 +48,7 @@ def _beta_and_gamma(activation: Activation, plan: ActivationPlan) -> tuple[Chann
 
 def _context(graph: ir.Graph, activation: Activation, offset_k: Channels, scale_k: Channels) -> None:
     """Let the value projection's columns carry the context's scale and offset."""
-    layer, width = names.LAYER.format(activation.layer), activation.width
-    projection = names.find(graph, f"{layer}_qkv") or names.node(graph, f"{layer}_key_value")
+    projection, width = names.value_projection(graph, activation.layer), activation.width
     # Weights of an attention sum to 1, so an offset of the values is one of the context.
     weight, bias = ops.array(projection, 1).copy(), ops.array(projection, 2).copy()
     weight[:, -width:] /= scale_k
@@ -98,7 +99,7 @@ def _ordered(plan: ActivationPlan) -> ActivationPlan:
     order[kept:] = order[0]
     split = tuple(np.searchsorted(order[:kept], plan.split_channels).tolist())
     limits = Range(*(ends[order] for ends in vars(plan.range).values()))
-    return ActivationPlan(plan.mode, (), split, limits)
+    return replace(plan, float_channels=(), split_channels=split, range=limits)
 
 
 def _reduced(model: ir.Model, plan: QuantizationPlan) -> dict[str, ActivationPlan]:

@@ -11,7 +11,7 @@ from graphs.edit import ops
 from graphs.int8 import activations, overflow
 from graphs.int8.activations import Activation
 from graphs.int8.calibration import Observed
-from graphs.int8.rounding import COPIES
+from graphs.int8.rounding import COPIES, LAST_LEVEL
 from graphs.search.schemes import FULL, Scheme
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
@@ -40,7 +40,7 @@ def _float_channels(activation: Activation, limits: Range, weight_kn: NDArray[np
 
 
 def _balanced(
-    observed: Observed, weight_kn: NDArray[np.float64], levels: int, keep: list[int], split: tuple[int, ...]
+    observed: Observed, weight_kn: NDArray[np.float64], keep: list[int], split: tuple[int, ...]
 ) -> tuple[float, Range]:
     """Widen the narrow channels' ranges as far as it lessens the output's expected squared error.
 
@@ -55,7 +55,7 @@ def _balanced(
     scale = (limits.high_k - limits.low_k).astype(np.float64) / _ACTIVATION_LEVELS
     centre = (limits.high_k.astype(np.float64) + limits.low_k) / 2
     spread = observed.square_k - 2 * centre * limits.mean_k + centre**2
-    limit_k = np.full(len(scale), levels)
+    limit_k = np.full(len(scale), LAST_LEVEL)
     limit_k[list(split)] *= COPIES
     weight = weight_kn[keep]
     best: tuple[float, NDArray[np.float64]] = (np.inf, scale)
@@ -73,18 +73,18 @@ def _balanced(
 
 
 def _split(
-    observed: Observed, weight_kn: NDArray[np.float64], levels: int, keep: list[int], scheme: Scheme
+    observed: Observed, weight_kn: NDArray[np.float64], keep: list[int], scheme: Scheme
 ) -> tuple[tuple[int, ...], Range]:
     """Return the channels to split where that pays, and the balanced range."""
     span = (observed.range.high_k - observed.range.low_k).astype(np.float64)
     rows = span**2 * (weight_kn**2).mean(axis=1)
     kept = set(keep)
     order = [index for index in np.argsort(-rows, kind="stable").tolist() if index in kept]
-    error, limits = _balanced(observed, weight_kn, levels, keep, ())
+    error, limits = _balanced(observed, weight_kn, keep, ())
     chosen: tuple[int, ...] = ()
     for count in _SPLITS if scheme.form == "full" else ():
         split = tuple(sorted(order[: min(count, len(rows) // _SPLIT_SHARE)]))
-        less, narrowed = _balanced(observed, weight_kn, levels, keep, split)
+        less, narrowed = _balanced(observed, weight_kn, keep, split)
         if less < _SPLIT_GAIN * error:
             error, limits, chosen = less, narrowed, split
     return chosen, limits
@@ -112,13 +112,13 @@ def _normalized(activation: Activation, limits: Range) -> ActivationPlan | None:
     return ActivationPlan("int8", (), (), one_range, normalized=True)
 
 
-def _planned(activation: Activation, observed: Observed, levels: int, scheme: Scheme) -> ActivationPlan:
+def _planned(activation: Activation, observed: Observed, scheme: Scheme) -> ActivationPlan:
     if scheme.form == "bare" and (plan := _normalized(activation, observed.range)) is not None:
         return plan
     weight_kn = _weight(activation)
     channels = _float_channels(activation, observed.range, weight_kn) if scheme.float_channels else ()
     keep = [index for index in range(activation.width) if index not in channels]
-    split, limits = _split(observed, weight_kn, levels, keep, scheme)
+    split, limits = _split(observed, weight_kn, keep, scheme)
     made = OverflowChannels()
     if scheme.gelu_share is not None and activation.kind == activations.GELU:
         limits, made = _shared(observed.range, keep, scheme, scheme.gelu_share)
@@ -128,7 +128,6 @@ def _planned(activation: Activation, observed: Observed, levels: int, scheme: Sc
 def initial_plan(
     model: ir.Model,
     observed: dict[str, Observed],
-    weight_bits: int,
     encoder_sha256: str,
     head_sha256: str,
     scheme: Scheme = FULL,
@@ -138,9 +137,8 @@ def initial_plan(
     Raises:
         GraphError: the graph is not packed.
     """
-    levels = 2 ** (weight_bits - 1) - 1
     planned = {
-        activation.name: _planned(activation, observed[activation.name], levels, scheme)
+        activation.name: _planned(activation, observed[activation.name], scheme)
         for activation in activations.find(model)
     }
-    return QuantizationPlan(encoder_sha256, head_sha256, weight_bits, planned, {})
+    return QuantizationPlan(encoder_sha256, head_sha256, planned, {})

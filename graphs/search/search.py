@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -22,8 +22,10 @@ from graphs.search import frontier, schemes
 from graphs.search.evaluator import Evaluator
 from graphs.search.frontier import Point
 from graphs.search.initial_plan import initial_plan
+from graphs.search.pairing import paired
 from graphs.search.schemes import FULL, Scheme
 from graphs.search.upgrades import COST, SENSITIVITY_TEXTS, quantized, upgrades
+from graphs.search.variation import varied
 
 
 def within(rate: float, texts: int, budget: float) -> bool:
@@ -90,13 +92,15 @@ def search(
     budget: float,
     console: Console,
     cheaper: Mapping[Scheme, QuantizationPlan] | None = None,
+    prepare: Callable[[QuantizationPlan], QuantizationPlan] = lambda plan: plan,
 ) -> tuple[QuantizationPlan, list[Point]]:
     """Find the cheapest plan whose flip rate on the held-out texts, and on the gate's, is in a budget.
 
     Starts with one int8 term everywhere: in the `cheaper` schemes, in the order of cost and all of one
     cost together, then in full (`base`). Where none is within the budget, each activation's better modes are
     measured alone, and taken up in the order of gain in squared logit error per multiplication, until
-    the plan is within it. Deterministic for a machine class: costs are counted, not timed.
+    the plan is within it. A scheme's plan is prepared before it is seen: `prepare` adds what its rounding
+    needs. Deterministic for a machine class: costs are counted, not timed.
 
     Returns:
         The plan, and the points that were seen on the way.
@@ -107,17 +111,19 @@ def search(
     trail = Trail(simplified, evaluator, gate, budget, console)
     candidates = {**(cheaper or {}), FULL: base}
     for cost, equals in groupby(candidates.items(), key=lambda item: item[0].cost):
-        inside = [trail.see(scheme.name, candidate, cost) for scheme, candidate in equals]
+        inside = [trail.see(scheme.name, prepare(candidate), cost) for scheme, candidate in equals]
         if any(inside):
             break
     else:
+        base = trail.plans[FULL.name]
         _upgrade(trail, simplified, base, evaluator, console)
     if not any(point.inside for point in trail.points):
         raise GraphError(f"no quantization found within a flip rate of {budget:g} on held-out texts")
     chosen = trail.plans[frontier.chosen(trail.points).name]
     if any(activation.mode != "int8x2" for activation in chosen.activations.values()):
         twice = {name: replace(activation, mode="int8x2") for name, activation in base.activations.items()}
-        trail.see("two int8 terms everywhere", replace(base, activations=twice), COST["int8x2"])
+        candidate = prepare(replace(base, activations=twice))
+        trail.see("two int8 terms everywhere", candidate, COST["int8x2"])
     return chosen, trail.timed()
 
 
@@ -153,14 +159,18 @@ def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
     console.print(f"  search   calibrating on {texts.source}; held out: {texts.held_out_source}")
     observed = calibration.calibrate(simplified, texts.calibration)
     head_info = job.head.info
-    sources = (job.weight_bits, job.encoder.weights_sha256, head_info.model_sha256)
+    sources = (job.encoder.weights_sha256, head_info.model_sha256)
     base = initial_plan(simplified, observed, *sources)
     cheaper = {
         scheme: initial_plan(simplified, observed, *sources, scheme)
         for scheme in schemes.cheaper(job.cheapest_form)
     }
     evaluator, gate = (Evaluator(simplified, head_info, ids) for ids in (texts.held_out, texts.reference))
-    chosen, points = search(simplified, base, evaluator, gate, budget, console, cheaper)
+
+    def prepare(plan: QuantizationPlan) -> QuantizationPlan:
+        return varied(simplified, paired(simplified, plan), texts.calibration)
+
+    chosen, points = search(simplified, base, evaluator, gate, budget, console, cheaper, prepare)
     chosen = replace(chosen, record=_record(texts, points, chosen, budget))
     frontier.write(build_folder, points, budget)
     console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)

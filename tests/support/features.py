@@ -61,4 +61,4 @@ def plan_of(made, model):
     random = np.random.default_rng(0)
     lengths = random.integers(2, 30, 40)
     ids = [random.integers(0, made.info.vocabulary, length).astype(np.int32) for length in lengths]
-    return initial_plan.initial_plan(model, calibration.calibrate(model, ids), 8, "0" * 64, "0" * 64)
+    return initial_plan.initial_plan(model, calibration.calibrate(model, ids), "0" * 64, "0" * 64)

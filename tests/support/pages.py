@@ -94,7 +94,7 @@ def described() -> dict[str, Any]:
         "evaluations": [],
         "data": None,
         "reference": "general texts",
-        "quantization": {"weight_bits": 8, "modes": {"layer_0_up": "int8x2"}},
+        "quantization": {"modes": {"layer_0_up": "int8x2"}},
         "dependencies": {"numpy": "2.4.6"},
     }
 

@@ -44,12 +44,10 @@ def random_ids(made: Exported, count: int = 60, seed: int = 0) -> list[np.ndarra
     return [random.integers(0, made.info.vocabulary, length).astype(np.int32) for length in lengths]
 
 
-def plan_of(
-    made: Exported, bits: int = 8, ids: list[np.ndarray] | None = None, scheme: Scheme = FULL
-) -> QuantizationPlan:
+def plan_of(made: Exported, ids: list[np.ndarray] | None = None, scheme: Scheme = FULL) -> QuantizationPlan:
     model = packed_with_head(made)
     observed = calibration.calibrate(model, random_ids(made) if ids is None else ids)
-    return initial_plan.initial_plan(model, observed, bits, "e" * 64, "h" * 64, scheme)
+    return initial_plan.initial_plan(model, observed, "e" * 64, "h" * 64, scheme)
 
 
 def bare(made: Exported) -> QuantizationPlan:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.build import plan as plan_file
-from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range
+from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range, Variation
 from core.errors import ArtifactError
 
 WIDTH = 24
@@ -31,13 +30,24 @@ def plan() -> QuantizationPlan:
     ends = [random.uniform(1, 2, 3).astype(np.float32) for _ in range(2)]
     activations = {
         "layer_0_qkv": ActivationPlan("int8x2", (1, 4), (0, 2), ranged(random)),
-        "layer_0_up": ActivationPlan("int8", (), (0,), ranged(random)),
+        "layer_0_up": ActivationPlan("int8", (), (0,), ranged(random), negated=(0, 5)),
         "layer_0_down": ActivationPlan(
-            "int8", (), (), ranged(random, shared=True), OverflowChannels((3, 3, 7), *ends)
+            "int8",
+            (),
+            (),
+            ranged(random, shared=True),
+            OverflowChannels((3, 3, 7), *ends),
+            order=tuple(random.permutation(WIDTH + 3).tolist()),
+            variation=Variation(
+                random.integers(-127, 128, (2, WIDTH + 3)).astype(np.int8),
+                np.array([0.5, 0.25], np.float32),
+                random.uniform(1, 2, WIDTH + 3).astype(np.float32),
+            ),
         ),
         "layer_1_qkv": ActivationPlan("int8", (), (), ranged(random, shared=True), normalized=True),
     }
-    return QuantizationPlan("e" * 64, "h" * 64, 8, activations, {"calibration": "some – texts"})
+    record, order = {"calibration": "some – texts"}, tuple(random.permutation(WIDTH).tolist())
+    return QuantizationPlan("e" * 64, "h" * 64, activations, record, order)
 
 
 def written(content: QuantizationPlan | dict, folder: Path) -> Path:
@@ -50,7 +60,7 @@ def written(content: QuantizationPlan | dict, folder: Path) -> Path:
 def assert_same(mine, theirs):
     for name, array in vars(mine).items():
         if isinstance(array, np.ndarray):
-            assert array.dtype == getattr(theirs, name).dtype == np.float32
+            assert array.dtype == getattr(theirs, name).dtype
             np.testing.assert_array_equal(array, getattr(theirs, name))
         else:
             assert array == getattr(theirs, name)
@@ -59,14 +69,17 @@ def assert_same(mine, theirs):
 def test_a_plan_is_read_back_exactly(plan, tmp_path):
     found = plan_file.read(written(plan, tmp_path))
     assert list(found.activations) == list(plan.activations)
-    assert (found.encoder_sha256, found.head_sha256, found.weight_bits) == ("e" * 64, "h" * 64, 8)
+    assert (found.encoder_sha256, found.head_sha256, found.order) == ("e" * 64, "h" * 64, plan.order)
     assert found.record == plan.record
     for name, activation in plan.activations.items():
         other = found.activations[name]
         assert_same(activation.range, other.range)
         assert_same(activation.overflow, other.overflow)
-        for field in ("mode", "float_channels", "split_channels", "normalized"):
+        for field in ("mode", "float_channels", "split_channels", "normalized", "negated", "order"):
             assert getattr(activation, field) == getattr(other, field)
+        assert (activation.variation is None) == (other.variation is None)
+        if activation.variation is not None:
+            assert_same(activation.variation, other.variation)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +90,7 @@ def test_a_committed_plan_is_written_as_it_stands(path):
 
 
 def test_a_plan_describes_itself(plan):
-    described = "static int8, 8-bit weights per column; activations: {}"
+    described = "static int8, pair-safe 8-bit weights per column; activations: {}"
     assert plan.description == described.format("3 int8, 1 int8x2")
     assert plan.with_mode("layer_0_up", "float").description == described.format("2 int8, 1 int8x2, 1 float")
 
@@ -94,7 +107,17 @@ def overflow(change):
     ("change", "message"),
     [
         (lambda c: c.pop("sites"), "cannot be read as a quantization plan"),
-        (lambda c: c.update(weight_bits=6), "weight_bits: found 6, expected 7 or 8"),
+        (lambda c: c.update(order="AAAAAA=="), "order: expected each of 2 channels once"),
+        (up(negated=[24]), "negated: expected different ones of 24"),
+        (up(order="AQAAAA=="), "layer_0_up: order: found 2 channels, expected 24"),
+        (
+            lambda c: c["sites"]["layer_0_down"]["variation"].update(unit="AACAPw=="),
+            "layer_0_down: variation: expected directions, units and rests above 0 of 27 channels",
+        ),
+        (
+            lambda c: c["sites"]["layer_0_down"]["variation"].update(rest="A" * 144),
+            "layer_0_down: variation: expected directions",
+        ),
         (up(mode="int4"), "layer_0_up: mode: found 'int4'"),
         (up(low="AAAA"), "cannot be read|as many low, high and mean"),
         (up(split_channels=[99]), "expected different ones of 24"),
@@ -120,7 +143,17 @@ def test_a_damaged_plan_is_refused_with_its_file(plan, tmp_path, change, message
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("bits", [7, 8])
-def test_the_manifest_says_where_a_plan_came_from(plan, bits):
-    summary = json.loads(plan_file.summary(replace(plan, weight_bits=bits), "f" * 64))
-    assert summary == {"plan_sha256": "f" * 64, "weight_bits": bits, "calibration": "some – texts"}
+def test_a_plan_of_before_there_were_orders_is_read(plan, tmp_path):
+    content = json.loads(plan_file.dump(plan))
+    del content["order"]
+    for site in content["sites"].values():
+        for key in ("negated", "order", "variation"):
+            del site[key]
+    found = plan_file.read(written(content | {"weight_bits": 8}, tmp_path))
+    assert found.order == ()
+    assert {(own.negated, own.order, own.variation) for own in found.activations.values()} == {((), (), None)}
+
+
+def test_the_manifest_says_where_a_plan_came_from(plan):
+    summary = json.loads(plan_file.summary(plan, "f" * 64))
+    assert summary == {"plan_sha256": "f" * 64, "calibration": "some – texts"}

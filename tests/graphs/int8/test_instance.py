@@ -149,7 +149,7 @@ def _changed_gamma(model: ir.Model, number: float) -> ir.Model:
 def test_a_gamma_that_is_not_above_zero_keeps_its_steps(mean, number):
     model = _changed_gamma(packed_with_head(mean), number)
     observed = calibration.calibrate(model, random_ids(mean))
-    plan = initial_plan.initial_plan(model, observed, 8, "e" * 64, "h" * 64, schemes.cheaper("bare")[0])
+    plan = initial_plan.initial_plan(model, observed, "e" * 64, "h" * 64, schemes.cheaper("bare")[0])
     assert not plan.activations["layer_0_up"].normalized
     assert plan.activations["layer_1_up"].normalized
     with pytest.raises(GraphError, match=f"layer_0_up: normalized: found a gamma of {number:g}"):

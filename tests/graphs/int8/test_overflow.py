@@ -81,7 +81,7 @@ def planned(mean):
         patch.setattr(initial, "_OVERFLOW_SHARE", 4)
         model = with_outliers(mean)
         observed = calibration.calibrate(model, random_ids(mean, 200))
-        return initial.initial_plan(model, observed, 8, "e" * 64, "h" * 64, ONE_SCALE)
+        return initial.initial_plan(model, observed, "e" * 64, "h" * 64, ONE_SCALE)
 
 
 def quantized(made, chosen):

@@ -43,7 +43,7 @@ def observed(mean):
 
 
 def plan_in(mean, observed, scheme):
-    return initial_plan.initial_plan(packed_with_head(mean), observed, 8, "e" * 64, "h" * 64, scheme)
+    return initial_plan.initial_plan(packed_with_head(mean), observed, "e" * 64, "h" * 64, scheme)
 
 
 def steps_after_gelu(model):
@@ -150,13 +150,21 @@ class ByChannels:
         # Of the bare scheme alone.
         self.without_gamma = without_gamma
 
+    @staticmethod
+    def has_bare(graph):
+        """Whether a normalization is not followed by its gamma and beta."""
+        instances, scaled = (
+            len(ops.nodes_of(graph, op_type)) for op_type in ("InstanceNormalization", "BatchNormalization")
+        )
+        return instances > scaled
+
     def evaluate(self, model, count=None):
         shared = [
             v.const_value.numpy() for k, v in model.graph.initializers.items() if k.endswith("down_step")
         ]
         kept = any("down_float" in node.name for node in model.graph)
         rate = 0.01 + self.without_float * (not kept) + self.without_steps * bool(shared)
-        rate += self.without_gamma * bool(ops.nodes_of(model.graph, "InstanceNormalization"))
+        rate += self.without_gamma * self.has_bare(model.graph)
         # Of one scheme, the widest step is the best.
         return Evaluation(rate, float(1 / max(shared)) if shared else 0.5)
 
