@@ -15,7 +15,7 @@ from core.artifact.metadata import Metadata
 from core.errors import GraphError
 from graphs import pipeline
 from graphs.edit import ops
-from graphs.int8 import calibration
+from graphs.int8 import calibration, quantize
 from graphs.job import Job
 from graphs.search import initial_plan
 from tests.support.factories import random_tokens, write_recipe
@@ -106,6 +106,28 @@ def test_the_int8_stage_quantizes_every_product_but_the_head(job, mean):
     probabilities = run(model, ids, mask, ["probabilities"])[0]
     exact = run(simplified, ids, mask, ["probabilities"])[0]
     assert 0 < abs(probabilities - exact).max() < 0.2
+
+
+def test_the_int8_stage_refuses_one_unsafe_pair(job, mean, monkeypatch):
+    simplified = staged(job, mean.model(), "merge", "pack", "simplify")
+    planned_job = dataclasses.replace(job, plan=planned(job, simplified))
+    right = quantize.quantize
+
+    def wrong(model, *given):
+        count = right(model, *given)
+        value = model.graph.initializers["layer_1_down_weight_s8"]
+        weight = ops.array_of(value).copy()
+        weight[4:6, 3] = 100, 29
+        value.const_value = ir.tensor(weight, name=value.name)
+        return count
+
+    monkeypatch.setattr(quantize, "quantize", wrong)
+    said = (
+        r"^int8: quantize: weight layer_1_down_weight_s8 of node layer_1_down_int8: column 3, rows 4 and 5: "
+        r"found 100 and 29, expected integers of one sign to add up to 128 at most; 1 of its [0-9,]+ pairs "
+    )
+    with pytest.raises(GraphError, match=said):
+        staged(planned_job, simplified, "int8")
 
 
 def test_the_int8_stage_refuses_a_plan_of_something_else(job, mean):

@@ -38,8 +38,8 @@ def sign(arguments: argparse.Namespace) -> None:
     print(f"{folder / proof.SIGNATURE_FILE}: signs {len(signed)} files")
 
 
-def _check_pairs(folder: Path, fields: dict[str, Any]) -> None:
-    """Prove of each graph, from its bytes, which pairs of weights can saturate; print it.
+def _check_pairs(folder: Path, fields: dict[str, Any]) -> dict[str, str]:
+    """Prove of each graph, from its bytes, which pairs of weights can saturate; return it in words, by name.
 
     What takes texts is held to what its variant states.
     """
@@ -47,15 +47,17 @@ def _check_pairs(folder: Path, fields: dict[str, Any]) -> None:
     graphs = [(variant.name, variant.file, variant.name) for variant in manifest.variants(folder)]
     if text := manifest.text_graph(folder):
         graphs.append(("text", text.file, text.variant.name))
-    for name, file, variant in graphs:
-        place = f"{folder / manifest.MANIFEST_FILE}: {variant}"
-        said = saturation.check(file, stated[variant], place)
-        print(f"pairs     {name}: {said}")
+    path, kind = folder / manifest.MANIFEST_FILE, fields["head"]["kind"]
+    return {
+        name: saturation.check(file, stated[variant], kind, f"{path}: {variant}")
+        for name, file, variant in graphs
+    }
 
 
 def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     original = reference.read(folder / manifest.REFERENCE_FILE)
     claims = agreement.check_files(folder, proved.manifest, original)
+    pairs = _check_pairs(folder, proved.manifest)
     variants, text = manifest.variants(folder), manifest.text_graph(folder)
     graphs = check.opened(variants)
     for variant, stated in zip(variants, proved.manifest["variants"], strict=True):
@@ -64,7 +66,8 @@ def _check_graphs(folder: Path, proved: proof.Proof) -> None:
         text_graph = Graph(text.file)
         claims += agreement.check_text_graph(text_graph, graphs[text.variant.name])
     print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
-    _check_pairs(folder, proved.manifest)
+    for name, said in pairs.items():
+        print(f"pairs     {name}: {said}")
     rows, checks = check.measure(variants, graphs, original, folder / manifest.TOKENIZER_FILE)
     if text:
         checks += check.text_checks(text_graph, graphs[text.variant.name], original)

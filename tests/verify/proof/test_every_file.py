@@ -55,6 +55,14 @@ def other_weights(model):
             tensor.CopyFrom(numpy_helper.from_array(-values[::-1].copy(), tensor.name))
 
 
+def unsafe_pair(model):
+    """Change two bytes of a weight."""
+    (tensor,) = [tensor for tensor in constants(model) if tensor.name == "layer_0_up_weight_s8"]
+    values = numpy_helper.to_array(tensor).copy()
+    values[6:8, 5] = -128, -1
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
 def arrays(change):
     def spoil(folder):
         with np.load(folder / "reference.npz") as file:
@@ -104,7 +112,10 @@ FOUND = {
         (graph(FP32, stated("thresholds", another_threshold)), "model.onnx: metadata thresholds"),
         (graph(FP32, other_weights), "max_probability_error: found"),
     ],
-    INT8: [(graph(INT8, stated("encoder_sha256", lambda v: "0" * 64)), "metadata encoder_sha256")],
+    INT8: [
+        (graph(INT8, stated("encoder_sha256", lambda v: "0" * 64)), "metadata encoder_sha256"),
+        (graph(INT8, unsafe_pair), "layer_0_up_weight_s8: column 5, rows 6 and 7: found -128 and -1, expec"),
+    ],
     TEXT: [
         (graph(TEXT, stated("labels", reversed_json)), "model_text.onnx: metadata labels"),
         (graph(TEXT, stated("thresholds", another_threshold)), "model_text.onnx: metadata thresholds"),
@@ -159,6 +170,8 @@ FOUND = {
         (lambda f: reseal(f, lambda m: m.update(text=None)), "manifest.json: "),
         (lambda f: reseal(f, lambda m: m["dependencies"].update(numpy="0")), "components numpy"),
         (lambda f: reseal(f, lambda m: m["variants"].pop()), "manifest.json: "),
+        (lambda f: reseal(f, lambda m: m["variants"][1]["pairs"].update(examined=9)), "int8: pairs: found"),
+        (lambda f: reseal(f, lambda m: m["variants"][1].update(pairs={})), "int8: pairs: found {}"),
         (lambda f: reseal(f, lambda m: m["variants"][0]["parity"].update(texts=5)), "fp32: parity.texts"),
     ],
 }  # fmt: skip

@@ -124,9 +124,9 @@ def test_an_activation_that_is_dequantized_and_weights_of_u8_are_no_pairs(write)
 
 
 def test_a_graph_is_held_to_what_its_manifest_states(write):
-    def check(array, stated):
+    def check(array, stated, kind="linear"):
         path = write([product()], [tensor(array)])
-        return saturation.check(path, stated, "manifest.json: int8")
+        return saturation.check(path, stated, kind, "manifest.json: int8")
 
     safe = {"weights": 1, "examined": 6, "can_saturate": 0, "unproven": 0}
     assert check(SAFE, safe) == "none of 6 in 1 weights can saturate"
@@ -140,21 +140,24 @@ def test_a_graph_is_held_to_what_its_manifest_states(write):
         with pytest.raises(ArtifactError, match=rf"model\.onnx: {SAID}"):
             check(UNSAFE, stated)
     unsafe = {**safe, "can_saturate": 1}
+    with pytest.raises(ArtifactError, match=rf"model\.onnx: {SAID}"):
+        check(UNSAFE, unsafe)
+    # A head that stays a graph is merged as it is, and its release says so.
     said = "1 of 6 can saturate: answers may differ on CPUs without VNNI"
-    assert check(UNSAFE, unsafe) == said
+    assert check(UNSAFE, unsafe, "subgraph") == said
     with pytest.raises(ArtifactError, match=r"manifest\.json: int8: pairs"):
-        check(UNSAFE, {**unsafe, "can_saturate": 2})
+        check(UNSAFE, {**unsafe, "can_saturate": 2}, "subgraph")
 
 
 def test_a_manifest_of_before_states_nothing_and_what_is_found_is_said(write):
     path = write([product()], [tensor(UNSAFE)])
     said = "not stated by the manifest; 1 of 6 can saturate: answers may differ on CPUs without VNNI"
-    assert saturation.check(path, None, "x") == said
-    assert saturation.check(write([product()], [tensor(SAFE)]), None, "x") == (
+    assert saturation.check(path, None, "linear", "x") == said
+    assert saturation.check(write([product()], [tensor(SAFE)]), None, "linear", "x") == (
         "none of 6 in 1 weights can saturate"
     )
     path = write([helper.make_node("MatMul", ["x", "x"], ["y"])], [])
-    assert saturation.check(path, None, "x") == "no products of integers"
+    assert saturation.check(path, None, "linear", "x") == "no products of integers"
 
 
 def test_weights_without_rows_or_columns_have_no_pairs(write):
