@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core import pairs
 from core.build.plan import Variation
+from graphs.int8.scales import HALF_LEVELS
 
 _SWEEPS = 2
 
@@ -54,7 +55,7 @@ def refined(rounded_kn: NDArray[np.int8], exact_kn: Floats, variation: Variation
         neighbour = row ^ 1
         if neighbour < rows:
             chosen = _fits(chosen, integers[neighbour])
-        chosen = np.where(fixed[row], old, np.clip(chosen, -127, 127))
+        chosen = np.where(fixed[row], old, np.clip(chosen, -HALF_LEVELS, HALF_LEVELS))
         lost_rn = others_rn + direction * (chosen - exact)
         integers[row] = chosen
     return integers.astype(np.int8)

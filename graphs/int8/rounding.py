@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from core import pairs
 from core.build.plan import Variation
 from graphs.int8.feedback import refined
+from graphs.int8.scales import HALF_LEVELS
 
 # Times that a split channel is multiplied: its row may be so many times as large as the others.
 COPIES = 4
-LAST_LEVEL = 127
 # Scales that are tried, as shares of the least one at which no pair has to be cut.
 _SHARES = np.linspace(0.8, 1, 11, dtype=np.float32)
 _WIDER = np.float32(1 + 1 / 512)
@@ -36,7 +36,7 @@ def round_rows(table_vh: Floats) -> Rounded:
     Returns:
         int8 `[v, h]` and float32 `[v]`.
     """
-    scale_v = _scale(abs(table_vh).max(axis=1) / np.float32(LAST_LEVEL))
+    scale_v = _scale(abs(table_vh).max(axis=1) / np.float32(HALF_LEVELS))
     return np.rint(table_vh / scale_v[:, None]).astype(np.int8), scale_v
 
 
@@ -46,7 +46,7 @@ def _least_scale(weight_kn: Floats) -> Floats:
     rows = len(weight_kn) // 2 * 2
     same = weight_kn[:rows:2] * weight_kn[1:rows:2] > 0
     together = np.where(same, size[:rows:2] + size[1:rows:2], 0).max(axis=0, initial=0)
-    return _scale(np.maximum(size.max(axis=0) / np.float32(LAST_LEVEL), together / np.float32(pairs.MOST)))
+    return _scale(np.maximum(size.max(axis=0) / np.float32(HALF_LEVELS), together / np.float32(pairs.MOST)))
 
 
 def _cut(rounded_kn: Floats, exact_kn: Floats) -> None:
@@ -55,7 +55,7 @@ def _cut(rounded_kn: Floats, exact_kn: Floats) -> None:
     first, second = rounded_kn[:rows:2], rounded_kn[1:rows:2]
     places = np.nonzero((first * second > 0) & (abs(first + second) > pairs.MOST))
     ahead, behind = abs(exact_kn[:rows:2][places]), abs(exact_kn[1:rows:2][places])
-    kept = np.clip(np.rint((ahead - behind + pairs.MOST) / 2), 1, LAST_LEVEL)
+    kept = np.clip(np.rint((ahead - behind + pairs.MOST) / 2), 1, HALF_LEVELS)
     sign = np.sign(first[places])
     first[places], second[places] = sign * kept, sign * (pairs.MOST - kept)
 
@@ -68,7 +68,7 @@ def _round_cut(weight_kn: Floats) -> Rounded:
     for share in _SHARES:
         tried_n = least_n * share
         exact_kn = weight_kn / tried_n
-        rounded_kn = np.clip(np.rint(exact_kn), -LAST_LEVEL, LAST_LEVEL)
+        rounded_kn = np.clip(np.rint(exact_kn), -HALF_LEVELS, HALF_LEVELS)
         _cut(rounded_kn, exact_kn)
         # A sum of rows, not a product: the same bits on every machine.
         error_n = np.square(rounded_kn - exact_kn).sum(axis=0, dtype=np.float64) * np.square(tried_n)
@@ -79,7 +79,7 @@ def _round_cut(weight_kn: Floats) -> Rounded:
 
 
 def _pieces(weight_kn: Floats, scale_n: Floats, split: Sequence[int]) -> NDArray[np.int8]:
-    limit_k = np.full((len(weight_kn), 1), LAST_LEVEL)
+    limit_k = np.full((len(weight_kn), 1), HALF_LEVELS)
     limit_k[list(split)] *= COPIES
     integers = np.clip(np.rint(weight_kn / scale_n), -limit_k, limit_k).astype(np.int32)
     # floor((i + 0) / c) + … + floor((i + c - 1) / c) = i

@@ -11,7 +11,8 @@ from graphs.edit import ops
 from graphs.int8 import activations, overflow
 from graphs.int8.activations import Activation
 from graphs.int8.calibration import Observed
-from graphs.int8.rounding import COPIES, LAST_LEVEL
+from graphs.int8.rounding import COPIES
+from graphs.int8.scales import HALF_LEVELS
 from graphs.search.schemes import FULL, Scheme
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
@@ -55,7 +56,7 @@ def _balanced(
     scale = (limits.high_k - limits.low_k).astype(np.float64) / _ACTIVATION_LEVELS
     centre = (limits.high_k.astype(np.float64) + limits.low_k) / 2
     spread = observed.square_k - 2 * centre * limits.mean_k + centre**2
-    limit_k = np.full(len(scale), LAST_LEVEL)
+    limit_k = np.full(len(scale), HALF_LEVELS)
     limit_k[list(split)] *= COPIES
     weight = weight_kn[keep]
     best: tuple[float, NDArray[np.float64]] = (np.inf, scale)

@@ -18,7 +18,7 @@ from core.build.plan import ActivationPlan, QuantizationPlan
 from graphs.edit import ops
 from graphs.int8 import activations, channel_order, overflow
 from graphs.int8.activations import Activation
-from graphs.int8.rounding import LAST_LEVEL
+from graphs.int8.scales import HALF_LEVELS
 from graphs.int8.smooth import smooth
 
 # The largest pair of a column decides: a sum of high powers stands for it.
@@ -36,7 +36,7 @@ def _losses(weight_kn: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
     A column's share is the square of its scale, of all columns'; a pair beyond 128 loses the more of it.
     """
     limit_n = abs(weight_kn).max(axis=0)
-    units_kn = weight_kn / np.where(limit_n > 0, limit_n, 1) * LAST_LEVEL
+    units_kn = weight_kn / np.where(limit_n > 0, limit_n, 1) * HALF_LEVELS
     share_n = np.square(limit_n.astype(np.float64)) / max(
         float(np.square(limit_n).sum(dtype=np.float64)), 1e-30
     )
