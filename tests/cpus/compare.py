@@ -26,8 +26,6 @@ FUSED = Allowed(1 / 200, 1e-5)
 UNFUSED = Allowed(1 / 200, 5e-4)
 # ARM adds a product's bias without rounding between, and other sums in another order as well.
 ARM = Allowed(1 / 100, 5e-4)
-# The mean is that of so many texts: of fewer, one whose value goes to the other integer weighs more.
-_TEXTS, _LARGEST_MEAN = 200, 5e-4
 
 
 class Difference(NamedTuple):
@@ -72,8 +70,7 @@ def check(differences: dict[str, Difference]) -> None:
     """
     over = []
     for place, found in differences.items():
-        allowed = ceil(found.texts * found.allowed.otherwise)
-        mean = min(found.allowed.mean * max(1, _TEXTS / found.texts), _LARGEST_MEAN)
+        allowed, mean = ceil(found.texts * found.allowed.otherwise), found.allowed.mean
         if found.otherwise > allowed:
             decided = f"{found.otherwise} of {found.texts} texts decided otherwise"
             over.append(f"{place}: found {decided}, expected at most {allowed}")
