@@ -20,9 +20,10 @@ _COLOURS = {
     "optimum": "#D55E00",
     "fp32": "#0072B2",
     "int8": "#009E73",
+    "guarded": "#CC79A7",
 }
 _DARK = "#333333"
-_MARKERS = {"fused": "s", "optimum": "^", "fp32": "D", "int8": "o"}
+_MARKERS = {"fused": "s", "optimum": "^", "fp32": "D", "int8": "o", "guarded": "v"}
 _FLOOR_STYLES = {"int8": ":", "fp32": "--"}
 _BAR_GROUP = 0.8
 

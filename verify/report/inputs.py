@@ -16,8 +16,6 @@ EVALUATION_FILES = ("evaluation.json", "evaluation.npz")
 BENCH_FILE = "bench/bench.json"
 _TRUTH = "truth/test"
 _AGAIN = "; run `make evaluate`"
-# The variants that are contenders of the benchmark, under their own names.
-_BENCHED = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -89,5 +87,5 @@ def benchmark(build: Path, sizes: dict[str, int]) -> dict[str, Any] | None:
         measured = {row["contender"]: row["size_bytes"] for row in found["processes"]}
     except (KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not a benchmark's: {error}") from error
-    same = all(measured.get(name) == sizes[name] for name in _BENCHED if name in sizes)
+    same = all(measured.get(name) == size for name, size in sizes.items())
     return found if same else None

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from core.artifact import manifest
 from core.artifact.graph import Graph
 from core.contract import ATTENTION_MASK, INPUT_IDS
 from core.errors import GateError
@@ -25,7 +26,7 @@ def given(folder, **more):
 def test_the_default_holds(artifact, capsys):
     stress.run(given(artifact, first=4, batches=40))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["fp32", "int8"]
+    assert [line.split(":")[0] for line in lines] == [one.name for one in manifest.variants(artifact)]
     assert all("40 random batches" in line and " 0 violations" in line for line in lines)
 
 
@@ -64,6 +65,13 @@ def numbers(name, values):
     return change
 
 
+def of_the_batch(initializers, nodes):
+    """Add the number of texts to the logits."""
+    nodes.insert(0, onnx.helper.make_node("Shape", ["input_ids"], ["texts"], start=0, end=1))
+    nodes.insert(1, onnx.helper.make_node("Cast", ["texts"], ["added"], to=onnx.TensorProto.FLOAT))
+    next(node for node in nodes if node.op_type == "Sub").input[1] = "added"
+
+
 def operator(kind):
     def change(initializers, nodes):
         nodes[-1].op_type = kind
@@ -78,6 +86,7 @@ def operator(kind):
         (operator("LessOrEqual"), "predictions are not what thresholds make"),
         (numbers("bias", [np.nan, 0, 0]), "answers are not finite"),
         (numbers("bias", [np.inf, 0, 0]), "answers are not finite"),
+        (of_the_batch, "alone: a probability changes by"),
     ],
 )
 def test_violations_are_found(tmp_path, change, said):
