@@ -51,7 +51,11 @@ SINGLE_LABEL: ProblemType = "single_label_classification"
 PROBLEM_NAMES: dict[ProblemType, str] = {MULTI_LABEL: "multi-label", SINGLE_LABEL: "single-label"}
 
 # Where a variant lies inside an artifact (the layout that transformers.js and optimum look for).
-VARIANT_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
+VARIANT_FILES = {
+    "fp32": "onnx/model.onnx",
+    "int8": "onnx/model_quantized.onnx",
+    "guarded": "onnx/model_guarded.onnx",
+}
 # Where the graph lies that takes texts, and the build's own graph that only tokenizes.
 TEXT_FILE = "onnx/model_text.onnx"
 TEXT_TOKENIZER_FILE = "tokenizer.onnx"

@@ -106,7 +106,7 @@ class VariantTable(Table):
 class TextTable(Table):
     """`[text]`: the graph that takes texts, and the variant that it is made from."""
 
-    variant: Literal["fp32", "int8"]
+    variant: Literal["fp32", "int8", "guarded"]
 
 
 class CardTable(Table):
@@ -153,6 +153,11 @@ class Recipe(Table):
         unknown = sorted(set(self.variants) - set(VARIANT_FILES))
         if unknown:
             raise ValueError(f"unknown variant {', '.join(unknown)}; known: {', '.join(VARIANT_FILES)}")
+        guarded = self.variants.get("guarded")
+        if guarded and "int8" not in self.variants:
+            raise ValueError("variants.guarded: found no variants.int8, which it answers by")
+        if guarded and guarded.max_flip_rate is None:
+            raise ValueError("variants.guarded: found no max_flip_rate, which its margins are chosen for")
         if self.text and self.text.variant not in self.variants:
             raise ValueError(f"text.variant: the recipe has no variant {self.text.variant}")
         return self

@@ -18,6 +18,7 @@ from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES
 from core.disk.files import replacing, sha256_file, write_text
+from core.errors import GraphError
 from graphs import pipeline
 from graphs.edit.files import load
 from graphs.head import files, fold
@@ -69,16 +70,30 @@ def _after(job: Job, build: Path, stages: Sequence[str]) -> ir.Model:
     return model
 
 
-def _plan(job: Job, simplified: ir.Model, recipe_folder: Path, build: Path) -> tuple[Job, str]:
-    """Return the job with the recipe's own plan, or a searched one; and what the manifest says of it."""
+def _plan(job: Job, simplified: ir.Model, recipe_folder: Path, build: Path) -> Path:
+    """Return the path of the recipe's own plan, or of a searched one."""
     path = inputs.replayed_plan(recipe_folder)
     if path is None:
         from graphs.search import search
 
         path = build / plan_file.PLAN_FILE
+        (build / plan_file.GUARDED_FILE).unlink(missing_ok=True)
         search.run(job, simplified, build)
-    plan = plan_file.read(path)
-    return replace(job, plan=plan), plan_file.summary(plan, sha256_file(path))
+    return path
+
+
+def _guarded(job: Job, simplified: ir.Model, path: Path) -> Job:
+    """Return the job of the variant `guarded`, by the plan in the folder of another.
+
+    Raises:
+        GraphError: it has not a margin for each label.
+    """
+    path = inputs.guarded_plan(path.parent)
+    plan, labels = plan_file.read(path), job.head.info.labels
+    if len(plan.margins) != len(labels):
+        found = f"found {len(plan.margins)}, expected one for each of {len(labels)} labels"
+        raise GraphError(f"{path}: margins: {found}; `make search` chooses them")
+    return replace(job, plan=plan, exact=simplified)
 
 
 def _build(arguments: argparse.Namespace) -> None:
@@ -88,13 +103,17 @@ def _build(arguments: argparse.Namespace) -> None:
         inputs.record_plan(build, arguments.recipe)
         job = _job(arguments.recipe, build)
         simplified = _after(job, build, _ON_THE_WAY["simplify"])
-        finished = {}
+        finished, jobs = {}, {"fp32": job}
+        if "int8" in job.recipe.variants:
+            path = _plan(job, simplified, arguments.recipe, build)
+            plan = plan_file.read(path)
+            write_text(build / plan_file.USED_FILE, plan_file.summary(plan, sha256_file(path)))
+            jobs["int8"] = replace(job, plan=plan)
+            if "guarded" in job.recipe.variants:
+                jobs["guarded"] = _guarded(job, simplified, path)
         for variant in job.recipe.variants:
-            if variant == "int8":
-                job, used = _plan(job, simplified, arguments.recipe, build)
-                write_text(build / plan_file.USED_FILE, used)
             finished[variant] = simplified.clone()
-            _run(finished[variant], job, variant)
+            _run(finished[variant], jobs[variant], variant)
             _save(finished[variant], build / Path(VARIANT_FILES[variant]).name)
         if job.recipe.text is not None:
             front = tokenizer.tokenizing(tokenizer.read(build / "assets" / "tokenizer.json"))

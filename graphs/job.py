@@ -30,6 +30,8 @@ class Job:
     front: ir.Model | None = None
     # The linear layers between pooling and normalization that are not in the head.
     dense: Sequence[DenseLayer] = ()
+    # The simplified graph in float32, for `guarded`; it is not changed.
+    exact: ir.Model | None = None
 
     @property
     def cheapest_form(self) -> QuantizationForm:
@@ -64,6 +66,17 @@ def front_of(job: Job) -> ir.Model:
     if job.front is None:
         raise GraphError("no graph of the tokenizer; `make quantize` makes one")
     return job.front
+
+
+def exact_of(job: Job) -> ir.Model:
+    """Return a copy of the job's graph in float32.
+
+    Raises:
+        GraphError: there is none.
+    """
+    if job.exact is None:
+        raise GraphError("no graph in float32; `make quantize` makes one")
+    return job.exact.clone()
 
 
 def of_all_tokens(job: Job) -> int:

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
-from core.artifact.metadata import Metadata
+from core.artifact.metadata import Guard, Metadata
 from core.errors import GraphError
 from graphs.edit import legal, names, pair_safe
 from graphs.encoder import embeddings, features, fuse, mask, pool
 from graphs.finish import simplify, stamp, standard, token_dimension
+from graphs.guard import answers, guard
 from graphs.head import merge, project, subgraph
 from graphs.head.files import LinearHead
-from graphs.int8 import quantize
-from graphs.job import Counts, Job, each_layer, front_of, int8_products, means, of_all_tokens, plan_of
+from graphs.int8 import channel_order, quantize
+from graphs.job import (
+    Counts,
+    Job,
+    each_layer,
+    exact_of,
+    front_of,
+    int8_products,
+    means,
+    of_all_tokens,
+    plan_of,
+)
 from graphs.packed import pack, prune, unfuse
 from graphs.tokenizer import build
 from graphs.unpadded import branch
@@ -77,14 +89,36 @@ def _prune(model: ir.Model, job: Job) -> int:
     return prune.prune(model, last, pooled)
 
 
-def _stamp(model: ir.Model, job: Job, quantization: str) -> int:
-    return stamp.stamp(model, Metadata.of(job.recipe.name, job.encoder, job.head.info, quantization))
+def _stamp(model: ir.Model, job: Job, quantization: str, guarded: Guard | None = None) -> int:
+    metadata = Metadata.of(job.recipe.name, job.encoder, job.head.info, quantization)
+    return stamp.stamp(model, metadata._replace(guard=guarded))
+
+
+def _guard(model: ir.Model, job: Job) -> int:
+    exact, plan, info = exact_of(job), plan_of(job), job.head.info
+    if plan.order:
+        # As in the int8 half, so that both read one table of words.
+        channel_order.reorder_hidden_state(exact.graph, np.array(plan.order, np.int64))
+    token_dimension.name(exact, job.encoder.hidden)
+    answers.cut(exact, info)
+    return guard.guard(model, exact, info, plan.margins)
+
+
+def _stamp_guarded(model: ir.Model, job: Job) -> int:
+    plan, budget = plan_of(job), job.recipe.variants["guarded"].max_flip_rate
+    stated = {
+        "margins": dict(zip(job.head.info.labels, plan.margins, strict=True)),
+        "max_flip_rate": budget,
+        "bound": plan.record.get("guard", {}),
+    }
+    return _stamp(model, job, plan.description, stated)
 
 
 _TOKENS = Step(
     "tokens", "attentions", lambda m, job: token_dimension.name(m, job.encoder.hidden), of_all_tokens
 )
-_PROPERTIES = len(Metadata._fields)
+# All graphs but a guarded one state no guard.
+_PROPERTIES = len(Metadata._fields) - 1
 MERGE = (
     Step("fuse", "", lambda m, _: fuse.fuse(m), each_layer),
     Step("mask", "attention masks", lambda m, _: mask.mask(m), _layers),
@@ -112,6 +146,20 @@ INT8 = (
         "stamp", "properties", lambda m, job: _stamp(m, job, plan_of(job).description), lambda _: _PROPERTIES
     ),
 )
+GUARDED = (
+    Step(
+        "quantize",
+        "products in int8",
+        lambda m, job: quantize.with_float_words(m, plan_of(job)),
+        int8_products,
+    ),
+    _TOKENS,
+    Step("cut", "ends", lambda m, job: answers.cut(m, job.head.info), lambda _: 1),
+    Step("unpadded", "branches", lambda m, _: branch.unpadded(m), lambda _: 1),
+    Step("guard", "branches", _guard, lambda _: 1),
+    Step("finish", "ends", lambda m, job: answers.finish(m, job.head.info), lambda _: 1),
+    Step("stamp", "properties", _stamp_guarded, lambda _: _PROPERTIES + 1),
+)
 # From a finished graph.
 TEXT = (Step("text", "tokenizers", lambda m, job: build.text(m, front_of(job)), lambda _: 1),)
 STAGES = {
@@ -120,6 +168,7 @@ STAGES = {
     "simplify": SIMPLIFY,
     "fp32": FP32,
     "int8": INT8,
+    "guarded": GUARDED,
     "text": TEXT,
 }
 

@@ -15,6 +15,9 @@ from core.errors import ArtifactError
 from core.untrusted import json_file, limits
 from core.untrusted.regular_file import RefusedError, naming
 
+Guard = dict[str, Any]
+_GUARD = ("margins", "max_flip_rate", "bound")
+
 _LENGTH = re.compile("[1-9][0-9]{0,9}")
 _VERSION = re.compile(r"[1-9][0-9]{0,3}\.[0-9]{1,4}")
 
@@ -25,7 +28,8 @@ class Metadata(NamedTuple):
     `labels` are the columns of the outputs, `thresholds` are in their order. `features` are layer and pooling
     of what the head reads, none where that is the sentence embedding. `max_length` is in tokens.
     `onnxruntime` is the oldest version that runs the graph; graphs of before there was this property do
-    not say it.
+    not say it. `guard` is of a graph that answers some texts in float32: by label the margin within which it
+    does, the flip rate that the margins are chosen for, and what is stated of that; other graphs have none.
     """
 
     labels: list[str]
@@ -41,6 +45,7 @@ class Metadata(NamedTuple):
     quantization: str
     toolchain_version: str
     onnxruntime: str = ""
+    guard: Guard | None = None
 
     @classmethod
     def of(
@@ -89,7 +94,7 @@ class Metadata(NamedTuple):
         if missing:
             raise ArtifactError(f"{path}: metadata lacks {', '.join(missing)}")
         stated: dict[str, Any] = {key: properties[key] for key in cls._fields if key in properties}
-        for key in ("labels", "thresholds", "features"):
+        for key in ("labels", "thresholds", "features", *(["guard"] if "guard" in stated else [])):
             stated[key] = json_file.loads(stated[key], f"{path}: metadata {key}", ArtifactError, "label")
         with naming(path, ArtifactError, "metadata", RefusedError):
             stated |= _checked(**stated)
@@ -108,6 +113,7 @@ def _checked(
     normalize: str,
     max_length: str,
     onnxruntime: str | None = None,
+    guard: Any = None,
     **texts: str,
 ) -> dict[str, Any]:
     """Check the properties that are not texts; return those that JSON does not give as they are."""
@@ -134,8 +140,21 @@ def _checked(
         raise RefusedError(f"max_length {found}")
     if onnxruntime is not None and not _VERSION.fullmatch(onnxruntime):
         raise RefusedError(f"onnxruntime found {onnxruntime[:40]!r}, expected a version")
+    if guard is not None:
+        _check_guard(guard, labels)
     pairs = [(layer, pooling) for layer, pooling in features]
     return {"features": pairs, "normalize": normalize == "true", "max_length": int(max_length)}
+
+
+def _check_guard(guard: Any, labels: list[str]) -> None:
+    if not isinstance(guard, dict) or set(guard) != set(_GUARD) or not isinstance(guard["bound"], dict):
+        raise RefusedError(f"guard: expected {', '.join(_GUARD)}, the last an object")
+    margins, rate = guard["margins"], guard["max_flip_rate"]
+    if not isinstance(margins, dict) or list(margins) != labels:
+        raise RefusedError(f"guard: margins: expected one a label: {', '.join(labels)}")
+    numbers = [*margins.values(), rate]
+    if any(type(number) not in (int, float) or not number >= 0 for number in numbers) or rate >= 1:
+        raise RefusedError("guard: expected margins from 0 on, and a max_flip_rate from 0 to below 1")
 
 
 def _check_tensor(path: Path, kind: str, value: Any, expected: str, rank: int = 2) -> None:

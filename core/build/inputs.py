@@ -25,7 +25,7 @@ from core.untrusted import json_file, limits, regular_file
 # What each stage wrote down.
 INPUTS, PLAN, DATA = RECORDS = ".inputs", ".plan", ".data"
 _ROOMS = {INPUTS: "export", PLAN: "graphs", DATA: "verify"}
-_PLAN_FILE = "quantization.json"
+_PLAN_FILE, _GUARDED_FILE = "quantization.json", "quantization_guarded.json"
 # On the make line they replace the recipe's sources.
 OVERRIDES = ("ENCODER", "HEAD")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +47,12 @@ def replayed_plan(recipe: Path, sources: dict[str, str] | None = None) -> Path |
     path = recipe / _PLAN_FILE
     replaced = overrides() if sources is None else sources
     return path if path.is_file() and not replaced else None
+
+
+def guarded_plan(folder: Path) -> Path:
+    """Return the plan of the variant `guarded` in the folder of a plan: of its own where there is one."""
+    own = folder / _GUARDED_FILE
+    return own if own.is_file() else folder / _PLAN_FILE
 
 
 @cache
@@ -81,7 +87,8 @@ def _inputs(
 
 def _plan(recipe: Path, sources: dict[str, str], hashes: FileHashes) -> dict[str, Any]:
     path = replayed_plan(recipe, sources)
-    found = None if path is None else [str(path.resolve()), hashes.of(path.absolute())]
+    files = [] if path is None else dict.fromkeys([path, guarded_plan(path.parent)])
+    found = [part for file in files for part in (str(file.resolve()), hashes.of(file.absolute()))] or None
     return {**_made_by(PLAN), "plan": found}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,6 +20,7 @@ from core.untrusted import json_file
 from core.untrusted.regular_file import FIELD_ERRORS, RefusedError, naming
 
 PLAN_FILE = "quantization.json"
+GUARDED_FILE = "quantization_guarded.json"
 USED_FILE = "quantization_used.json"
 _FIELDS = ("encoder_sha256", "head_sha256", "record")
 Mode = Literal["int8", "int8x2", "float"]
@@ -86,7 +88,9 @@ class QuantizationPlan:
     """A quantization of one encoder with one head; replayed without calibration or search.
 
     `activations` are by name, in graph order. `order` is that of the hidden state's channels in the whole
-    graph (none: as they are). `record` says how the plan was found, for people.
+    graph (none: as they are). `record` says how the plan was found, for people. `margins` are of log-odds, a
+    number from 0 on for each label of the head, in its order: to texts nearer to a decision than that the
+    variant `guarded` does not answer in int8. None where they were not chosen.
     """
 
     encoder_sha256: str
@@ -94,6 +98,7 @@ class QuantizationPlan:
     activations: dict[str, ActivationPlan]
     record: dict[str, Any]
     order: tuple[int, ...] = ()
+    margins: tuple[float, ...] = ()
 
     def with_mode(self, name: str, mode: Mode) -> QuantizationPlan:
         """Return the plan with another mode at one activation."""
@@ -173,7 +178,9 @@ def dump(plan: QuantizationPlan) -> str:
         for name, activation in plan.activations.items()
     }
     content = {key: getattr(plan, key) for key in _FIELDS}
-    content |= {"order": _encoded_order(plan.order), "sites": sites}
+    content |= {"order": _encoded_order(plan.order)}
+    # A plan without margins is as it was before there were any.
+    content |= ({"margins": list(plan.margins)} if plan.margins else {}) | {"sites": sites}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -224,6 +231,16 @@ def _activation(where: str, content: dict[str, Any]) -> ActivationPlan:
     return ActivationPlan(mode, floats, split, limits, overflow, normalized, negated, order, variation)
 
 
+def _margins(content: Any) -> tuple[float, ...]:
+    expected = "expected finite numbers from 0 on, one for each label of the head"
+    if not isinstance(content, list):
+        raise RefusedError(f"margins: found {str(content)[:40]!r}, {expected}")
+    for number, margin in enumerate(content, 1):
+        if type(margin) not in (int, float) or not 0 <= margin < math.inf:
+            raise RefusedError(f"margins: found {str(margin)[:40]} as number {number}, {expected}")
+    return tuple(float(margin) for margin in content)
+
+
 def read(path: Path) -> QuantizationPlan:
     """Read a plan.
 
@@ -234,5 +251,7 @@ def read(path: Path) -> QuantizationPlan:
     with naming(path, ArtifactError, "cannot be read as a quantization plan", *FIELD_ERRORS):
         sites = {name: _activation(name, site) for name, site in content["sites"].items()}
         order = _decoded_order("order", content.get("order", ""))
-        return QuantizationPlan(activations=sites, order=order, **{key: content[key] for key in _FIELDS})
+        margins = _margins(content.get("margins", []))
+        stated = {key: content[key] for key in _FIELDS}
+        return QuantizationPlan(activations=sites, order=order, margins=margins, **stated)
     raise AssertionError

@@ -29,6 +29,8 @@ LONG, SHORT = "long", "short"
 PROJECTION, PROJECTED = "feature_{}_projection", "projected"
 # By `prune`: attention for the CLS tokens alone.
 CLS = "cls"
+# By `answers.cut`, under the per-label contract.
+ANSWER_PAIRS = "answer_pairs"
 # By `merge`, of a head that stays a graph: what its nodes' and constants' names begin with.
 HEAD = "head/"
 # By `quantize`: the sum of an int8 product and the product of channels in float32.

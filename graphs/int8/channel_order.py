@@ -89,7 +89,7 @@ def _elementwise(graph: ir.Graph, node: ir.Node, order: Order) -> Order:
     return order
 
 
-def _reorder_hidden_state(graph: ir.Graph, order: Order) -> None:
+def reorder_hidden_state(graph: ir.Graph, order: Order) -> None:
     """Move the channels of the hidden state in the whole graph.
 
     Raises:
@@ -129,7 +129,7 @@ def can_reorder_hidden_state(model: ir.Model, width: int) -> bool:
     """Tell whether a packed graph's hidden state can have another order; the graph stays as it is."""
     copy = model.clone()
     try:
-        _reorder_hidden_state(copy.graph, np.arange(width))
+        reorder_hidden_state(copy.graph, np.arange(width))
     except GraphError:
         return False
     return True
@@ -179,6 +179,6 @@ def reorder(
             own_order(graph, activation, order)
         reordered[activation.name] = moved(own, order)
     if plan.order:
-        _reorder_hidden_state(graph, np.array(plan.order, np.int64))
+        reorder_hidden_state(graph, np.array(plan.order, np.int64))
     ops.remove_unused(model)
     return reordered

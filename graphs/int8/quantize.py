@@ -110,6 +110,37 @@ def _words(graph: ir.Graph) -> None:
     gather.outputs[0].replace_all_uses_with(chain.add("Mul", [floats, factors], "row"))
 
 
+def _products(model: ir.Model, plan: QuantizationPlan) -> int:
+    """Quantize the linear layers of a packed graph, in place; return how many int8 products that makes."""
+    plans = overflow.widen(model, smooth(model, plan))
+    plans = channel_order.reorder(model, plan, plans)
+    return sum(
+        _quantize(model.graph, activation, plans[activation.name])
+        for activation in activations.find(model)
+        if plans[activation.name].mode != "float"
+    )
+
+
+def _finish(model: ir.Model) -> None:
+    instance.every(model.graph)
+    model.graph.sort()
+    ops.remove_unused(model)
+
+
+def with_float_words(model: ir.Model, plan: QuantizationPlan) -> int:
+    """Quantize a packed graph as `quantize`, in place, but for the word table, which stays in float32.
+
+    Returns:
+        How many int8 products the graph has.
+
+    Raises:
+        GraphError: the graph's activations are not the plan's.
+    """
+    count = _products(model, plan)
+    _finish(model)
+    return count
+
+
 def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
     """Quantize a packed graph as a plan says, in place.
 
@@ -125,16 +156,7 @@ def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
     Raises:
         GraphError: the graph's activations are not the plan's.
     """
-    graph = model.graph
-    plans = overflow.widen(model, smooth(model, plan))
-    plans = channel_order.reorder(model, plan, plans)
-    count = sum(
-        _quantize(graph, activation, plans[activation.name])
-        for activation in activations.find(model)
-        if plans[activation.name].mode != "float"
-    )
-    _words(graph)
-    instance.every(graph)
-    graph.sort()
-    ops.remove_unused(model)
+    count = _products(model, plan)
+    _words(model.graph)
+    _finish(model)
     return count

@@ -29,7 +29,7 @@ def command(*arguments):
     return run("deliver", *arguments)
 
 
-@pytest.mark.parametrize("variant", VARIANT_FILES)
+@pytest.mark.parametrize("variant", ["fp32", "int8"])
 def test_tei_has_what_the_server_reads(artifact, tmp_path, variant):
     tei.fill(open_source(artifact, variant), tmp_path)
     graph = Graph(artifact / VARIANT_FILES[variant])
@@ -88,7 +88,7 @@ def test_teis_readme_decides_from_raw_scores(artifact, tmp_path, monkeypatch):
     assert printed == ["['love']"]
 
 
-@pytest.mark.parametrize("variant", VARIANT_FILES)
+@pytest.mark.parametrize("variant", ["fp32", "int8"])
 def test_openvinos_graph_has_no_branch_and_the_same_answers(artifact, tmp_path, variant):
     openvino.fill(open_source(artifact, variant), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
