@@ -15,6 +15,7 @@ that no error exceeds some number: here it is 0 at least, an exponential tail.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,12 +44,22 @@ METHOD = "generalized Pareto tail of the log-odds' errors, summed over labels; t
 class Distances(NamedTuple):
     """How far a text's decisions are from a flip, and how far the half errs towards it.
 
-    Float64 `[n, decisions]`, in units of `scale_l`, a number a label; an infinite distance never flips.
+    Of log-odds, float64 `[n, decisions]`; an infinite distance never flips. `scale_l` is each label's error.
     """
 
     distance: Floats
     error: Floats
     scale_l: Floats
+
+    def of_decisions(self, of_labels: Floats) -> Floats:
+        """Return for each decision what is the same number for all labels, or that of its own."""
+        count = self.distance.shape[1]
+        return of_labels if len(of_labels) == count else np.full(count, of_labels[0])
+
+    def flip_rate(self, margins: Sequence[float]) -> float:
+        """Return the flip rate where the texts with a decision within its margin do not flip."""
+        asked = (self.distance < self.of_decisions(np.array(margins))).any(axis=1)
+        return float(((self.error > self.distance).any(axis=1) & ~asked).mean())
 
 
 @dataclass(frozen=True)
@@ -67,9 +78,18 @@ class Margins:
     bound: float
     texts: int
 
+    def statement(self, budget: float, source: str) -> str:
+        """Say what is known of them, as the metadata do."""
+        allowed = int(budget * COUNTED_TEXTS + 1e-9)
+        return (
+            f"of {COUNTED_TEXTS} texts at most {allowed} decided otherwise than in float32, at "
+            f"{CONFIDENCE:.0%} confidence; flip rate {self.expected:.2g} expected, {self.bound:.2g} at most; "
+            f"on {source}"
+        )
+
     @property
     def record(self) -> dict[str, Any]:
-        """What the plan's record says of them."""
+        """What the plan's record says of them in numbers."""
         return {
             "margin_scale": self.scale,
             "asked_share": self.asked,
@@ -91,8 +111,11 @@ def _of_labels(half: Floats, exact: Floats, thresholds: Floats) -> Distances:
     """Each label against its threshold; its scale is of the half of the texts that are nearer to that."""
     odds, expected, decided = (decisions.log_odds(1 - p, p) for p in (half, exact, thresholds))
     away, error = odds - decided, odds - expected
-    scale_l = _root_mean_square(error, abs(away) <= np.median(abs(away), axis=0))
-    return Distances(abs(away) / scale_l, error * np.where(away >= 0, 1, -1) / scale_l, scale_l)
+    distance = abs(away)
+    scale_l = _root_mean_square(error, distance <= np.median(distance, axis=0))
+    # Every text reaches a threshold of 0.
+    distance[:, thresholds <= 0] = np.inf
+    return Distances(distance, error * np.where(away >= 0, 1, -1), scale_l)
 
 
 def _of_highest(half: Floats, exact: Floats, thresholds: Floats) -> Distances:
@@ -105,12 +128,12 @@ def _of_highest(half: Floats, exact: Floats, thresholds: Floats) -> Distances:
         decisions.log_odds(1 - p, p) for p in (half[rows, top], exact[rows, top], thresholds[top])
     )
     away = odds - decided
-    # A label with a threshold of 0 is never too improbable; none competes with itself.
+    # No label competes with itself, and every text reaches a threshold of 0.
     distance = np.column_stack([gap, np.where(thresholds[top] > 0, abs(away), np.inf)])
     distance[rows, top] = np.inf
     error = np.column_stack([gap - expected, (odds - expected_odds) * np.where(away >= 0, 1, -1)])
-    scale = _root_mean_square((gap - expected)[np.isfinite(distance[:, :-1])])
-    return Distances(distance / scale, error / scale, np.full(labels, scale))
+    others = np.arange(labels) != top[:, None]
+    return Distances(distance, error, np.full(labels, _root_mean_square((gap - expected)[others])))
 
 
 def distances(
@@ -122,11 +145,8 @@ def distances(
     """Compare the half's probabilities `[n, labels]` with the float graph's.
 
     Raises:
-        GraphError: there are too few texts to choose on, or an answer is not a number.
+        GraphError: an answer is not a number.
     """
-    if len(half) < _FEWEST_TEXTS:
-        expected = f"expected {_FEWEST_TEXTS} or more to choose margins on"
-        raise GraphError(f"variants.guarded: found {len(half)} held-out texts, {expected}")
     if not (np.isfinite(half).all() and np.isfinite(exact).all()):
         raise GraphError("variants.guarded: found an answer that is not a number, expected probabilities")
     of = _of_highest if problem_type == SINGLE_LABEL else _of_labels
@@ -147,13 +167,14 @@ class _Risks:
     """The risks of some texts, in the order of their nearest decisions, for any weights of the texts."""
 
     def __init__(self, given: Distances) -> None:
-        self._distance, count = given.distance, given.distance.shape[1]
+        scale, count = given.of_decisions(given.scale_l), given.distance.shape[1]
+        self._distance, error = given.distance / scale, (given.error / scale).ravel()
         flat = self._distance.ravel()
         size = max(_LEAST_NEAREST, int(_NEAREST * flat.size))
         nearest = np.argsort(flat, kind="stable")[:size]
         nearest = nearest[np.isfinite(flat[nearest])]
-        ascending = nearest[np.argsort(given.error.ravel()[nearest], kind="stable")]
-        self._errors, self._texts = given.error.ravel()[ascending], ascending // count
+        ascending = nearest[np.argsort(error[nearest], kind="stable")]
+        self._errors, self._texts = error[ascending], ascending // count
         self._above = np.searchsorted(self._errors, self._distance)
         self._order = np.argsort(self._distance.min(axis=1), kind="stable")
         self.nearest = self._distance.min(axis=1)[self._order]
@@ -190,8 +211,15 @@ def choose(given: Distances, budget: float, seed: int = 0) -> Margins:
 
     On `COUNTED_TEXTS` texts like the given ones, in `CONFIDENCE` of the cases; the distribution of the errors
     and the texts' distances are known as well as draws of the given texts with replacement say.
+
+    Raises:
+        GraphError: there are too few texts to choose on.
     """
-    risks, count = _Risks(given), len(given.distance)
+    count = len(given.distance)
+    if count < _FEWEST_TEXTS:
+        expected = f"expected {_FEWEST_TEXTS} or more to choose margins on"
+        raise GraphError(f"variants.guarded: found {count} held-out texts, {expected}")
+    risks = _Risks(given)
     random, limit = np.random.default_rng(seed), expected_rate(budget)
     drawn = (random.integers(0, count, count) for _ in range(_DRAWS))
     rates = np.array([risks.rates(np.bincount(rows, minlength=count).astype(float)) for rows in drawn])

@@ -56,6 +56,7 @@ def test_margins_keep_their_budget_and_ask_little_more_than_they_must(kind, budg
     draw, fresh = kind
     chosen = margin.choose(margin.distances(*answers(draw, 4000, 2), THRESHOLDS, MULTI_LABEL), budget)
     asked, flips = judged(*fresh, chosen.margins)
+    assert margin.distances(*fresh, THRESHOLDS, MULTI_LABEL).flip_rate(chosen.margins) == flips
     limit = margin.expected_rate(budget)
     # Of 100,000 texts a rate at the limit shows one standard error more in one case of six.
     assert flips <= limit + np.sqrt(limit / 100_000)
@@ -119,9 +120,9 @@ def test_of_a_single_label_the_highest_is_told_from_the_next_and_from_its_thresh
 
 
 def test_too_few_texts_are_refused():
-    half, exact = answers(DRAWS["normal"], 49, 7)
+    few = margin.distances(*answers(DRAWS["normal"], 49, 7), THRESHOLDS, MULTI_LABEL)
     with pytest.raises(GraphError, match="found 49 held-out texts, expected 50 or more"):
-        margin.distances(half, exact, THRESHOLDS, MULTI_LABEL)
+        margin.choose(few, 0.0005)
 
 
 def test_an_answer_that_is_not_a_number_is_refused():
