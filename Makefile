@@ -50,7 +50,7 @@ RELEASED := $(DIST)/manifest.json
 $(EXPORTED) $(GRAPHS) $(VERIFIED) $(RELEASED): export BUILD_BEGUN = $(BEGUN)
 
 .PHONY: artifact export quantize verify package score evaluate head publish help \
-        merge pack simplify reference search features thresholds parity-test-split new clean FORCE
+        merge pack simplify reference search margins features thresholds parity-test-split new clean FORCE
 .DELETE_ON_ERROR:
 # Stopped by a signal, make would delete it from a folder that is whole.
 .PRECIOUS: $(RELEASED)
@@ -96,7 +96,9 @@ reference: $(EXPORTED) #: write the recipe's reference.npz, for parity without t
 search: $(EXPORTED) #: search the recipe's quantization anew, and put it where builds replay it
 	@$(PY) -m export calibration $(call q,RECIPE) $(BUILD)
 	@$(PY) -m graphs search $(call q,RECIPE) $(BUILD)
-	cp $(BUILD)/quantization.json $(call q,RECIPE)/quantization.json
+margins: $(EXPORTED) #: choose the margins of the recipe's guarded variant anew, and put them into its plan
+	@$(PY) -m export calibration $(call q,RECIPE) $(BUILD)
+	@$(PY) -m graphs margins $(call q,RECIPE) $(BUILD)
 head: $(VENV) ## train a head on the recipe's data with its encoder; OUT=FOLDER
 	@$(PY) -m export train $(call q,RECIPE) $(BUILD) $(if $(OUT),--out $(call q,OUT))
 features: $(VENV) #: choose the poolings for a recipe's [[features]]; OPTIONS="--parts 9"

@@ -17,7 +17,7 @@ from core.build import plan as plan_file
 from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES
-from core.disk.files import replacing, sha256_file, write_text
+from core.disk.files import replacing, write_text
 from core.errors import GraphError
 from graphs import pipeline
 from graphs.edit.files import load
@@ -77,18 +77,16 @@ def _plan(job: Job, simplified: ir.Model, recipe_folder: Path, build: Path) -> P
         from graphs.search import search
 
         path = build / plan_file.PLAN_FILE
-        (build / plan_file.GUARDED_FILE).unlink(missing_ok=True)
         search.run(job, simplified, build)
     return path
 
 
 def _guarded(job: Job, simplified: ir.Model, path: Path) -> Job:
-    """Return the job of the variant `guarded`, by the plan in the folder of another.
+    """Return the job of the variant `guarded`.
 
     Raises:
-        GraphError: it has not a margin for each label.
+        GraphError: its plan has not a margin for each label.
     """
-    path = inputs.guarded_plan(path.parent)
     plan, labels = plan_file.read(path), job.head.info.labels
     if len(plan.margins) != len(labels):
         found = f"found {len(plan.margins)}, expected one for each of {len(labels)} labels"
@@ -106,11 +104,11 @@ def _build(arguments: argparse.Namespace) -> None:
         finished, jobs = {}, {"fp32": job}
         if "int8" in job.recipe.variants:
             path = _plan(job, simplified, arguments.recipe, build)
-            plan = plan_file.read(path)
-            write_text(build / plan_file.USED_FILE, plan_file.summary(plan, sha256_file(path)))
-            jobs["int8"] = replace(job, plan=plan)
+            jobs["int8"], own = replace(job, plan=plan_file.read(path)), None
             if "guarded" in job.recipe.variants:
-                jobs["guarded"] = _guarded(job, simplified, path)
+                own = inputs.guarded_plan(path.parent)
+                jobs["guarded"] = _guarded(job, simplified, own)
+            write_text(build / plan_file.USED_FILE, plan_file.summary(path, own))
         for variant in job.recipe.variants:
             finished[variant] = simplified.clone()
             _run(finished[variant], jobs[variant], variant)
@@ -135,8 +133,25 @@ def _write(name: str, arguments: argparse.Namespace) -> None:
 def _search(arguments: argparse.Namespace) -> None:
     from graphs.search import search
 
-    job = _job(arguments.recipe, arguments.build)
-    search.run(job, _after(job, arguments.build, _ON_THE_WAY["simplify"]), arguments.build)
+    folder, build = arguments.recipe, arguments.build
+    job = _job(folder, build)
+    search.run(job, _after(job, build, _ON_THE_WAY["simplify"]), build)
+    for name in (plan_file.PLAN_FILE, plan_file.GUARDED_FILE):
+        if (build / name).is_file():
+            write_text(folder / name, (build / name).read_text("utf-8"))
+        else:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _margins(arguments: argparse.Namespace) -> None:
+    from graphs.search import search
+
+    folder, build = arguments.recipe, arguments.build
+    path = inputs.guarded_plan(folder)
+    plan, job = plan_file.read(path), _job(folder, build)
+    chosen = search.margins(job, _after(job, build, _ON_THE_WAY["simplify"]), build, plan)
+    write_text(path, plan_file.dump(chosen))
+    print(f"  margins  {chosen.record[plan_file.GUARD_STATED]}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -148,7 +163,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in _ON_THE_WAY:
         line.add(name, partial(_write, name), f"write the graph after {name}, to look at", "recipe", "build")
     line.add(
-        "search", _search, "search for the fastest int8 within the recipe's flip rate", "recipe", "build"
+        "search", _search, "search for the recipe's plan of int8, and put it in its folder", "recipe", "build"
+    )
+    line.add(
+        "margins",
+        _margins,
+        "choose the margins of guarded anew, and put them into the recipe's plan",
+        "recipe",
+        "build",
     )
     return line.main(arguments)
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.disk.files import sha256_file
 from core.errors import ArtifactError
 from core.untrusted import json_file
 from core.untrusted.regular_file import FIELD_ERRORS, RefusedError, naming
@@ -22,6 +23,8 @@ from core.untrusted.regular_file import FIELD_ERRORS, RefusedError, naming
 PLAN_FILE = "quantization.json"
 GUARDED_FILE = "quantization_guarded.json"
 USED_FILE = "quantization_used.json"
+# What a plan's record says of its margins: in a sentence, and in numbers.
+GUARD_RECORDS = GUARD_STATED, GUARD_FOUND = "guard", "guarded"
 _FIELDS = ("encoder_sha256", "head_sha256", "record")
 Mode = Literal["int8", "int8x2", "float"]
 
@@ -184,9 +187,23 @@ def dump(plan: QuantizationPlan) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def summary(plan: QuantizationPlan, sha256: str) -> str:
-    """Return what the manifest says of a plan: where it came from, and what it chose."""
-    content = {"plan_sha256": sha256, **plan.record}
+def summary(path: Path, guarded: Path | None = None) -> str:
+    """Return what the manifest says of the plan in a file: where it came from, and what it chose.
+
+    Args:
+        path: that of `int8`.
+        guarded: that of `guarded`, the same file or another.
+
+    Raises:
+        ArtifactError: as `read`.
+    """
+    record = read(path).record
+    own = {key: value for key, value in record.items() if key not in GUARD_RECORDS}
+    content = {"plan_sha256": sha256_file(path), **own}
+    if guarded is not None:
+        record = read(guarded).record
+        stated = {key: record[key] for key in GUARD_RECORDS if key in record}
+        content |= {"guarded_plan_sha256": sha256_file(guarded), **stated}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -21,6 +21,8 @@ from core.untrusted.limited.graph_session import GraphSession
 from core.untrusted.regular_file import naming
 from graphs.int8 import calibration
 from graphs.int8.calibration import Ids
+from graphs.search import margin
+from graphs.search.margin import Distances
 
 _PLACE = "a graph with the head inside"
 _LEAST = 1e-7
@@ -94,6 +96,11 @@ class Evaluator:
             decisions.decide(answers, self._thresholds, kind) for answers in (candidate, expected)
         )
         return Evaluation(float((ours != theirs).any(axis=1).mean()), float(np.sqrt((error**2).mean())))
+
+    def distances(self, model: ir.Model) -> Distances:
+        """Return how far a candidate's decisions are from a flip, and its errors, on all held-out texts."""
+        candidate = self._probabilities(self._open(model), len(self.ids))
+        return margin.distances(candidate, self._float, self._thresholds, self._head.problem_type)
 
     def speeds(self, models: Mapping[str, ir.Model]) -> dict[str, float]:
         """Return texts/s of some models in natural order, batches of 32: medians of interleaved rounds."""

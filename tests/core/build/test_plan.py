@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,14 @@ def test_a_plan_of_before_there_were_orders_is_read(plan, tmp_path):
     assert {(own.negated, own.order, own.variation) for own in found.activations.values()} == {((), (), None)}
 
 
-def test_the_manifest_says_where_a_plan_came_from(plan):
-    summary = json.loads(plan_file.summary(plan, "f" * 64))
-    assert summary == {"plan_sha256": "f" * 64, "calibration": "some – texts"}
+def test_the_manifest_says_where_a_plan_came_from(plan, tmp_path):
+    path, other = tmp_path / "quantization.json", tmp_path / "quantization_guarded.json"
+    stated = {"guard": "of 5000 texts at most 2 …", "guarded": {"asked_share": 0.15}}
+    path.write_text(plan_file.dump(replace(plan, record=plan.record | stated)), "utf-8")
+    other.write_text(plan_file.dump(replace(plan, record={"guard": "of 9"})), "utf-8")
+    int8 = {"plan_sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "calibration": "some – texts"}
+    assert json.loads(plan_file.summary(path)) == int8
+    same = {"guarded_plan_sha256": int8["plan_sha256"], **stated}
+    assert json.loads(plan_file.summary(path, path)) == int8 | same
+    apart = {"guarded_plan_sha256": hashlib.sha256(other.read_bytes()).hexdigest(), "guard": "of 9"}
+    assert json.loads(plan_file.summary(path, other)) == int8 | apart

@@ -187,7 +187,7 @@ def test_a_search_takes_the_cheapest_scheme_that_is_inside(
     evaluator = ByChannels(without_float, without_steps, without_gamma)
     plans = {scheme: plan_in(mean, observed, scheme) for scheme in schemes.cheaper("bare")}
     base = plan_in(mean, observed, FULL)
-    found, points = search.search(
+    found, _, points = search.search(
         packed_with_head(mean), base, evaluator, evaluator, budget, Console(file=io.StringIO()), plans
     )
     best = frontier.chosen(points)

@@ -41,7 +41,7 @@ def test_the_float_graph_judged_by_itself_has_no_flip(cls, evaluator):
 
 
 def test_a_generous_budget_takes_one_term_everywhere(cls, small, evaluator):
-    chosen, points = found(cls, small, evaluator, 0.9)
+    chosen, _, points = found(cls, small, evaluator, 0.9)
     assert chosen.activations == small.activations
     assert points[0].inside
     assert [point.name for point in points] == ["one int8 term everywhere", "two int8 terms everywhere"]
@@ -67,7 +67,7 @@ class Counting:
 
 def test_a_budget_between_takes_up_the_cheapest_modes_until_it_is_within(cls, small):
     evaluator = Counting()
-    chosen, points = search.search(packed_with_head(cls), small, evaluator, evaluator, 0.061, quiet())
+    chosen, _, points = search.search(packed_with_head(cls), small, evaluator, evaluator, 0.061, quiet())
     # Five products in one term at first, two of them of one activation. The smallest layer is the cheapest.
     assert [round(point.flip_rate, 2) for point in points] == [0.1, 0.08, 0.04, 0.0]
     assert [activation.mode for activation in chosen.activations.values()] == [
@@ -77,7 +77,7 @@ def test_a_budget_between_takes_up_the_cheapest_modes_until_it_is_within(cls, sm
         "int8",
     ]
     assert frontier.chosen(points).name == "+ layer_0_qkv int8x2"
-    again, _ = search.search(packed_with_head(cls), small, evaluator, evaluator, 0.061, quiet())
+    again, _, _ = search.search(packed_with_head(cls), small, evaluator, evaluator, 0.061, quiet())
     assert plan_file.dump(again) == plan_file.dump(chosen)
 
 
