@@ -65,7 +65,7 @@ def every(graph: ir.Graph) -> int:
         gamma, beta = ops.read(node, 1), ops.read(node, 2)
         inputs = [_plain(chain, node, constants), gamma, beta, *statistics[width]]
         whole = chain.add("BatchNormalization", inputs, "scaled", epsilon=0.0)
-        node.outputs[0].replace_all_uses_with(whole)
+        ops.replace(node.outputs[0], whole)
         graph.remove(node, safe=True)
     return len(nodes)
 
