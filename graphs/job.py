@@ -96,6 +96,15 @@ def means(job: Job) -> int:
     return linear * sum(pooling == "mean" for _, pooling in job.encoder.feature_parts)
 
 
+def sums_of_tokens(job: Job) -> int:
+    """Return how many sums over tokens the graph has: a linear head reads all its means by one."""
+    parts = job.encoder.feature_parts
+    if not parts:
+        return int(job.encoder.pooling == "mean")
+    count = sum(pooling == "mean" for _, pooling in parts)
+    return min(count, 1) if isinstance(job.head, LinearHead) else count
+
+
 def int8_products(job: Job) -> int:
     """Return how many int8 products the plan makes."""
     # A linear layer each; one more for a second term, and for CLS rows.

@@ -16,7 +16,7 @@ from graphs.finish import simplify, stamp, standard, token_dimension
 from graphs.guard import answers, guard
 from graphs.head import merge, project, subgraph
 from graphs.head.files import LinearHead
-from graphs.int8 import channel_order, quantize
+from graphs.int8 import channel_order, quantize, single_rows, sums
 from graphs.job import (
     Counts,
     Job,
@@ -27,6 +27,7 @@ from graphs.job import (
     means,
     of_all_tokens,
     plan_of,
+    sums_of_tokens,
 )
 from graphs.packed import pack, prune, unfuse
 from graphs.tokenizer import build
@@ -52,6 +53,10 @@ class Step:
 
 def _layers(job: Job) -> int:
     return job.encoder.used_layers
+
+
+def _cls_layers(job: Job) -> int:
+    return int(job.encoder.last_is_cls)
 
 
 def _embeddings(model: ir.Model, job: Job) -> int:
@@ -117,6 +122,11 @@ def _stamp_guarded(model: ir.Model, job: Job) -> int:
 _TOKENS = Step(
     "tokens", "attentions", lambda m, job: token_dimension.name(m, job.encoder.hidden), of_all_tokens
 )
+# What makes an int8 answer the same to the bit in any batch.
+_ANY_BATCH = (
+    Step("sums", "sums of tokens", lambda m, _: sums.sums(m), sums_of_tokens),
+    Step("rows", "attentions", lambda m, _: single_rows.single_rows(m), _cls_layers),
+)
 # All graphs but a guarded one state no guard.
 _PROPERTIES = len(Metadata._fields) - 1
 MERGE = (
@@ -130,7 +140,7 @@ PACK = (
     Step("pack", "attentions", lambda m, _: pack.pack(m), _layers),
     Step("project", "means", _project, means),
     Step("unfuse", "linear layers", lambda m, _: unfuse.unfuse(m), lambda job: 3 * job.encoder.used_layers),
-    Step("prune", "layers", _prune, lambda job: int(job.encoder.last_is_cls)),
+    Step("prune", "layers", _prune, _cls_layers),
 )
 SIMPLIFY = (Step("simplify", "nodes removed", lambda m, _: simplify.simplify(m), None),)
 FP32 = (
@@ -140,6 +150,7 @@ FP32 = (
 )
 INT8 = (
     Step("quantize", "products in int8", lambda m, job: quantize.quantize(m, plan_of(job)), int8_products),
+    *_ANY_BATCH,
     _TOKENS,
     Step("unpadded", "branches", lambda m, _: branch.unpadded(m), lambda _: 1),
     Step(
@@ -153,6 +164,7 @@ GUARDED = (
         lambda m, job: quantize.with_float_words(m, plan_of(job)),
         int8_products,
     ),
+    *_ANY_BATCH,
     _TOKENS,
     Step("cut", "ends", lambda m, job: answers.cut(m, job.head.info), lambda _: 1),
     Step("unpadded", "branches", lambda m, _: branch.unpadded(m), lambda _: 1),
