@@ -1,4 +1,4 @@
-"""Take the end of a graph off, which follows from its probabilities, and put it on again."""
+"""Take the end of a graph off, which follows from its answers text by text, and put it on again."""
 
 from __future__ import annotations
 
@@ -7,21 +7,39 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from core.build.facts import HeadInfo
-from core.contract import BATCH_AXIS, PREDICTIONS, PROBABILITIES
+from core.contract import BATCH_AXIS, LOGITS, MULTI_LABEL, PREDICTIONS, PROBABILITIES
 from core.errors import GraphError
 from graphs.edit import legal, names, ops
+from graphs.edit.chain import Chain
 from graphs.head import merge
 
+_SCORES = {LOGITS, names.LOGIT_PAIRS, names.ANSWER_PAIRS, PROBABILITIES}
+LOG_ODDS = {LOGITS, names.LOGIT_PAIRS}
 
-def _stacked(graph: ir.Graph) -> bool:
-    return any(value.name == PREDICTIONS for value in graph.outputs)
+
+def _by_sigmoid(info: HeadInfo) -> bool:
+    return info.kind == "linear" and info.problem_type == MULTI_LABEL
+
+
+def _pairs(graph: ir.Graph, order: Sequence[str]) -> ir.Value:
+    """Remove the `Split` that makes an output a label; return what it reads."""
+    split = graph.outputs[0].producer() if graph.outputs else None
+    if split is None or split.op_type != "Split" or [v.name for v in split.outputs] != list(order):
+        legal.check_outputs(graph, order)
+        raise GraphError("found outputs of the labels that no Split makes")
+    pairs = ops.read(split)
+    graph.outputs[:] = list(graph.outputs)[len(order) :]
+    graph.remove(split, safe=True)
+    return pairs
 
 
 def cut(model: ir.Model, info: HeadInfo) -> int:
-    """Take the decisions off, or the split of the labels' pairs, in place.
+    """Take off what follows from the logits, or else from the probabilities, in place.
 
-    In: a graph of either contract. Out: the same without `predictions`; or, in place of one output `[b, 2]` a
-    label, `answer_pairs` `[b, 2 labels]` in the head's own order. Other outputs stay.
+    In: a graph of either contract. Out: of a linear multi-label head, `logits`, or `logit_pairs`
+    `[b, 2 labels]` in the head's own order; of any other head `logits` and `probabilities`, or
+    `answer_pairs`, which are probabilities. Other outputs stay. A `Sigmoid` is left to the end: onnxruntime
+    may compute the last elements of a tensor by other instructions, and with them the last bit.
 
     Returns:
         1, the number of ends cut.
@@ -30,34 +48,31 @@ def cut(model: ir.Model, info: HeadInfo) -> int:
         GraphError: the outputs are of neither contract.
     """
     graph = model.graph
-    if _stacked(graph):
-        graph.outputs[:] = [value for value in graph.outputs if value.name != PREDICTIONS]
-        ops.remove_unused(model)
-        return 1
-    order, others = info.output_order, list(graph.outputs)[len(info.output_order) :]
-    split = graph.outputs[0].producer() if graph.outputs else None
-    if split is None or split.op_type != "Split" or [v.name for v in split.outputs] != list(order):
-        legal.check_outputs(graph, order)
-        raise GraphError("found outputs of the labels that no Split makes")
-    pairs = ops.read(split)
-    graph.outputs[:] = others
-    graph.remove(split, safe=True)
-    pairs.name = names.ANSWER_PAIRS
-    graph.outputs[:] = [ops.typed(pairs, ir.DataType.FLOAT, [BATCH_AXIS, 2 * len(order)]), *others]
+    if any(value.name == PREDICTIONS for value in graph.outputs):
+        gone = {PREDICTIONS, PROBABILITIES} if _by_sigmoid(info) else {PREDICTIONS}
+        graph.outputs[:] = [value for value in graph.outputs if value.name not in gone]
+    else:
+        pairs = _pairs(graph, info.output_order)
+        pairs.name = names.ANSWER_PAIRS
+        if _by_sigmoid(info):
+            pairs = ops.read(ops.producer(pairs, "Sigmoid", "the labels' Split"))
+            pairs.name = names.LOGIT_PAIRS
+        ops.typed(pairs, ir.DataType.FLOAT, [BATCH_AXIS, 2 * len(info.labels)])
+        graph.outputs.insert(0, pairs)
     ops.remove_unused(model)
     return 1
 
 
-def probabilities(graph: ir.Graph) -> ir.Value:
-    """Return what decisions are made from in a graph after `cut`: probabilities, or the labels' pairs.
+def scores(graph: ir.Graph) -> ir.Value:
+    """Return what decisions follow from in a graph after `cut`, by its name: log-odds or probabilities.
 
     Raises:
         GraphError: there is neither.
     """
-    for value in graph.outputs:
-        if value.name in (PROBABILITIES, names.ANSWER_PAIRS):
-            return value
-    raise GraphError(f"found outputs {[value.name for value in graph.outputs]}; `cut` must come before")
+    found = [value for value in graph.outputs if value.name in _SCORES]
+    if not found:
+        raise GraphError(f"found outputs {[value.name for value in graph.outputs]}; `cut` must come before")
+    return found[-1]
 
 
 def finish(model: ir.Model, info: HeadInfo) -> int:
@@ -67,17 +82,19 @@ def finish(model: ir.Model, info: HeadInfo) -> int:
         1, the number of ends.
 
     Raises:
-        GraphError: as `probabilities`.
+        GraphError: as `scores`.
     """
     graph = model.graph
-    outputs: Sequence[ir.Value] = list(graph.outputs)
-    answers = probabilities(graph)
-    others = [value for value in outputs if value is not answers]
-    if answers.name == names.ANSWER_PAIRS:
+    answers = scores(graph)
+    others = [value for value in graph.outputs if value.name not in _SCORES]
+    if answers.name in (names.LOGIT_PAIRS, names.ANSWER_PAIRS):
+        if answers.name == names.LOGIT_PAIRS:
+            answers = Chain(graph).add("Sigmoid", [answers], names.ANSWER_PAIRS)
         merge.split_pairs(graph, answers, info.output_order)
-        graph.outputs.extend(others)
-        return 1
-    logits, *rest = others
-    merge.stack(graph, logits, answers, info)
-    graph.outputs.extend(rest)
+    else:
+        logits = graph.outputs[0]
+        if answers is logits:
+            answers = Chain(graph).add("Sigmoid", [logits], PROBABILITIES)
+        merge.stack(graph, logits, answers, info)
+    graph.outputs.extend(others)
     return 1

@@ -72,7 +72,7 @@ def guard(model: ir.Model, exact: ir.Model, info: HeadInfo, margins: Sequence[fl
     graph = model.graph
     given, promised = list(graph.outputs), [str(value.name) for value in graph.outputs]
     chain = Chain(graph, None, _PREFIX)
-    is_near = near.near(chain, answers.probabilities(graph), info, margins)
+    is_near = near.near(chain, answers.scores(graph), info, margins)
     for value, name in zip(given, promised, strict=True):
         value.name = f"{_INT8}_{name}"
     axis = chain.integers("axis_0", [0])
