@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from core.artifact.metadata import Guard, Metadata
+from core.build.plan import GUARD_STATED
 from core.errors import GraphError
 from graphs.edit import legal, names, pair_safe
 from graphs.encoder import embeddings, features, fuse, mask, pool
@@ -114,7 +115,7 @@ def _stamp_guarded(model: ir.Model, job: Job) -> int:
     stated = {
         "margins": dict(zip(job.head.info.labels, plan.margins, strict=True)),
         "max_flip_rate": budget,
-        "bound": plan.record.get("guard", {}),
+        "bound": plan.record.get(GUARD_STATED, ""),
     }
     return _stamp(model, job, plan.description, stated)
 

@@ -147,8 +147,8 @@ def _checked(
 
 
 def _check_guard(guard: Any, labels: list[str]) -> None:
-    if not isinstance(guard, dict) or set(guard) != set(_GUARD) or not isinstance(guard["bound"], dict):
-        raise RefusedError(f"guard: expected {', '.join(_GUARD)}, the last an object")
+    if not isinstance(guard, dict) or set(guard) != set(_GUARD) or not isinstance(guard["bound"], str):
+        raise RefusedError(f"guard: expected {', '.join(_GUARD)}, the last a text")
     margins, rate = guard["margins"], guard["max_flip_rate"]
     if not isinstance(margins, dict) or list(margins) != labels:
         raise RefusedError(f"guard: margins: expected one a label: {', '.join(labels)}")

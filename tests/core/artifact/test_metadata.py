@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,37 @@ def test_it_is_made_of_what_the_exporter_knows():
     )
     head = head_info(LABELS, THRESHOLDS, order=LABELS[::-1], sha256="d" * 64)
     assert Metadata.of("tiny", encoder, head, "none", onnxruntime="1.17") == METADATA
+
+
+GUARD = {
+    "margins": {"admiration": 0.1, "joie de vivre é": 1 / 3, '"quoted"': 0},
+    "max_flip_rate": 0.0005,
+    "bound": "of 5000 texts at most 2 – at 95% confidence",
+}
+
+
+def test_a_guarded_graph_says_what_it_answers_again():
+    properties = METADATA._replace(guard=GUARD).to_properties()
+    assert json.loads(properties["guard"]) == GUARD
+    assert Metadata.read(FILE, properties).guard == GUARD
+    assert Metadata.read(FILE, PROPERTIES).guard is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"margins": {"joy": 0.1}}, "guard: margins: expected one a label: admiration, "),
+        ({"margins": [0.1] * 3}, "guard: margins: expected one a label"),
+        ({"margins": {**GUARD["margins"], "admiration": -1}}, "guard: expected margins from 0 on"),
+        ({"margins": {**GUARD["margins"], "admiration": "0"}}, "guard: expected margins from 0 on"),
+        ({"max_flip_rate": 1}, "guard: .* a max_flip_rate from 0 to below 1"),
+        ({"bound": 1}, "guard: expected margins, max_flip_rate, bound"),
+        ({"more": 1}, "guard: expected margins, max_flip_rate, bound"),
+    ],
+)
+def test_what_is_no_guard_is_refused(change, said):
+    with pytest.raises(ArtifactError, match=f"model.onnx: metadata: {said}"):
+        Metadata.read(FILE, PROPERTIES | {"guard": json.dumps(GUARD | change)})
 
 
 def test_each_property_must_be_there():

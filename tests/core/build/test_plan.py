@@ -134,6 +134,12 @@ def overflow(change):
         (overflow(lambda p: p["channels"].__setitem__(0, 24)), "as channels, of 24"),
         (overflow(lambda p: p.update(start="A" * 16)), "starts above 0"),
         (overflow(lambda p: p.pop("gain")), "cannot be read as a quantization plan"),
+        (lambda c: c.update(margins=0.1), r"margins: found '0\.1', expected finite numbers from 0 on, one"),
+        (lambda c: c.update(margins={"joy": 0.1}), "margins: found .* one for each label of the head"),
+        (lambda c: c.update(margins=[0.1, -1]), "margins: found -1 as number 2, expected finite numbers"),
+        (lambda c: c.update(margins=[True]), "margins: found True as number 1"),
+        (lambda c: c.update(margins=[float("nan")]), "NaN"),
+        (lambda c: c.update(margins=[float("inf")]), "Infinity"),
     ],
 )
 def test_a_damaged_plan_is_refused_with_its_file(plan, tmp_path, change, message):
@@ -143,6 +149,14 @@ def test_a_damaged_plan_is_refused_with_its_file(plan, tmp_path, change, message
     with pytest.raises(ArtifactError, match=message) as caught:
         plan_file.read(path)
     assert str(path) in str(caught.value)
+
+
+def test_margins_are_read_back_exactly_and_a_plan_without_has_none(plan, tmp_path):
+    assert "margins" not in json.loads(plan_file.dump(plan))
+    margins = (0.1, 0.0, 1 / 3, 5.0)
+    read = plan_file.read(written(replace(plan, margins=margins), tmp_path))
+    assert read.margins == margins
+    assert plan_file.dump(read) == plan_file.dump(replace(plan, margins=margins))
 
 
 def test_a_plan_of_before_there_were_orders_is_read(plan, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from core import recipe
 from core.artifact.metadata import Metadata
+from core.build.plan import GUARD_STATED
 from core.contract import SINGLE_LABEL
 from core.decisions import log_odds, log_probabilities
 from core.errors import GraphError
@@ -24,6 +25,7 @@ from graphs.int8 import calibration
 from graphs.job import Job
 from graphs.search import initial_plan
 from tests.support.factories import write_recipe
+from tests.support.features import encoder_with_features
 from tests.support.graphs import Exported, linear_head, session_of, softmax_head
 from tests.support.head_info import head_info
 
@@ -72,7 +74,8 @@ class Guarded:
     simplified: ir.Model
 
     def model(self, margins: list[float]) -> ir.Model:
-        plan = dataclasses.replace(self.job.plan, margins=tuple(margins))
+        record = {GUARD_STATED: "of 5000 texts …"}
+        plan = dataclasses.replace(self.job.plan, margins=tuple(margins), record=record)
         model = self.simplified.clone()
         list(pipeline.run(model, dataclasses.replace(self.job, plan=plan), "guarded"))
         return model
@@ -151,11 +154,15 @@ CASES = {
     "linear": ("mean", plain_head, "stacked", ""),
     "pairs": ("mean", plain_head, "per-label", ""),
     "one label": ("mean", one_label_head, "stacked", ""),
-    "another head": ("cls", curved_head, "stacked", ""),
-    "its pairs": ("cls", curved_head, "per-label", ""),
+    "another head and embedding": ("cls", curved_head, "per-label", "sentence_embedding = true"),
     "embedding": ("cls", plain_head, "stacked", "sentence_embedding = true"),
-    "pairs and embedding": ("mean", plain_head, "per-label", "sentence_embedding = true"),
+    "features": ("mixture", plain_head, "stacked", ""),
 }
+
+
+@pytest.fixture(scope="session")
+def mixture(tmp_path_factory) -> Exported:
+    return encoder_with_features(tmp_path_factory.mktemp("mixture"), "mixture")
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -250,7 +257,7 @@ def test_the_graph_is_onnx_has_no_constant_twice_and_says_its_margins(made):
     assert stated.guard == {
         "margins": dict(zip(LABELS, margins, strict=True)),
         "max_flip_rate": 0.25,
-        "bound": {},
+        "bound": "of 5000 texts …",
     }
 
 
