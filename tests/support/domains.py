@@ -7,7 +7,7 @@ import random
 # What the templates take, by name.
 _WORDS = {
     "product": "kettle|office chair|phone case|standing desk|pair of headphones|rain jacket|bike light",
-    "quality": "sturdy|flimsy|quieter than the old one|smaller than pictured|easy to clean|too loud|well made",
+    "quality": "sturdy|flimsy|quieter than before|smaller than pictured|easy to clean|too loud|well made",
     "verdict": "Would buy again.|Returned it the same day.|Two stars, and one is for the box.|Meh.",
     "time": "after three weeks|on the second day|since the last update|this morning|for half a year",
     "city": "Lisbon|Nairobi|Leeds|Osaka|Winnipeg|Tallinn|Córdoba|Perth",
