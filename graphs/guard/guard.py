@@ -10,7 +10,7 @@ from core.build.facts import HeadInfo
 from core.contract import ATTENTION_MASK, INPUT_IDS
 from graphs.edit import ops
 from graphs.edit.chain import Chain
-from graphs.guard import answers, near
+from graphs.guard import answers, near, repeated
 from graphs.guard.shared import Constants
 
 _PREFIX, _FLOAT, _INT8 = "guard", "float", "int8"
@@ -59,9 +59,10 @@ def guard(model: ir.Model, exact: ir.Model, info: HeadInfo, margins: Sequence[fl
     """Answer the texts near to a decision by a graph in float32, in place; it is taken apart.
 
     In: a graph in int8 and a packed one in float32, both after `answers.cut`, of the same outputs. Out: the
-    first; then which texts are near (`near.near`); then an `If`. Where any text is near, their ids and masks
-    are gathered, the second graph answers them, and its answers are scattered over the first's; where none
-    is, the answers stay as they are. Constants of equal content are one.
+    first; then which texts are near (`near.near`) or repeat themselves (`repeated.repeated`); then an `If`.
+    Where any text is asked, their ids and masks are gathered, the second graph answers them, and its answers
+    are scattered over the first's; where none is, the answers stay as they are. Constants of equal content
+    are one.
 
     Returns:
         1, the number of branches.
@@ -76,7 +77,8 @@ def guard(model: ir.Model, exact: ir.Model, info: HeadInfo, margins: Sequence[fl
     for value, name in zip(given, promised, strict=True):
         value.name = f"{_INT8}_{name}"
     axis = chain.integers("axis_0", [0])
-    asked = chain.indices(is_near, axis, "asked", "asked_row")
+    is_asked = chain.add("Or", [is_near, repeated.repeated(chain)], "is_asked")
+    asked = chain.indices(is_asked, axis, "asked", "asked_row")
     count = chain.add("Squeeze", [chain.add("Shape", [asked], "count_axis"), axis], "count")
     graph.outputs.clear()
     branches = {

@@ -19,6 +19,7 @@ from core.errors import GraphError
 from core.runtime import Session
 from core.untrusted.limited.graph_session import GraphSession
 from core.untrusted.regular_file import naming
+from graphs.guard import repeated
 from graphs.int8 import calibration
 from graphs.int8.calibration import Ids
 from graphs.search import margin
@@ -98,9 +99,14 @@ class Evaluator:
         return Evaluation(float((ours != theirs).any(axis=1).mean()), float(np.sqrt((error**2).mean())))
 
     def distances(self, model: ir.Model) -> Distances:
-        """Return how far a candidate's decisions are from a flip, and its errors, on all held-out texts."""
+        """Return how far a half's decisions are from a flip, and its errors.
+
+        On all held-out texts but those that `guarded` asks in any case: they repeat themselves.
+        """
         candidate = self._probabilities(self._open(model), len(self.ids))
-        return margin.distances(candidate, self._float, self._thresholds, self._head.problem_type)
+        rows = [number for number, ids in enumerate(self.ids) if not repeated.is_repeated(ids)]
+        kind = self._head.problem_type
+        return margin.distances(candidate[rows], self._float[rows], self._thresholds, kind)
 
     def speeds(self, models: Mapping[str, ir.Model]) -> dict[str, float]:
         """Return texts/s of some models in natural order, batches of 32: medians of interleaved rounds."""
