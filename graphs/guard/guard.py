@@ -77,7 +77,8 @@ def guard(model: ir.Model, exact: ir.Model, info: HeadInfo, margins: Sequence[fl
     for value, name in zip(given, promised, strict=True):
         value.name = f"{_INT8}_{name}"
     axis = chain.integers("axis_0", [0])
-    is_asked = chain.add("Or", [is_near, repeated.repeated(chain)], "is_asked")
+    repeats = repeated.repeated(Chain(graph, None, f"{_PREFIX}_repeats"))
+    is_asked = chain.add("Or", [is_near, repeats], "is_asked")
     asked = chain.indices(is_asked, axis, "asked", "asked_row")
     count = chain.add("Squeeze", [chain.add("Shape", [asked], "count_axis"), axis], "count")
     graph.outputs.clear()
