@@ -29,6 +29,8 @@ LONG, SHORT = "long", "short"
 PROJECTION, PROJECTED = "feature_{}_projection", "projected"
 # By `prune`: attention for the CLS tokens alone.
 CLS = "cls"
+# By `guard`: the `If` that answers some rows again.
+GUARD = "guard"
 # By `answers.cut`, under the per-label contract.
 ANSWER_PAIRS = "answer_pairs"
 # By `merge`, of a head that stays a graph: what its nodes' and constants' names begin with.

@@ -9,35 +9,35 @@ import onnx_ir as ir
 
 from core.disk.files import replacing
 from core.errors import GraphError
-from graphs.edit import legal, ops
+from graphs.edit import legal, names, ops
 from graphs.edit.files import load as load_graph
 
 
 def padded(model: ir.Model) -> int:
     """Leave the branch for rows with padding, in place: it answers all others to the bit as theirs does.
 
-    In: a finished graph. Out: no `If`, and none of `QAttention`; a graph without branches is left as it is.
+    In: a finished graph. Out: none of `QAttention`, and no `If` but that of a guarded graph, which asks some
+    rows again; a graph without branches is left as it is.
 
     Returns:
         How many branches went.
 
     Raises:
-        GraphError: an `If` that is not `unpadded`'s.
+        GraphError: an `If` that is neither `unpadded`'s nor `guard`'s.
     """
     graph = model.graph
-    choices = ops.nodes_of(graph, "If")
+    found = ops.nodes_of(graph, "If")
+    choices = [node for node in found if node.name != names.GUARD]
     if not choices:
         return 0
-    if len(choices) > 1 or list(choices[0].outputs) != list(graph.outputs):
+    (choice, *others), guarded = choices, len(found) > len(choices)
+    if others or not (guarded or list(choice.outputs) == list(graph.outputs)):
         raise GraphError(f"found {len(choices)} If, expected one, which makes all outputs")
-    nodes, answers, _ = ops.take_apart(choices[0].attributes["else_branch"].as_graph())
-    promised = list(graph.outputs)
-    graph.outputs.clear()
-    graph.remove(choices[0], safe=True)
-    graph.extend(nodes)
-    for value, old in zip(answers, promised, strict=True):
-        value.name, value.type, value.shape = old.name, old.type, old.shape
-        graph.outputs.append(value)
+    nodes, answers, _ = ops.take_apart(choice.attributes["else_branch"].as_graph())
+    graph.insert_before(choice, nodes)
+    for value, old in zip(answers, list(choice.outputs), strict=True):
+        ops.replace(old, value)
+    graph.remove(choice, safe=True)
     ops.remove_unused(model)
     return 1
 

@@ -8,12 +8,12 @@ import onnx_ir as ir
 
 from core.build.facts import HeadInfo
 from core.contract import ATTENTION_MASK, INPUT_IDS
-from graphs.edit import ops
+from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 from graphs.guard import answers, near, repeated
 from graphs.guard.shared import Constants
 
-_PREFIX, _FLOAT, _INT8 = "guard", "float", "int8"
+_PREFIX, _FLOAT, _INT8 = names.GUARD, "float", "int8"
 
 
 def _like(value: ir.Value, other: ir.Value) -> ir.Value:
@@ -87,7 +87,7 @@ def guard(model: ir.Model, exact: ir.Model, info: HeadInfo, margins: Sequence[fl
         "else_branch": _int8_branch(given),
     }
     condition = chain.cast(count, ir.DataType.BOOL, "any")
-    final = Chain(graph).several("If", [condition], _PREFIX, len(given), **branches)
+    final = Chain(graph).several("If", [condition], names.GUARD, len(given), **branches)
     for value, old, name in zip(final, given, promised, strict=True):
         _like(value, old).name = name
         graph.outputs.append(value)

@@ -19,6 +19,7 @@ from core.decisions import log_odds, log_probabilities
 from core.errors import GraphError
 from graphs import pipeline
 from graphs.edit import ops
+from graphs.finish import padded
 from graphs.guard import near
 from graphs.head.files import LinearHead, SubgraphHead
 from graphs.int8 import calibration
@@ -272,3 +273,14 @@ def test_limits_are_of_log_odds():
 def test_wrong_margins_are_refused(margins):
     with pytest.raises(GraphError, match=r"margins: found .*, expected a number from 0 on for each of 3"):
         near.limits(head_info(LABELS, dict.fromkeys(LABELS, 0.5), order=LABELS), margins)
+
+
+def test_without_the_branch_for_unpadded_rows_it_answers_the_same(made):
+    model = made.model([0.2] * len(LABELS))
+    given = batch(texts(made.job.encoder, 8, seed=4))
+    expected = session_of(model).run(None, given)
+    assert padded.padded(model) == 1
+    assert [node.name for node in ops.nodes_of(model.graph, "If")] == ["guard"]
+    assert "QAttention" not in {node.op_type for node in model.graph.all_nodes()}
+    for mine, theirs in zip(session_of(model).run(None, given), expected, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
