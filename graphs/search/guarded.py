@@ -17,8 +17,8 @@ from graphs.search.evaluator import Evaluator
 from graphs.search.frontier import Guard, Point
 from graphs.search.margin import Margins
 
-# The time in which the float branch answers a text, of the full scheme's: measured on the embedded default,
-# batches of 32, two threads.
+# The time in which the float branch answers a text, of int8's: float32 took 2.5 times as long as int8 on the
+# embedded default.
 FLOAT_COST = 2.5
 
 
