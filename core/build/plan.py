@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.build.head_change import HeadChange, decoded, encoded
 from core.disk.files import sha256_file
 from core.errors import ArtifactError
 from core.untrusted import json_file
@@ -93,7 +94,8 @@ class QuantizationPlan:
     `activations` are by name, in graph order. `order` is that of the hidden state's channels in the whole
     graph (none: as they are). `record` says how the plan was found, for people. `margins` are of log-odds, a
     number from 0 on for each label of the head, in its order: to texts nearer to a decision than that the
-    variant `guarded` does not answer in int8. None where they were not chosen.
+    variant `guarded` does not answer in int8. None where they were not chosen. `head` is what
+    int8 adds to the head.
     """
 
     encoder_sha256: str
@@ -102,6 +104,7 @@ class QuantizationPlan:
     record: dict[str, Any]
     order: tuple[int, ...] = ()
     margins: tuple[float, ...] = ()
+    head: HeadChange | None = None
 
     def with_mode(self, name: str, mode: Mode) -> QuantizationPlan:
         """Return the plan with another mode at one activation."""
@@ -114,7 +117,8 @@ class QuantizationPlan:
         """What the metadata says of the quantization."""
         modes = [activation.mode for activation in self.activations.values()]
         counts = [f"{modes.count(mode)} {mode}" for mode in get_args(Mode) if mode in modes]
-        return f"static int8, pair-safe 8-bit weights per column; activations: {', '.join(counts)}"
+        head = "" if self.head is None else "; head refitted on int8's features"
+        return f"static int8, pair-safe 8-bit weights per column; activations: {', '.join(counts)}{head}"
 
 
 def _encoded(array: NDArray[np.float32]) -> str:
@@ -183,7 +187,9 @@ def dump(plan: QuantizationPlan) -> str:
     content = {key: getattr(plan, key) for key in _FIELDS}
     content |= {"order": _encoded_order(plan.order)}
     # A plan without margins is as it was before there were any.
-    content |= ({"margins": list(plan.margins)} if plan.margins else {}) | {"sites": sites}
+    content |= {"margins": list(plan.margins)} if plan.margins else {}
+    content |= {"head": encoded(plan.head)} if plan.head is not None else {}
+    content |= {"sites": sites}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -270,5 +276,6 @@ def read(path: Path) -> QuantizationPlan:
         order = _decoded_order("order", content.get("order", ""))
         margins = _margins(content.get("margins", []))
         stated = {key: content[key] for key in _FIELDS}
-        return QuantizationPlan(activations=sites, order=order, margins=margins, **stated)
+        head = decoded(content["head"]) if "head" in content else None
+        return QuantizationPlan(activations=sites, order=order, margins=margins, head=head, **stated)
     raise AssertionError

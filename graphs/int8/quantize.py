@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.build.plan import ActivationPlan, QuantizationPlan
 from graphs.edit import names, ops
 from graphs.edit.chain import Chain
-from graphs.int8 import activations, channel_order, instance, overflow
+from graphs.int8 import activations, channel_order, head_change, instance, overflow
 from graphs.int8.activations import Activation
 from graphs.int8.rounding import copies_of, round_columns, round_rows
 from graphs.int8.scales import MIDDLE, mean_of, shared_scale, zero_point
@@ -112,6 +112,7 @@ def _words(graph: ir.Graph) -> None:
 
 def _products(model: ir.Model, plan: QuantizationPlan) -> int:
     """Quantize the linear layers of a packed graph, in place; return how many int8 products that makes."""
+    head_change.change(model, plan.head)
     plans = overflow.widen(model, smooth(model, plan))
     plans = channel_order.reorder(model, plan, plans)
     return sum(
@@ -146,7 +147,8 @@ def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
 
     In: a packed graph, float32. Out: per activation `QuantizeLinear` with a constant scale and zero point
     (u8), and `MatMulIntegerToFloat` with pair-safe s8 weights, a scale a column; the word table as s8 rows
-    with a scale a row. Activations in mode `float`, the head and the positions stay as they are. No scale
+    with a scale a row. Activations in mode `float` and the positions stay as they
+    are, and the head but for the plan's change. No scale
     depends on the input, so a text's answer does not depend on its batch. Each rounding errs by half a scale
     at most, where it does not cut off.
 

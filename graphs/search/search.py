@@ -22,6 +22,7 @@ from graphs.search import frontier, schemes
 from graphs.search.evaluator import Evaluator
 from graphs.search.frontier import Point
 from graphs.search.guarded import Guarded
+from graphs.search.head_refit import HeadRefit
 from graphs.search.initial_plan import initial_plan
 from graphs.search.pairing import paired
 from graphs.search.schemes import FULL, Scheme
@@ -111,6 +112,19 @@ def _upgrade(
                 return
 
 
+def _refit(trail: Trail, refit: Callable[[QuantizationPlan], QuantizationPlan]) -> None:
+    """See the best points, of int8 and of `guarded`, once more with a head that is refitted."""
+    best = {
+        point.name: point
+        for point in (frontier.chosen(trail.points), frontier.fastest(trail.points))
+        if point
+    }
+    for name, point in best.items():
+        candidate = refit(trail.plans[name])
+        if candidate is not trail.plans[name]:
+            trail.see(f"{name}, head refitted", candidate, point.cost)
+
+
 def search(
     simplified: ir.Model,
     base: QuantizationPlan,
@@ -121,6 +135,7 @@ def search(
     cheaper: Mapping[Scheme, QuantizationPlan] | None = None,
     prepare: Callable[[QuantizationPlan], QuantizationPlan] = lambda plan: plan,
     guarded: Guarded | None = None,
+    refit: Callable[[QuantizationPlan], QuantizationPlan] = lambda plan: plan,
 ) -> Found:
     """Find the cheapest plan whose flip rate on the held-out texts, and on the gate's, is in a budget.
 
@@ -129,7 +144,7 @@ def search(
     measured alone, and taken up in the order of gain in squared logit error per multiplication, until
     the plan is within it. A scheme's plan is prepared before it is seen: `prepare` adds what its rounding
     needs. Deterministic for a machine class: costs are counted, not timed. For `guarded` all schemes are
-    seen: a better half asks fewer texts twice.
+    seen: a better half asks fewer texts twice. What would be chosen is seen once more after `refit`.
 
     Raises:
         GraphError: no plan is within the budget.
@@ -145,6 +160,7 @@ def search(
         _upgrade(trail, simplified, base, evaluator, console)
     if not any(point.inside for point in trail.points):
         raise GraphError(f"no quantization found within a flip rate of {budget:g} on held-out texts")
+    _refit(trail, refit)
     chosen = trail.plans[frontier.chosen(trail.points).name]
     if any(activation.mode != "int8x2" for activation in chosen.activations.values()):
         twice = {name: replace(activation, mode="int8x2") for name, activation in base.activations.items()}
@@ -167,6 +183,7 @@ def _record(
         "held_out_logit_error": last.logit_error,
         "modelled_cost": last.cost,
         "modes": {name: plan.mode for name, plan in chosen.activations.items() if plan.mode != "int8"},
+        **chosen.record,
     }
 
 
@@ -223,8 +240,9 @@ def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
         return varied(simplified, paired(simplified, plan), texts.calibration)
 
     guarded = _guarded(job, evaluator, gate)
+    refit = HeadRefit(simplified, texts.calibration, job.head.info)
     chosen, plans, points = search(
-        simplified, base, evaluator, gate, budget, console, cheaper, prepare, guarded
+        simplified, base, evaluator, gate, budget, console, cheaper, prepare, guarded, refit
     )
     record = _record(texts, points, chosen, budget)
     plan, own = replace(chosen, record=record), None

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from core.build import plan as plan_file
+from core.build.head_change import HeadChange
 from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range, Variation
 from core.errors import ArtifactError
 
@@ -49,7 +50,9 @@ def plan() -> QuantizationPlan:
         "layer_1_qkv": ActivationPlan("int8", (), (), ranged(random, shared=True), normalized=True),
     }
     record, order = {"calibration": "some – texts"}, tuple(random.permutation(WIDTH).tolist())
-    return QuantizationPlan("e" * 64, "h" * 64, activations, record, order)
+    changed = random.integers(-127, 128, (6, 2)).astype(np.int8)
+    head = HeadChange(changed, *random.uniform(-1, 1, (2, 2)).astype(np.float32))
+    return QuantizationPlan("e" * 64, "h" * 64, activations, record, order, head=head)
 
 
 def written(content: QuantizationPlan | dict, folder: Path) -> Path:
@@ -93,6 +96,9 @@ def test_a_committed_plan_is_written_as_it_stands(path):
 
 def test_a_plan_describes_itself(plan):
     described = "static int8, pair-safe 8-bit weights per column; activations: {}"
+    refitted = "; head refitted on int8's features"
+    assert plan.description == described.format("3 int8, 1 int8x2") + refitted
+    plan = replace(plan, head=None)
     assert plan.description == described.format("3 int8, 1 int8x2")
     assert plan.with_mode("layer_0_up", "float").description == described.format("2 int8, 1 int8x2, 1 float")
 
@@ -133,6 +139,11 @@ def overflow(change):
         (overflow(lambda p: p.update(channels=[*p["channels"], 0])), "as many start and gain as channels"),
         (overflow(lambda p: p["channels"].__setitem__(0, 24)), "as channels, of 24"),
         (overflow(lambda p: p.update(start="A" * 16)), "starts above 0"),
+        (lambda c: c.update(head=[1]), "head: found .1., expected weight int8"),
+        (lambda c: c["head"].pop("unit"), "head: found .'bias', 'weight'., expected weight int8"),
+        (lambda c: c["head"].update(weight="AAAA"), "head: weight, unit, bias: found 3, 2 and 2 numbers"),
+        (lambda c: c["head"].update(bias="AADAfwAAwH8="), "head: unit, bias: found a number that is not"),
+        (lambda c: c["head"].update(unit="?"), "head: .*expected weight int8"),
         (overflow(lambda p: p.pop("gain")), "cannot be read as a quantization plan"),
         (lambda c: c.update(margins=0.1), r"margins: found '0\.1', expected finite numbers from 0 on, one"),
         (lambda c: c.update(margins={"joy": 0.1}), "margins: found .* one for each label of the head"),
@@ -161,12 +172,12 @@ def test_margins_are_read_back_exactly_and_a_plan_without_has_none(plan, tmp_pat
 
 def test_a_plan_of_before_there_were_orders_is_read(plan, tmp_path):
     content = json.loads(plan_file.dump(plan))
-    del content["order"]
+    del content["order"], content["head"]
     for site in content["sites"].values():
         for key in ("negated", "order", "variation"):
             del site[key]
     found = plan_file.read(written(content | {"weight_bits": 8}, tmp_path))
-    assert found.order == ()
+    assert (found.order, found.head) == ((), None)
     assert {(own.negated, own.order, own.variation) for own in found.activations.values()} == {((), (), None)}
 
 
