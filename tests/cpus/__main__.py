@@ -17,7 +17,7 @@ import onnxruntime
 
 from core import decisions
 from core import recipe as recipes
-from core.artifact import tokens
+from core.artifact import manifest, tokens
 from core.artifact.graph import Graph
 from core.build import reference
 from core.cli import exit_code
@@ -141,7 +141,10 @@ def _run(arguments: argparse.Namespace) -> None:
     ids, source = _texts(artifact, arguments.recipe, arguments.build, arguments.texts)
     processors = [emulation.THIS, *chosen]
     probed = _probe(folder / "kernels", processors)
-    graphs = {variant: artifact / VARIANT_FILES[variant] for variant in arguments.variants}
+    listed = {variant.name: variant.file for variant in manifest.variants(artifact)}
+    if missing := set(arguments.variants or ()) - set(listed):
+        raise ToolchainError(f"--variants: found {min(missing)}, expected some of {', '.join(listed)}")
+    graphs = {name: file for name, file in listed.items() if name in (arguments.variants or listed)}
     graph = Graph(artifact / VARIANT_FILES["fp32"])
     thresholds = decisions.threshold_vector(graph.thresholds, graph.labels)
     answers = _run_all(folder, graphs, _write_jobs(folder, ids), processors, arguments.processes)
@@ -152,7 +155,7 @@ def _run(arguments: argparse.Namespace) -> None:
             answers[emulation.THIS.name, variant, how],
             thresholds,
             graph.metadata.problem_type,
-            one.allowed,
+            compare.allowed_of(variant, one.allowed),
         )
         for one, variant, how in rows
     }
@@ -184,7 +187,7 @@ def main() -> int:
         parser.add_argument(name, type=Path)
     parser.add_argument("--texts", type=int, default=24)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--variants", nargs="+", choices=VARIANT_FILES, default=list(VARIANT_FILES))
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help="the artifact's, by default all")
     parser.add_argument("--folder", default="cpus", help="within BUILD")
     names = [one.name for one in emulation.ALL]
     parser.add_argument("--processors", nargs="+", choices=names, default=list(emulation.USUAL))

@@ -28,6 +28,11 @@ UNFUSED = Allowed(1 / 200, 5e-4)
 ARM = Allowed(1 / 100, 5e-4)
 
 
+def allowed_of(variant: str, allowed: Allowed) -> Allowed:
+    """Return what a variant is allowed where a processor is allowed this: `guarded` decides alike."""
+    return allowed._replace(otherwise=0) if variant == "guarded" else allowed
+
+
 class Difference(NamedTuple):
     """Texts decided otherwise, the largest and the mean change of a probability, and what is allowed."""
 

@@ -33,6 +33,10 @@ def test_as_much_as_is_allowed():
     compare.check({"here": changed(200, 1), "there": changed(24, 0, 9e-6)})
     arm = changed(100, 1, 4e-4)._replace(allowed=compare.ARM)
     compare.check({"ARM": arm})
+    guarded = changed(200, 1)._replace(allowed=compare.allowed_of("guarded", compare.ARM))
+    with pytest.raises(GateError, match=r"^it: found 1 of 200 .*, expected at most 0$"):
+        compare.check({"it": guarded})
+    assert compare.allowed_of("int8", compare.ARM) == compare.ARM
     with pytest.raises(GateError, match=r"^ARM: found 2 of 100 .*; ARM: found a mean change of 6.0e-04, "):
         compare.check({"ARM": arm._replace(otherwise=2, mean=6e-4)})
 
@@ -163,6 +167,8 @@ def test_an_emulator_that_emulates_nothing_is_refused(line, tmp_path, monkeypatc
     # With the checks of what it is told to stand for, the rest of the way.
     monkeypatch.setattr(emulation, "check_features", lambda *_: None)
     monkeypatch.setattr(emulation, "PROCESSORS", (NEHALEM._replace(saturates=None),))
+    status, printed = line("--variants", "guarded")
+    assert (status, printed.err) == (1, "error: --variants: found guarded, expected some of fp32, int8\n")
     status, printed = line()
     assert (status, printed.err) == (0, "")
     assert (

@@ -12,6 +12,13 @@ export const EXPECTED_FILE = path.resolve(
 export const expected = JSON.parse(readFileSync(EXPECTED_FILE, "utf-8"));
 export const MAX_LENGTH = Math.max(...expected.ids.map((ids) => ids.length));
 
+/** What a pipeline of transformers.js is told to load. */
+export const LOADED = {
+  fp32: { dtype: "fp32" },
+  int8: { dtype: "q8" },
+  guarded: { dtype: "fp32", model_file_name: "model_guarded" },
+};
+
 /** Says which texts are compared; fails where the data set is there and its texts are not among them. */
 export function describe(t) {
   const { reference, hostile, go_emotions = 0 } = expected.groups;

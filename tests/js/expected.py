@@ -14,13 +14,12 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from core import recipe as recipes
-from core.artifact import tokens
+from core.artifact import manifest, tokens
 from core.artifact.graph import Graph
 from core.build import reference
 from core.disk.files import write_text
 
 GO_EMOTIONS_TEXTS = 500
-FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 # Written before any tokenizer was tried on them.
 HOSTILE = [
     "\x00",
@@ -61,12 +60,13 @@ def _json(folder: Path, recipe: Path, build: Path) -> str:
     whole.no_truncation()
     lengths = [len(encoding) for encoding in whole.encode_batch(texts)]
     variants = {}
-    for name, file in FILES.items():
-        answers = Graph(folder / file).run_batches(ids, 1)
+    for variant in manifest.variants(folder):
+        answers = Graph(variant.file).run_batches(ids, 1)
         # str() of a float32 is the shortest decimal that reads back as the same float32.
         rows = [[float(str(value)) for value in row] for row in answers.probabilities]
         decisions = answers.predictions.astype(int).tolist()
-        variants[name] = {"file": file, "probabilities": rows, "decisions": decisions}
+        file = variant.file.relative_to(folder).as_posix()
+        variants[variant.name] = {"file": file, "probabilities": rows, "decisions": decisions}
     return json.dumps(
         {
             "groups": {name: len(group) for name, group in groups.items()},

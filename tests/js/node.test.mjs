@@ -6,11 +6,19 @@ import { test } from "node:test";
 import { env, pipeline } from "@huggingface/transformers";
 import * as ort from "onnxruntime-node";
 import { open } from "../../web/decide.mjs";
-import { ARTIFACT, describe, difference, expected, fromPipeline, MAX_LENGTH, sentence } from "./compare.mjs";
+import {
+  ARTIFACT,
+  describe,
+  difference,
+  expected,
+  fromPipeline,
+  LOADED,
+  MAX_LENGTH,
+  sentence,
+} from "./compare.mjs";
 
 const MAX_ERROR = 1e-5;
 const BATCH = 32;
-const DTYPES = { fp32: "fp32", int8: "q8" };
 const read = (name) => readFile(path.join(ARTIFACT, name));
 
 function check(t, runtime, variant, found) {
@@ -73,9 +81,7 @@ for (const [variant, { file }] of Object.entries(expected.variants)) {
   test(`transformers.js, ${variant}: a text-classification pipeline`, async (t) => {
     env.allowRemoteModels = false;
     env.localModelPath = path.dirname(ARTIFACT);
-    const classify = await pipeline("text-classification", path.basename(ARTIFACT), {
-      dtype: DTYPES[variant],
-    });
+    const classify = await pipeline("text-classification", path.basename(ARTIFACT), LOADED[variant]);
     // Its tokenizer cuts off the [SEP] of texts beyond the limit: other ids, other answers.
     const cut = new Set();
     const answers = [];

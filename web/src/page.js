@@ -53,9 +53,10 @@ function answered({ text, ids, truncated, labels, ms, variant }) {
 function choices(manifest) {
   const fieldset = element("choices");
   if (fieldset.children.length) return;
-  for (const { name, file } of manifest.variants.toSorted((a, b) => (a.name > b.name ? -1 : 1))) {
+  const listed = manifest.variants.map(({ name, file }) => ({ name, bytes: manifest.files[file].size }));
+  for (const { name, bytes } of listed.toSorted((a, b) => a.bytes - b.bytes)) {
     const radio = made("input", { type: "radio", name: "variant", value: name });
-    const size = made("small", { textContent: megabytes(manifest.files[file].size) });
+    const size = made("small", { textContent: megabytes(bytes) });
     const label = made("label", {});
     label.append(radio, made("span", { textContent: name }), size);
     radio.addEventListener("change", () => load(name));

@@ -8,6 +8,7 @@ import {
   difference,
   expected,
   fromPipeline,
+  LOADED,
   MAX_LENGTH,
   ROOT,
   sentence,
@@ -85,8 +86,8 @@ for (const variant of Object.keys(expected.variants)) {
   test(`transformers.js in Chromium, ${variant}`, async (t) => {
     page = await browser.newPage();
     await page.goto(`${server.origin}/test/transformers.html`);
-    const [model, dtype] = [path.basename(ARTIFACT), { fp32: "fp32", int8: "q8" }[variant]];
-    const scores = await page.evaluate(([...all]) => classifyAll(...all), [model, dtype, expected.texts]);
+    const told = [path.basename(ARTIFACT), LOADED[variant], expected.texts];
+    const scores = await page.evaluate(([...all]) => classifyAll(...all), told);
     await page.close();
     // Its tokenizer cuts off the [SEP] of texts beyond the limit: other ids, other answers.
     const last = expected.ids[0].at(-1);
