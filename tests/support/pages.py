@@ -13,6 +13,19 @@ THRESHOLDS = dict(zip(LABELS, [0.3, 0.5, 0.25], strict=True))
 VARIANTS = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 HASHES = {"fp32": "1" * 64, "int8": "2" * 64}
 SIZES = {"fp32": 90_000_000, "int8": 24_000_000}
+GUARD = {
+    "margins": dict(zip(LABELS, [0.125, 0.25, 0.0625], strict=True)),
+    "max_flip_rate": 0.0005,
+    "bound": {
+        "margin_scale": 3.0,
+        "asked_share": 0.1875,
+        "expected_flip_rate": 0.00016,
+        "bound": 0.00034,
+        "confidence": 0.95,
+        "texts": 5426,
+        "method": "a tail",
+    },
+}
 SCRIPT = "</td><script src=http://evil.example>alert(1)</script>"
 HOSTILE = SCRIPT + " \x00\x1b\x9b \u202e {{ name }} &amp; 'x' \"y\""
 
@@ -29,7 +42,7 @@ def change(text: str, label: str, flipped: bool) -> dict[str, Any]:
 
 
 def variant(name: str) -> dict[str, Any]:
-    quantized = name == "int8"
+    quantized = name != "fp32"
     worst = [change(HOSTILE, LABELS[2], True), change("long " * 200, "joy", False)]
     return {
         "name": name,
@@ -44,6 +57,7 @@ def variant(name: str) -> dict[str, Any]:
             "unproven": 0,
         },
         "onnxruntime": "1.17",
+        "guard": None,
         "parity": {
             "texts": 119,
             "saturated_logits": 160,
@@ -97,6 +111,13 @@ def described() -> dict[str, Any]:
         "quantization": {"modes": {"layer_0_up": "int8x2"}},
         "dependencies": {"numpy": "2.4.6"},
     }
+
+
+def guarded() -> dict[str, Any]:
+    """A manifest's content with a third variant, whose graph is int8's file."""
+    content = described()
+    content["variants"].append(variant("int8") | {"name": "guarded", "guard": GUARD})
+    return content
 
 
 def files() -> dict[str, Any]:

@@ -38,6 +38,7 @@ def run(build: Build) -> None:
             "sha256": sha256_file(build.graph(name)),
             "quantization": graph.metadata.quantization,
             "onnxruntime": graph.metadata.onnxruntime,
+            "guard": graph.metadata.guard,
             "parity": asdict(figures),
         }
     print(parity.table(rows))

@@ -27,7 +27,7 @@ from core.decisions import threshold_vector
 from core.errors import ArtifactError
 from core.untrusted import json_file, limits, regular_file, tokenizer_file, vocabulary_file
 from core.untrusted.vocabulary_file import VOCABULARY_FILE
-from verify.proof import constants
+from verify.proof import constants, margins
 from verify.proof.settings import Claim, of_config, of_tokenizer
 
 _CONFIG_FILE, _BILL_FILE = "config.json", "sbom.cdx.json"
@@ -107,6 +107,9 @@ def _manifest_claims(manifest: dict[str, Any], reference: Reference) -> Iterator
         allowed = {key: recipe["variants"][row["name"]][key] for key in row["tolerance"]}
         yield f"{row['name']}: tolerance", row["tolerance"], allowed
         yield f"{row['name']}: size", row["size"], manifest["files"][row["file"]]["size"]
+        if guard := row.get("guard"):
+            rate = recipe["variants"][row["name"]]["max_flip_rate"]
+            yield f"{row['name']}: guard.max_flip_rate", guard["max_flip_rate"], rate
         yield f"{row['name']}: parity.texts", row["parity"]["texts"], len(reference.texts)
         yield f"{row['name']}: parity.flips", list(row["parity"]["flips"]), labels
     text, asked = manifest["text"], recipe["text"]
@@ -181,8 +184,11 @@ def _thresholds(graph: Graph) -> Claim:
     return "thresholds initializer", found.tolist(), expected.tolist()
 
 
-def check_graph(graph: Graph, manifest: dict[str, Any], quantization: str) -> int:
-    """Check a graph's names, types, axes, metadata and constants; return how many claims agree.
+def check_graph(graph: Graph, manifest: dict[str, Any], row: dict[str, Any]) -> int:
+    """Check a graph against its row of a manifest: names, types, axes, metadata and constants.
+
+    Returns:
+        How many claims agree.
 
     Raises:
         ArtifactError: the first that does not.
@@ -194,22 +200,22 @@ def check_graph(graph: Graph, manifest: dict[str, Any], quantization: str) -> in
         ("outputs", _tensors(session.get_outputs()), _expected_outputs(manifest)),
     ]
     encoder, head = EncoderInfo(**manifest["encoder"]), HeadInfo(**manifest["head"])
-    stated = Metadata.of(manifest["name"], encoder, head, quantization, manifest["toolchain_version"])
+    stated = Metadata.of(manifest["name"], encoder, head, row["quantization"], manifest["toolchain_version"])
+    stated = stated._replace(guard=row.get("guard"))
     if graph.metadata.onnxruntime:
         stated = stated._replace(onnxruntime=oldest.of_file(graph.path))
     expected = stated.to_properties()
     names = sorted(set(graph.properties) | set(expected))
     claims += [(f"metadata {name}", graph.properties.get(name), expected.get(name)) for name in names]
     # Manifests of before there was this property don't mention it.
-    listed = {row["file"]: row.get("onnxruntime", "") for row in manifest["variants"]}
-    file = graph.path.relative_to(graph.path.parents[1]).as_posix()
-    claims.append(("onnxruntime of the manifest", listed[file], graph.metadata.onnxruntime))
+    claims.append(("onnxruntime of the manifest", row.get("onnxruntime", ""), graph.metadata.onnxruntime))
     if manifest["recipe"]["contract"] == "stacked":
         claims.append(_thresholds(graph))
+    claims += margins.claims(graph, head)
     return _hold(graph.path, claims)
 
 
-def check_text_graph(graph: Graph, variant: Graph) -> int:
+def check_text_graph(graph: Graph, variant: Graph, head: HeadInfo) -> int:
     """Check that a graph that takes texts states what its variant does; return how many claims agree.
 
     Its answers are for `verify.parity.check`.
@@ -226,4 +232,5 @@ def check_text_graph(graph: Graph, variant: Graph) -> int:
     ]
     if PREDICTIONS in outputs:
         claims.append(_thresholds(graph))
+    claims += margins.claims(graph, head)
     return _hold(graph.path, claims)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import ArtifactError
 from core.untrusted import onnx_file
+from core.untrusted.regular_file import naming
 from core.untrusted.wire import operators
 from core.untrusted.wire.protobuf import Message
 
@@ -73,6 +74,19 @@ def _check_finite(graph: Message) -> None:
         # Both are NaN where any number is, and neither takes memory.
         if numbers.size and not np.isfinite([numbers.min(), numbers.max()]).all():
             raise ValueError(f"initializer {tensor.get('name')!r} holds NaN or infinity")
+
+
+def named(path: Path, *names: str) -> dict[str, NDArray[np.float32]]:
+    """Return float32 constants of a graph, flat, by their names; those that it has.
+
+    Raises:
+        ArtifactError: the file is not a graph that is accepted, or one is of another type.
+    """
+    model = onnx_file.check(path, operators.GRAPH, ArtifactError)
+    with naming(path, ArtifactError, "its constants cannot be read", ValueError, IndexError, KeyError):
+        listed = [(tensor.get("name", ""), tensor) for tensor in model["graph"]["initializer"]]
+        return {name: _floats(tensor) for name, tensor in listed if name in names}
+    raise AssertionError
 
 
 def compared_with(path: Path, output: str) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from typing import Any
 from core.artifact import manifest, proof
 from core.artifact.graph import Graph
 from core.build import reference
+from core.build.facts import HeadInfo
 from core.errors import GateError
 from verify.parity import check
 from verify.proof import agreement, saturation, signature
@@ -61,10 +62,12 @@ def _check_graphs(folder: Path, proved: proof.Proof) -> None:
     variants, text = manifest.variants(folder), manifest.text_graph(folder)
     graphs = check.opened(variants)
     for variant, stated in zip(variants, proved.manifest["variants"], strict=True):
-        claims += agreement.check_graph(graphs[variant.name], proved.manifest, stated["quantization"])
+        claims += agreement.check_graph(graphs[variant.name], proved.manifest, stated)
     if text:
         text_graph = Graph(text.file)
-        claims += agreement.check_text_graph(text_graph, graphs[text.variant.name])
+        claims += agreement.check_text_graph(
+            text_graph, graphs[text.variant.name], HeadInfo(**proved.manifest["head"])
+        )
     print(f"agree     {claims} claims: names, types, axes, metadata, thresholds, labels, config, tokenizer")
     for name, said in pairs.items():
         print(f"pairs     {name}: {said}")

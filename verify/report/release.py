@@ -36,7 +36,7 @@ def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[st
     if record is None or record["sha256"] != files[file]["sha256"]:
         raise GateError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
     try:
-        figures, oldest = parity.Parity(**record["parity"]), record["onnxruntime"]
+        figures, oldest, guard = parity.Parity(**record["parity"]), record["onnxruntime"], record["guard"]
     except (KeyError, TypeError) as error:
         raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`") from error
     exceeded = parity.violations(variant, figures, build.tolerance(variant))
@@ -50,6 +50,7 @@ def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[st
         "quantization": record["quantization"],
         "pairs": saturation.count(folder / file).stated(),
         "onnxruntime": oldest,
+        "guard": guard,
         "parity": asdict(figures),
     }
 
