@@ -29,7 +29,7 @@ def command(*arguments):
     return run("deliver", *arguments)
 
 
-@pytest.mark.parametrize("variant", ["fp32", "int8"])
+@pytest.mark.parametrize("variant", VARIANT_FILES)
 def test_tei_has_what_the_server_reads(artifact, tmp_path, variant):
     tei.fill(open_source(artifact, variant), tmp_path)
     graph = Graph(artifact / VARIANT_FILES[variant])
@@ -88,8 +88,8 @@ def test_teis_readme_decides_from_raw_scores(artifact, tmp_path, monkeypatch):
     assert printed == ["['love']"]
 
 
-@pytest.mark.parametrize("variant", ["fp32", "int8"])
-def test_openvinos_graph_has_no_branch_and_the_same_answers(artifact, tmp_path, variant):
+@pytest.mark.parametrize("variant", VARIANT_FILES)
+def test_openvinos_graph_has_one_layout_and_the_same_answers(artifact, tmp_path, variant):
     openvino.fill(open_source(artifact, variant), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "README.md",
@@ -99,7 +99,9 @@ def test_openvinos_graph_has_no_branch_and_the_same_answers(artifact, tmp_path, 
     }
     if variant == "fp32":
         assert (tmp_path / "model.onnx").read_bytes() == (artifact / VARIANT_FILES[variant]).read_bytes()
-    assert not {"If", "QAttention"} & {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    assert [node.name for node in nodes if node.op_type == "If"] == ["guard"] * (variant == "guarded")
+    assert "QAttention" not in {node.op_type for node in nodes}
     expected, found = Graph(artifact / VARIANT_FILES[variant]), Graph(tmp_path / "model.onnx")
     assert (found.labels, found.thresholds) == (expected.labels, expected.thresholds)
     texts = ["I love this!", "Why would anyone do that to a person who asked for nothing at all?", "Thanks."]
