@@ -35,7 +35,10 @@ def _graphs(arguments: Namespace) -> None:
     recipe, build = arguments.recipe, arguments.build
     data = recipes.required_data(recipes.load(recipe), recipe, build)
     folder = build / contenders.BENCH_FOLDER
-    listed, bare_products = contenders.contenders(recipe, build), contenders.bare_products(build)
+    listed, bare_products = (
+        contenders.contenders(recipe, build, arguments.share),
+        contenders.bare_products(build),
+    )
     for contender in (*listed, bare_products):
         # All of them before the first is started.
         contender.command(1)
@@ -78,6 +81,14 @@ def _optimum(arguments: Namespace) -> None:
     made = dynamic_int8.quantize(arguments.source, arguments.target, environment)
     reason = f" ({made.reason})" if made.reason else ""
     print(f"  bench    optimum    dynamic int8 by {made.way}{reason}")
+
+
+def _guarded(arguments: Namespace) -> None:
+    from bench.contenders import contenders, guarded
+
+    target = arguments.build / contenders.BENCH_FOLDER / contenders.GUARDED_FILE
+    margin = guarded.write(arguments.recipe, arguments.build, arguments.share, arguments.texts, target)
+    print(f"  bench    guarded    margin {margin:.4f}: {arguments.share:.1%} of the texts are asked twice")
 
 
 def _products(arguments: Namespace) -> None:
@@ -191,6 +202,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         # What is left out is as `measure.run.Plan` has it.
         graphs.add_argument(name, type=kind, default=SUPPRESS, help=summary)
+    share = "of texts that the contender guarded asks twice"
+    graphs.add_argument("--share", type=float, help=f"{share}; else what the recipe's margins say")
+    guarded = line.add("guarded", _guarded, "write a guarded graph of one margin", "recipe", "build")
+    guarded.add_argument("--share", type=float, required=True, help=share)
+    guarded.add_argument("--texts", type=int, default=1000, help="of test, which the share is of")
     line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "recipe", "build")
     _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
     optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from bench.contenders.bare_products import PRODUCTS, Precision
 from core import recipe
+from core.contract import VARIANT_FILES
 from core.errors import BenchmarkError
 
 BENCH_FOLDER = "bench"
 BARE_PRODUCTS = "bare products"
 # Of these, the cost of a token is measured by length and by batch size as well.
 SWEPT = ("int8", "fp32", "optimum", "fused")
-_VARIANTS = ("fp32", "int8")
+# With a share of the texts that it asks twice; else the recipe's own.
+GUARDED_FILE = "guarded.onnx"
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ def bare_products(build: Path) -> Contender:
     return Contender(BARE_PRODUCTS, "fp32", "bare matrix products", files, arguments)
 
 
-def contenders(recipe_folder: Path, build: Path) -> list[Contender]:
+def contenders(recipe_folder: Path, build: Path, share: float | None = None) -> list[Contender]:
     """Return the contenders of a recipe; one whose variant the recipe leaves out is not there.
+
+    With `share`, the contender `guarded` is the graph that `guarded.write` made for it.
 
     Raises:
         RecipeError: the recipe cannot be read.
@@ -87,4 +91,10 @@ def contenders(recipe_folder: Path, build: Path) -> list[Contender]:
         graph("fp32", "fp32", "this project's fp32 variant", build / "model.onnx"),
         graph("int8", "int8", "this project's int8 variant", build / "model_quantized.onnx"),
     ]
-    return [each for each in listed if each.name not in _VARIANTS or each.name in variants]
+    if share is not None:
+        way = f"int8, and again in float32 {share:.1%} of the texts"
+        listed.append(graph("guarded", "int8", way, bench / GUARDED_FILE))
+    elif "guarded" in variants:
+        file = build / Path(VARIANT_FILES["guarded"]).name
+        listed.append(graph("guarded", "int8", "this project's guarded variant", file))
+    return [each for each in listed if each.name not in ("fp32", "int8") or each.name in variants]

@@ -11,9 +11,17 @@ from tests.support.places import DEFAULT
 
 def test_a_missing_file_is_named_before_anything_starts(tmp_path):
     listed = [*contenders(DEFAULT, tmp_path), bare_products(tmp_path)]
-    names = ["torch", "card", "fused", "optimum", "fp32", "int8", "bare products"]
+    names = ["torch", "card", "fused", "optimum", "fp32", "int8", "guarded", "bare products"]
     assert [contender.name for contender in listed] == names
     for contender in listed:
         message = f"contender {contender.name}: {tmp_path}/.*: no such file"
         with pytest.raises(BenchmarkError, match=message):
             contender.command(1)
+
+
+def test_guarded_is_the_recipes_own_or_of_a_share(tmp_path):
+    files = [contenders(DEFAULT, tmp_path, share)[-1].files[0] for share in (None, 0.15)]
+    assert [file.relative_to(tmp_path).as_posix() for file in files] == [
+        "model_guarded.onnx",
+        "bench/guarded.onnx",
+    ]
