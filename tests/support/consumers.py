@@ -35,7 +35,7 @@ def texts(request: pytest.FixtureRequest, artifact: Path) -> list[str]:
     return [line.split("\t")[0] for line in lines[:GO_EMOTIONS_TEXTS]]
 
 
-@pytest.fixture(scope="session", params=("fp32", "int8"))
+@pytest.fixture(scope="session", params=VARIANT_FILES)
 def variant(request: pytest.FixtureRequest) -> str:
     """The variants that every artifact of the embedded default has."""
     return request.param
