@@ -186,8 +186,8 @@ def test_proving_runs_as_it_stands(artifact, tmp_path):
     assert [line.split()[0] for line in lines] == [
         "hashes",
         "agree",
-        *["pairs"] * 3,
-        *["parity"] * 3,
+        *["pairs"] * 4,
+        *["parity"] * 4,
         "hashes",
     ]
 

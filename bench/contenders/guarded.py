@@ -5,7 +5,6 @@ Margins that are chosen for random weights ask nearly every text twice: this mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +12,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from core import decisions, runtime
+from core import decisions
 from core import recipe as recipes
 from core.artifact import tokens
+from core.artifact.graph import Graph
 from core.build import inputs
 from core.build import plan as plan_file
 from core.build.facts import HeadInfo
-from core.contract import MULTI_LABEL, PROBABILITIES
+from core.contract import MULTI_LABEL
 from core.disk.files import replacing
 from core.errors import BenchmarkError
 from core.recipe import VariantTable
@@ -50,13 +50,6 @@ def _graph(job: Job, simplified: ir.Model, margin: float, target: Path) -> None:
         ir.save(model, temporary)
 
 
-def _answers(path: Path, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    session = runtime.open_session(path)
-    batches = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
-    feeds = [runtime.feeds(*runtime.pad(batch)) for batch in batches]
-    return np.concatenate([session.run([PROBABILITIES], each)[0] for each in feeds])
-
-
 def write(recipe: Path, build: Path, share: float, texts: int, target: Path) -> float:
     """Write the graph; return its margin. The share is of the first `texts` test texts.
 
@@ -80,6 +73,6 @@ def write(recipe: Path, build: Path, share: float, texts: int, target: Path) -> 
     ids = tokens.encode(build / "assets" / "tokenizer.json", data.read("test").texts[:texts])
     # Of a margin of 0 nothing is near: what is answered is the int8 half's.
     _graph(job, simplified, 0.0, target)
-    margin = margin_of(_answers(target, ids), info, share)
+    margin = margin_of(Graph(target).run_sorted(ids, _BATCH).probabilities, info, share)
     _graph(job, simplified, margin, target)
     return margin

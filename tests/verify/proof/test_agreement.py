@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
@@ -29,8 +30,8 @@ def test_the_default_artifact_is_proved(artifact):
     assert [line.split()[0] for line in found.stdout.splitlines()] == [
         "hashes",
         "agree",
-        *["pairs"] * 3,
-        *["parity"] * 3,
+        *["pairs"] * 4,
+        *["parity"] * 4,
     ]
 
 
@@ -145,7 +146,70 @@ def test_a_graph_that_disagrees_though_every_hash_is_right(copy, change, said):
     manifest = proof.check_files(copy).manifest
     (row,) = [row for row in manifest["variants"] if row["name"] == "int8"]
     with pytest.raises(ArtifactError, match=said):
-        agreement.check_graph(Graph(path), manifest, row["quantization"])
+        agreement.check_graph(Graph(path), manifest, row)
+
+
+def limits(name, label, value):
+    """Change a limit of a label, by its place."""
+
+    def change(model):
+        (tensor,) = [tensor for tensor in model.graph.initializer if tensor.name == name]
+        numbers = numpy_helper.to_array(tensor).copy()
+        numbers[label] = value
+        tensor.CopyFrom(numpy_helper.from_array(numbers, name))
+
+    return change
+
+
+def unstated(model):
+    """Take the guard out of the metadata."""
+    (entry,) = [entry for entry in model.metadata_props if entry.key == "guard"]
+    model.metadata_props.remove(entry)
+
+
+def stated(change):
+    """Change what the metadata says of the guard."""
+
+    def spoil(model):
+        (entry,) = [entry for entry in model.metadata_props if entry.key == "guard"]
+        guard = json.loads(entry.value)
+        change(guard)
+        entry.value = json.dumps(guard)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (limits("guard_low", 1, 0.0), r"guard_low: labels with another margin: found \['amusement'\]"),
+        (limits("guard_high", 27, 2.0), r"guard_high: labels with another margin: found \['neutral'\]"),
+        (stated(lambda guard: guard["margins"].update(joy=9.0)), "metadata guard: "),
+        (stated(lambda guard: guard.update(max_flip_rate=0.5)), "metadata guard: "),
+        (unstated, "metadata guard: found None"),
+    ],
+)
+def test_a_guard_that_is_another_than_it_says(copy, change, said):
+    path = copy / "onnx" / "model_guarded.onnx"
+    model = onnx.load(path)
+    change(model)
+    rewrite(path, model.SerializeToString())
+    reseal(copy)
+    manifest = proof.check_files(copy).manifest
+    (row,) = [row for row in manifest["variants"] if row["name"] == "guarded"]
+    with pytest.raises(ArtifactError, match=said):
+        agreement.check_graph(Graph(path), manifest, row)
+
+
+def test_a_guard_that_its_metadata_says_nothing_of(copy):
+    path = copy / "onnx" / "model_quantized.onnx"
+    model = onnx.load(path)
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(28, np.float32), "guard_low"))
+    rewrite(path, model.SerializeToString())
+    reseal(copy)
+    manifest = proof.check_files(copy).manifest
+    with pytest.raises(ArtifactError, match=r"of which the metadata says nothing: found .'guard_low'"):
+        agreement.check_graph(Graph(path), manifest, manifest["variants"][1])
 
 
 def test_a_graph_over_its_tolerance_is_not_proved(copy):
