@@ -16,15 +16,7 @@ SIZES = {"fp32": 90_000_000, "int8": 24_000_000}
 GUARD = {
     "margins": dict(zip(LABELS, [0.125, 0.25, 0.0625], strict=True)),
     "max_flip_rate": 0.0005,
-    "bound": {
-        "margin_scale": 3.0,
-        "asked_share": 0.1875,
-        "expected_flip_rate": 0.00016,
-        "bound": 0.00034,
-        "confidence": 0.95,
-        "texts": 5426,
-        "method": "a tail",
-    },
+    "bound": "at most 0.00034 on 5,426 texts",
 }
 SCRIPT = "</td><script src=http://evil.example>alert(1)</script>"
 HOSTILE = SCRIPT + " \x00\x1b\x9b \u202e {{ name }} &amp; 'x' \"y\""

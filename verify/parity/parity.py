@@ -153,12 +153,6 @@ def measure(graph: Graph, reference: Reference) -> Parity:
     )
 
 
-def _most_flips(parity: Parity, tolerance: Tolerance) -> float | None:
-    """Return the largest flip rate; where the tolerance is less than one of so few texts, one may flip."""
-    limit = tolerance.max_flip_rate
-    return max(limit, 1 / parity.texts) if limit else limit
-
-
 def exceeded(variant: str, parity: Parity, tolerance: Tolerance) -> dict[str, str | None]:
     """Return stated tolerance → a sentence where it is exceeded; a figure that is not a number does."""
     error = "error", parity.worst[0]
@@ -166,7 +160,7 @@ def exceeded(variant: str, parity: Parity, tolerance: Tolerance) -> dict[str, st
     sentences: dict[str, str | None] = {}
     for name, value, limit, (kind, row) in (
         ("max_probability_error", parity.max_probability_error, tolerance.max_probability_error, error),
-        ("flip_rate", parity.flip_rate, _most_flips(parity, tolerance), flip),
+        ("flip_rate", parity.flip_rate, tolerance.max_flip_rate, flip),
     ):
         if limit is not None:
             sentences[name] = (
@@ -193,8 +187,6 @@ def table(rows: Sequence[Row]) -> str:
     for variant, parity, tolerance in rows:
         named = {"Δp ≤": tolerance.max_probability_error, "flips ≤": tolerance.max_flip_rate}
         limits = ", ".join(f"{sign} {limit:g}" for sign, limit in named.items() if limit is not None)
-        if _most_flips(parity, tolerance) != tolerance.max_flip_rate:
-            limits += " or one text"
         errors = (
             parity.max_probability_error,
             parity.mean_probability_error,

@@ -19,28 +19,33 @@ Floats = NDArray[np.floating]
 # Of graphs that decide each label by itself, and of single-label ones, by the label that is highest.
 _EACH, _HIGHEST = ("guard_low", "guard_high"), ("guard_low_of_label", "guard_high_of_label")
 _SHARE = "guard_share_of_label"
-# Limits that no probability is between: of a label that nothing is near to.
-_NEVER = 2.0, -1.0
-# Limits are rounded to float32, and the last bits of exp are the machine's.
-_RELATIVE = 1e-6
+# Limits that nothing is between: of a label that nothing is near to.
+_NEVER = np.inf, -np.inf
+# Limits are rounded to float32, and the last bits of exp and log are the machine's.
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-7
 
 
 def _limits(thresholds_l: Floats, margins_l: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of what is near to each threshold; what float32 rounds to 0 or 1 reaches beyond."""
+    """Return the ends, in log-odds, of what is near to each threshold."""
     threshold_l = thresholds_l.astype(np.float64)
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore"):
         odds = np.log(threshold_l) - np.log1p(-threshold_l)
-        low, high = (1 / (1 + np.exp(-ends)) for ends in (odds - margins_l, odds + margins_l))
-    low, high = np.where(low.astype(np.float32) > 0, low, -1), np.where(high.astype(np.float32) < 1, high, 2)
     never = (threshold_l == 0) | (margins_l == 0)
-    return np.where(never, _NEVER[0], low), np.where(never, _NEVER[1], high)
+    return np.where(never, _NEVER[0], odds - margins_l), np.where(never, _NEVER[1], odds + margins_l)
+
+
+def _probability(log_odds_l: Floats) -> Floats:
+    """Return probabilities; what float32 rounds to 0 or 1 reaches beyond."""
+    with np.errstate(over="ignore"):
+        p = (1 / (1 + np.exp(-log_odds_l))).astype(np.float32)
+    return np.where(p == 0, -np.inf, np.where(p == 1, np.inf, p))
 
 
 def _differing(found: Floats | None, expected: Floats, labels: list[str]) -> list[str]:
     """Return the labels of which a constant is another; all where it is not there, or of another size."""
     if found is None or found.shape != expected.shape:
         return labels
-    same = np.isclose(found, expected, rtol=_RELATIVE, atol=0)
+    same = np.isclose(found, expected, rtol=_RELATIVE, atol=_ABSOLUTE)
     return [label for label, is_same in zip(labels, same, strict=True) if not is_same]
 
 
@@ -57,6 +62,9 @@ def claims(graph: Graph, head: HeadInfo) -> Iterator[Claim]:
         return
     margins_l = np.array([guard["margins"][label] for label in graph.labels], np.float64)
     ends = _limits(threshold_vector(graph.thresholds, graph.labels), margins_l)
+    if head.kind != "linear" or head.problem_type == SINGLE_LABEL:
+        # There the graph compares probabilities.
+        ends = _probability(ends[0]), _probability(ends[1])
     labels = graph.labels
     if head.problem_type == SINGLE_LABEL:
         share = np.exp(-margins_l).astype(np.float32)
