@@ -1,7 +1,7 @@
 # Packages for servers, and publishing.
 .PHONY: package-format publish test-servers
 
-# make package FORMAT=openvino|tei|triton [VARIANT=int8|fp32]: dist/NAME-openvino, dist/NAME-tei, dist/NAME-triton
+# make package FORMAT=openvino|tei|triton [VARIANT=int8|fp32|guarded]: dist/NAME-openvino, dist/NAME-tei, dist/NAME-triton
 ifdef FORMAT
 package: package-format
 endif
