@@ -56,9 +56,15 @@ def _tokenizer(sources: Sources, info: EncoderInfo) -> Tokenizer:
 
 
 def _write_calibration(sources: Sources, info: EncoderInfo, build: Path) -> None:
-    from export.reference import answers, calibration
+    from export.encoder import config_file, torch_dense, torch_encoder
+    from export.reference import answers, calibration, sensitivity
 
     arrays = calibration.build(_tokenizer(sources, info), info.max_length, sources.data(build))
+    folder = _encoder(sources).folder
+    layers = torch_dense.load(checkpoint.dense_modules(sources.encoder))
+    kind = config_file.read(folder / config_file.CONFIG_FILE).kind
+    bert, head = torch_encoder.load(folder), _read_head(sources, info)
+    arrays |= sensitivity.measure(bert, kind, info, head, calibration.ids(arrays), layers)
     answers.write(build / "calibration.npz", arrays)
     _say(f"calibration {arrays['source'].tobytes().decode()}")
 

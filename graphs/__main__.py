@@ -138,9 +138,9 @@ def _search(arguments: argparse.Namespace) -> None:
     search.run(job, _after(job, build, _ON_THE_WAY["simplify"]), build)
     for name in (plan_file.PLAN_FILE, plan_file.GUARDED_FILE):
         if (build / name).is_file():
-            write_text(folder / name, (build / name).read_text("utf-8"))
+            plan_file.write(folder / name, plan_file.read(build / name))
         else:
-            (folder / name).unlink(missing_ok=True)
+            plan_file.remove(folder / name)
 
 
 def _margins(arguments: argparse.Namespace) -> None:
@@ -150,7 +150,7 @@ def _margins(arguments: argparse.Namespace) -> None:
     path = inputs.guarded_plan(folder)
     plan, job = plan_file.read(path), _job(folder, build)
     chosen = search.margins(job, _after(job, build, _ON_THE_WAY["simplify"]), build, plan)
-    write_text(path, plan_file.dump(chosen))
+    plan_file.write(path, chosen)
     print(f"  margins  {chosen.record[plan_file.GUARD_STATED]}", flush=True)
 
 

@@ -87,7 +87,9 @@ def _inputs(
 
 def _plan(recipe: Path, sources: dict[str, str], hashes: FileHashes) -> dict[str, Any]:
     path = replayed_plan(recipe, sources)
-    files = [] if path is None else dict.fromkeys([path, guarded_plan(path.parent)])
+    plans = [] if path is None else dict.fromkeys([path, guarded_plan(path.parent)])
+    # A plan's roundings are beside it; whether there are any, the plan says.
+    files = [file for plan in plans for file in (plan, plan.with_suffix(".npz")) if file.is_file()]
     found = [part for file in files for part in (str(file.resolve()), hashes.of(file.absolute()))] or None
     return {**_made_by(PLAN), "plan": found}
 

@@ -1,6 +1,7 @@
 """Write and read a quantization plan, `quantization.json`: read back exactly as it was written, or refused.
 
-The file says `sites` where the code says activations, and `parts` where it says overflow channels.
+How weights are rounded is beside it, in `quantization.npz`, whose SHA-256 the plan states. The file says
+`sites` where the code says activations, and `parts` where it says overflow channels.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.build.head_change import HeadChange, decoded, encoded
-from core.disk.files import sha256_file
+from core.disk.files import replacing, sha256_file, write_text
 from core.errors import ArtifactError
-from core.untrusted import json_file
+from core.untrusted import json_file, npz_file
 from core.untrusted.regular_file import FIELD_ERRORS, RefusedError, naming
 
 PLAN_FILE = "quantization.json"
@@ -26,6 +27,7 @@ GUARDED_FILE = "quantization_guarded.json"
 USED_FILE = "quantization_used.json"
 # What a plan's record says of its margins: in a sentence, and in numbers.
 GUARD_RECORDS = GUARD_STATED, GUARD_FOUND = "guard", "guarded"
+_ROUNDINGS = "roundings_sha256"
 _FIELDS = ("encoder_sha256", "head_sha256", "record")
 Mode = Literal["int8", "int8x2", "float"]
 
@@ -52,19 +54,6 @@ class OverflowChannels:
 
 
 @dataclass(frozen=True)
-class Variation:
-    """How the k channels of an activation vary together, in levels, in the order of the product.
-
-    Their covariance is about that of r directions and, on the diagonal, what these leave: `directions_rk`
-    int8, in units of `unit_r` float32, and `rest_k` float32, above 0.
-    """
-
-    directions_rk: NDArray[np.int8]
-    unit_r: NDArray[np.float32]
-    rest_k: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class ActivationPlan:
     """How one activation is quantized.
 
@@ -84,7 +73,6 @@ class ActivationPlan:
     normalized: bool = False
     negated: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
-    variation: Variation | None = None
 
 
 @dataclass(frozen=True)
@@ -94,8 +82,9 @@ class QuantizationPlan:
     `activations` are by name, in graph order. `order` is that of the hidden state's channels in the whole
     graph (none: as they are). `record` says how the plan was found, for people. `margins` are of log-odds, a
     number from 0 on for each label of the head, in its order: to texts nearer to a decision than that the
-    variant `guarded` does not answer in int8. None where they were not chosen. `head` is what
-    int8 adds to the head.
+    variant `guarded` does not answer in int8. None where they were not chosen. `roundings` are of linear
+    layers by name (none: to the nearest): bits, packed in uint8, as `graphs.int8.rounding` reads them. `head`
+    is what int8 adds to the head.
     """
 
     encoder_sha256: str
@@ -104,6 +93,7 @@ class QuantizationPlan:
     record: dict[str, Any]
     order: tuple[int, ...] = ()
     margins: tuple[float, ...] = ()
+    roundings: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     head: HeadChange | None = None
 
     def with_mode(self, name: str, mode: Mode) -> QuantizationPlan:
@@ -129,27 +119,6 @@ def _decoded(text: str) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
 
 
-def _encoded_variation(variation: Variation | None) -> dict[str, str] | None:
-    if variation is None:
-        return None
-    directions = base64.b64encode(variation.directions_rk.tobytes()).decode("ascii")
-    return {
-        "directions": directions,
-        "unit": _encoded(variation.unit_r),
-        "rest": _encoded(variation.rest_k),
-    }
-
-
-def _decoded_variation(where: str, content: dict[str, str] | None, width: int) -> Variation | None:
-    if content is None:
-        return None
-    directions = np.frombuffer(base64.b64decode(content["directions"], validate=True), np.int8)
-    unit_r, rest_k = (_decoded(content[key]) for key in ("unit", "rest"))
-    if len(rest_k) != width or directions.size != width * len(unit_r) or not np.all(rest_k > 0):
-        raise RefusedError(f"{where}: expected directions, units and rests above 0 of {width} channels")
-    return Variation(directions.reshape(-1, width), unit_r, rest_k)
-
-
 def _encoded_order(order: tuple[int, ...]) -> str:
     return base64.b64encode(np.array(order, "<u2").tobytes()).decode("ascii")
 
@@ -162,8 +131,8 @@ def _decoded_order(where: str, text: str) -> tuple[int, ...]:
     return order
 
 
-def dump(plan: QuantizationPlan) -> str:
-    """Return the content of a file that `read` reads back exactly; arrays are base64 of float32."""
+def _dumped(plan: QuantizationPlan, roundings_sha256: str | None) -> str:
+    """Return the content of the JSON file; arrays are base64 of float32."""
     sites = {
         name: {
             "mode": activation.mode,
@@ -172,7 +141,6 @@ def dump(plan: QuantizationPlan) -> str:
             "split_channels": activation.split_channels,
             "negated": activation.negated,
             "order": _encoded_order(activation.order),
-            "variation": _encoded_variation(activation.variation),
             "parts": {
                 "channels": activation.overflow.channels,
                 "start": _encoded(activation.overflow.start_o),
@@ -189,8 +157,31 @@ def dump(plan: QuantizationPlan) -> str:
     # A plan without margins is as it was before there were any.
     content |= {"margins": list(plan.margins)} if plan.margins else {}
     content |= {"head": encoded(plan.head)} if plan.head is not None else {}
-    content |= {"sites": sites}
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    content |= {_ROUNDINGS: roundings_sha256} if roundings_sha256 else {}
+    return json.dumps(content | {"sites": sites}, indent=1, ensure_ascii=False) + "\n"
+
+
+def roundings_file(path: Path) -> Path:
+    """Return where the roundings of a plan in `path` are."""
+    return path.with_suffix(".npz")
+
+
+def write(path: Path, plan: QuantizationPlan) -> None:
+    """Write a plan that `read` reads back exactly, and its roundings beside it where it has any."""
+    beside, sha256 = roundings_file(path), None
+    if plan.roundings:
+        with replacing(beside) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **plan.roundings)
+        sha256 = sha256_file(beside)
+    else:
+        beside.unlink(missing_ok=True)
+    write_text(path, _dumped(plan, sha256))
+
+
+def remove(path: Path) -> None:
+    """Remove a plan and its roundings, where they are."""
+    for file in (path, roundings_file(path)):
+        file.unlink(missing_ok=True)
 
 
 def summary(path: Path, guarded: Path | None = None) -> str:
@@ -249,9 +240,8 @@ def _activation(where: str, content: dict[str, Any]) -> ActivationPlan:
     order = _decoded_order(f"{where}: order", content.get("order", ""))
     if order and len(order) != widened:
         raise RefusedError(f"{where}: order: found {len(order)} channels, expected {widened}")
-    variation = _decoded_variation(f"{where}: variation", content.get("variation"), widened)
     floats, split, negated = chosen
-    return ActivationPlan(mode, floats, split, limits, overflow, normalized, negated, order, variation)
+    return ActivationPlan(mode, floats, split, limits, overflow, normalized, negated, order)
 
 
 def _margins(content: Any) -> tuple[float, ...]:
@@ -264,8 +254,19 @@ def _margins(content: Any) -> tuple[float, ...]:
     return tuple(float(margin) for margin in content)
 
 
+def _read_roundings(path: Path, sha256: str | None) -> dict[str, NDArray[np.uint8]]:
+    if sha256 is None:
+        return {}
+    arrays = npz_file.read(path, ArtifactError)
+    if (found := sha256_file(path)) != sha256:
+        raise RefusedError(f"{_ROUNDINGS}: found {path.name} of {found}, expected {str(sha256)[:64]}")
+    if wrong := [name for name, bits in arrays.items() if bits.dtype != np.uint8 or bits.ndim != 1]:
+        raise RefusedError(f"{path.name}: {wrong[0]}: expected bits, packed in one row of uint8")
+    return arrays
+
+
 def read(path: Path) -> QuantizationPlan:
-    """Read a plan.
+    """Read a plan and its roundings.
 
     Raises:
         ArtifactError: the file is missing, damaged, or says what no plan can.
@@ -275,7 +276,10 @@ def read(path: Path) -> QuantizationPlan:
         sites = {name: _activation(name, site) for name, site in content["sites"].items()}
         order = _decoded_order("order", content.get("order", ""))
         margins = _margins(content.get("margins", []))
+        roundings = _read_roundings(roundings_file(path), content.get(_ROUNDINGS))
         stated = {key: content[key] for key in _FIELDS}
         head = decoded(content["head"]) if "head" in content else None
-        return QuantizationPlan(activations=sites, order=order, margins=margins, head=head, **stated)
+        return QuantizationPlan(
+            activations=sites, order=order, margins=margins, roundings=roundings, head=head, **stated
+        )
     raise AssertionError

@@ -55,17 +55,23 @@ def build(tokenizer: Tokenizer, max_length: int, data: DataSet | None) -> dict[s
         held_out = listed[::4]
         source = f"{len(chosen)} general texts, not of the classifier's own kind"
         held_out_source = f"{len(held_out)} other general texts"
-    ids = checkpoint.encode(tokenizer, chosen)
-    ids += _joined(ids, max_length)
+    encoded = checkpoint.encode(tokenizer, chosen)
+    encoded += _joined(encoded, max_length)
     arrays = {
         "source": np.frombuffer(source.encode(), np.uint8),
         "held_out_source": np.frombuffer(held_out_source.encode(), np.uint8),
     }
     rows_of = {
-        "calibration": ids,
+        "calibration": encoded,
         "held_out": checkpoint.encode(tokenizer, held_out),
         "reference": checkpoint.encode(tokenizer, _reference_texts(data)),
     }
     for name, rows in rows_of.items():
         arrays[name], arrays[f"{name}_lengths"] = answers.joined(rows)
     return arrays
+
+
+def ids(arrays: dict[str, np.ndarray]) -> list[list[int]]:
+    """Return the token ids that a calibration file has to calibrate on."""
+    stream, ends = arrays["calibration"], np.cumsum(arrays["calibration_lengths"])[:-1]
+    return [row.tolist() for row in np.split(stream, ends)]

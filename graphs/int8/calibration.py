@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from core import runtime
+from core.build import sensitivity
 from core.build.plan import Range
+from core.build.sensitivity import Sensitivity
 from core.errors import ArtifactError, GraphError
 from core.runtime import Session
 from core.untrusted import npz_file
@@ -38,6 +40,8 @@ class Texts:
     reference: Ids
     source: str
     held_out_source: str
+    # Of each linear layer, as `core.build.sensitivity` has it; none where the file has none.
+    sensitivities: dict[str, Sensitivity] = field(default_factory=dict)
 
 
 def read(path: Path) -> Texts:
@@ -55,7 +59,8 @@ def read(path: Path) -> Texts:
         source, held_out_source = (
             arrays[name].tobytes().decode("utf-8") for name in ("source", "held_out_source")
         )
-        return Texts(calibration, held_out, reference, source, held_out_source)
+        sensitivities = {name: sensitivity.read(arrays, name) for name in sensitivity.linears(arrays)}
+        return Texts(calibration, held_out, reference, source, held_out_source, sensitivities)
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
 

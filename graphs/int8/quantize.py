@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from core.build.plan import ActivationPlan, QuantizationPlan
+from core.errors import GraphError
+from core.untrusted.regular_file import naming
 from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 from graphs.int8 import activations, channel_order, head_change, instance, overflow
@@ -64,10 +68,18 @@ def _lost(
     return lost
 
 
-def _product(chain: Chain, node: ir.Node, terms: list[Term], plan: ActivationPlan, kind: str) -> None:
+def _product(
+    chain: Chain,
+    node: ir.Node,
+    terms: list[Term],
+    plan: ActivationPlan,
+    kind: str,
+    exchanged: NDArray[np.uint8] | None,
+) -> None:
     """Replace a linear layer by an int8 product a term; its bias makes up for the rounding's mean."""
     weight, bias = ops.array(node, 1), ops.array(node, 2)
-    integers, scale = round_columns(weight, plan.split_channels, plan.variation)
+    with naming(str(node.name), GraphError, "", ValueError):
+        integers, scale = round_columns(weight, plan.split_channels, exchanged)
     own = Chain(chain.graph, node, str(node.name))
     packed, scales = own.constant("weight_s8", integers), own.constant("weight_scale", scale)
     corrected = own.floats("bias_corrected", bias + _lost(weight, integers * scale, plan, kind))
@@ -81,7 +93,9 @@ def _product(chain: Chain, node: ir.Node, terms: list[Term], plan: ActivationPla
     chain.graph.remove(node, safe=True)
 
 
-def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan) -> int:
+def _quantize(
+    graph: ir.Graph, activation: Activation, plan: ActivationPlan, roundings: Mapping[str, NDArray[np.uint8]]
+) -> int:
     """Quantize an activation, and the linear layers that read it; return how many products that makes."""
     zero, scale = zero_point(plan, activation.kind), shared_scale(plan, activation.kind)
     count = 0
@@ -90,7 +104,8 @@ def _quantize(graph: ir.Graph, activation: Activation, plan: ActivationPlan) -> 
         prefix = f"{activation.name}{'_rows' if number else ''}"
         terms = _terms(Chain(graph, readers[0], prefix), value, plan, zero, scale)
         for reader in readers:
-            _product(Chain(graph, reader, prefix), reader, terms, plan, activation.kind)
+            bits = roundings.get(str(reader.name))
+            _product(Chain(graph, reader, prefix), reader, terms, plan, activation.kind, bits)
             count += len(terms)
     if plan.normalized:
         instance.instance(graph, activation.value)
@@ -102,21 +117,36 @@ def _words(graph: ir.Graph) -> None:
     gather = names.node(graph, names.WORDS)
     integers, scale = round_rows(ops.array(gather, 0))
     table = ops.constant(graph, "word_embeddings_s8", integers)
-    scales = ops.constant(graph, "word_embeddings_scale", scale[:, None])
+    scales = ops.constant(graph, "word_embeddings_scale", scale)
     chain = Chain(graph, gather, names.WORDS)
     rows = chain.add("Gather", [table, gather.inputs[1]], "s8", axis=0)
     factors = chain.add("Gather", [scales, gather.inputs[1]], "scale", axis=0)
+    if (groups := scale.shape[1]) > 1:
+        # Each channel its group's, in whatever shape the rows come; exact, as a sum of one number and zeros.
+        members = np.repeat(np.eye(groups, dtype=np.float32), integers.shape[1] // groups, axis=1)
+        factors = chain.add("MatMul", [factors, chain.constant("groups", members)], "scales")
     floats = chain.cast(rows, ir.DataType.FLOAT, "float")
     gather.outputs[0].replace_all_uses_with(chain.add("Mul", [floats, factors], "row"))
+
+
+def smoothed(model: ir.Model, plan: QuantizationPlan) -> dict[str, ActivationPlan]:
+    """Bring a packed graph's weights to the units and the order in which they are rounded, in place.
+
+    Returns:
+        The plans as the graph now has them.
+
+    Raises:
+        GraphError: the graph's activations are not the plan's.
+    """
+    return channel_order.reorder(model, plan, overflow.widen(model, smooth(model, plan)))
 
 
 def _products(model: ir.Model, plan: QuantizationPlan) -> int:
     """Quantize the linear layers of a packed graph, in place; return how many int8 products that makes."""
     head_change.change(model, plan.head)
-    plans = overflow.widen(model, smooth(model, plan))
-    plans = channel_order.reorder(model, plan, plans)
+    plans = smoothed(model, plan)
     return sum(
-        _quantize(model.graph, activation, plans[activation.name])
+        _quantize(model.graph, activation, plans[activation.name], plan.roundings)
         for activation in activations.find(model)
         if plans[activation.name].mode != "float"
     )
@@ -147,10 +177,9 @@ def quantize(model: ir.Model, plan: QuantizationPlan) -> int:
 
     In: a packed graph, float32. Out: per activation `QuantizeLinear` with a constant scale and zero point
     (u8), and `MatMulIntegerToFloat` with pair-safe s8 weights, a scale a column; the word table as s8 rows
-    with a scale a row. Activations in mode `float` and the positions stay as they
-    are, and the head but for the plan's change. No scale
-    depends on the input, so a text's answer does not depend on its batch. Each rounding errs by half a scale
-    at most, where it does not cut off.
+    with a scale for each 64 channels. Activations in mode `float` and the positions stay as they are, and the
+    head but for the plan's change. No scale depends on the input, so a text's answer does not depend on its
+    batch. Each rounding errs by three quarters of a scale at most, where it does not cut off.
 
     Returns:
         How many int8 products the graph has.

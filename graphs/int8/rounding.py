@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import pairs
-from core.build.plan import Variation
-from graphs.int8.feedback import refined
 from graphs.int8.scales import HALF_LEVELS
 
 # Times that a split channel is multiplied: its row may be so many times as large as the others.
 COPIES = 4
 # Scales that are tried, as shares of the least one at which no pair has to be cut.
 _SHARES = np.linspace(0.8, 1, 11, dtype=np.float32)
+# Channels of a table's row that share a scale.
+_GROUP = 64
+# Of a scale: a weight nearer to its integer keeps it.
+_LEAST_OFF = np.float32(0.25)
 _WIDER = np.float32(1 + 1 / 512)
 
 Floats = NDArray[np.float32]
@@ -30,14 +32,20 @@ def _scale(limit_n: Floats) -> Floats:
     return np.where(limit_n > 0, limit_n, np.float32(1)).astype(np.float32)
 
 
+def groups_of(width: int) -> int:
+    """Return how many scales a row of a table has: one for each 64 channels, where that divides them."""
+    return 1 if width % _GROUP else width // _GROUP
+
+
 def round_rows(table_vh: Floats) -> Rounded:
-    """Round a table to the nearest symmetric integers, a scale a row; no product reads them.
+    """Round a table to the nearest symmetric integers, some scales a row; no product reads them.
 
     Returns:
-        int8 `[v, h]` and float32 `[v]`.
+        int8 `[v, h]` and float32 `[v, g]`, one for each of g groups of neighbouring channels.
     """
-    scale_v = _scale(abs(table_vh).max(axis=1) / np.float32(HALF_LEVELS))
-    return np.rint(table_vh / scale_v[:, None]).astype(np.int8), scale_v
+    apart_vgw = table_vh.reshape(len(table_vh), groups_of(table_vh.shape[1]), -1)
+    scale_vg = _scale(abs(apart_vgw).max(axis=2) / np.float32(HALF_LEVELS))
+    return np.rint(apart_vgw / scale_vg[:, :, None]).astype(np.int8).reshape(table_vh.shape), scale_vg
 
 
 def _least_scale(weight_kn: Floats) -> Floats:
@@ -101,22 +109,55 @@ def _round_split(weight_kn: Floats, split: Sequence[int]) -> Rounded:
         scale_n = np.where(unsafe_n, scale_n * _WIDER, scale_n)
 
 
+def free_places(integers_kn: NDArray[np.int8], exact_kn: Floats) -> NDArray[np.bool_]:
+    """Return the places whose integer may be exchanged for the other one next to the weight, `[k, n]`.
+
+    Those near enough to the middle between two: the others would lose more than they could make up for.
+
+    Args:
+        integers_kn: as `round_columns` chooses them to the nearest.
+        exact_kn: the weights in units of their scales.
+    """
+    off_kn = abs(exact_kn - integers_kn)
+    places: NDArray[np.bool_] = (off_kn >= _LEAST_OFF) & (off_kn < 1)
+    return places
+
+
+def other(integers_kn: NDArray[np.int8], exact_kn: Floats) -> NDArray[np.int8]:
+    """Return the integers on the weights' other sides, int8 `[k, n]`."""
+    exchanged: NDArray[np.int8] = (integers_kn + np.sign(exact_kn - integers_kn)).astype(np.int8)
+    return exchanged
+
+
 def round_columns(
-    weight_kn: Floats, split: Sequence[int] = (), variation: Variation | None = None
+    weight_kn: Floats, split: Sequence[int] = (), exchanged: NDArray[np.uint8] | None = None
 ) -> Rounded:
-    """Round a weight to pair-safe symmetric integers, a scale a column, for activations of some variation.
+    """Round a weight to pair-safe symmetric integers, a scale a column.
 
     The rows in `split` come `COPIES` times, as summands: once in their place, the others behind the
     last row (outlier channel splitting, arXiv 1901.09504). Exact: the integers of the copies add up.
 
+    Args:
+        exchanged: a bit for each of the `free_places`, row by row, packed: 1 for the other integer. None: to
+            the nearest.
+
     Returns:
         int8 `[k + (COPIES - 1) * len(split), n]` and float32 `[n]`.
+
+    Raises:
+        ValueError: `exchanged` has another number of bits.
     """
     if len(split):
         return _round_split(weight_kn, split)
     integers, scale_n = _round_cut(weight_kn)
-    if variation is not None:
-        integers = refined(integers, weight_kn / scale_n, variation)
+    if exchanged is not None:
+        exact_kn = weight_kn / scale_n
+        free = free_places(integers, exact_kn)
+        if len(exchanged) != -(-(count := int(free.sum())) // 8):
+            raise ValueError(f"found {len(exchanged):,} bytes of roundings, expected {-(-count // 8):,}")
+        taken = np.zeros_like(free)
+        taken[free] = np.unpackbits(exchanged, count=count).astype(bool)
+        integers = np.where(taken, other(integers, exact_kn), integers)
     return integers, scale_n
 
 

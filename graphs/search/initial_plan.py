@@ -17,8 +17,8 @@ from graphs.search.schemes import FULL, Scheme
 
 # One channel in 96 after GELU is multiplied in float32: 16 of 1536.
 _FLOAT_SHARE = 96
-# One overflow channel for 32 channels after GELU: 48 for 1536.
-_OVERFLOW_SHARE = 32
+# One overflow channel for 16 channels after GELU: 96 for 1536.
+_OVERFLOW_SHARE = 16
 # So many channels are split where each step takes a quarter off the error; at most one in 24. A copy
 # is multiplied and stored like any channel: more of them cost more than they give.
 _SPLITS = (2, 4)

@@ -134,10 +134,8 @@ def paired(simplified: ir.Model, plan: QuantizationPlan) -> QuantizationPlan:
     Raises:
         GraphError: the graph is not packed, or its activations are not the plan's.
     """
-    bare = {
-        name: replace(own, negated=(), order=(), variation=None) for name, own in plan.activations.items()
-    }
-    plan = replace(plan, order=(), activations=bare)
+    bare = {name: replace(own, negated=(), order=()) for name, own in plan.activations.items()}
+    plan = replace(plan, order=(), activations=bare, roundings={})
     model = simplified.clone()
     overflow.widen(model, smooth(model, plan))
     chosen = dict(plan.activations)

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from core.build import plan as plan_file
 from core.build.plan import QuantizationPlan
-from core.disk.files import write_text
 from core.errors import GraphError
 from graphs.int8 import calibration
 from graphs.job import Job, plan_of
 from graphs.search import frontier, schemes
+from graphs.search.compensation import compensated
 from graphs.search.evaluator import Evaluator
 from graphs.search.frontier import Point
 from graphs.search.guarded import Guarded
@@ -27,7 +27,6 @@ from graphs.search.initial_plan import initial_plan
 from graphs.search.pairing import paired
 from graphs.search.schemes import FULL, Scheme
 from graphs.search.upgrades import COST, SENSITIVITY_TEXTS, quantized, upgrades
-from graphs.search.variation import varied
 
 # Among the candidates' names.
 _FLOAT = "float32"
@@ -237,7 +236,8 @@ def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
     evaluator, gate = _evaluators(job, simplified, texts)
 
     def prepare(plan: QuantizationPlan) -> QuantizationPlan:
-        return varied(simplified, paired(simplified, plan), texts.calibration)
+        ordered = paired(simplified, plan)
+        return compensated(simplified, ordered, texts.calibration, texts.sensitivities)
 
     guarded = _guarded(job, evaluator, gate)
     refit = HeadRefit(simplified, texts.calibration, job.head.info)
@@ -253,9 +253,9 @@ def run(job: Job, simplified: ir.Model, build_folder: Path) -> None:
             plan, own = replace(half, record={**record, **half.record}), None
     frontier.write(build_folder, points, budget)
     console.print((build_folder / "frontier.md").read_text("utf-8"), markup=False)
-    write_text(build_folder / plan_file.PLAN_FILE, plan_file.dump(plan))
+    plan_file.write(build_folder / plan_file.PLAN_FILE, plan)
     own_path = build_folder / plan_file.GUARDED_FILE
     if own is None:
-        own_path.unlink(missing_ok=True)
+        plan_file.remove(own_path)
     else:
-        write_text(own_path, plan_file.dump(own))
+        plan_file.write(own_path, own)

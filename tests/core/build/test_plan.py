@@ -12,7 +12,7 @@ import pytest
 
 from core.build import plan as plan_file
 from core.build.head_change import HeadChange
-from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range, Variation
+from core.build.plan import ActivationPlan, OverflowChannels, QuantizationPlan, Range
 from core.errors import ArtifactError
 
 WIDTH = 24
@@ -41,25 +41,27 @@ def plan() -> QuantizationPlan:
             ranged(random, shared=True),
             OverflowChannels((3, 3, 7), *ends),
             order=tuple(random.permutation(WIDTH + 3).tolist()),
-            variation=Variation(
-                random.integers(-127, 128, (2, WIDTH + 3)).astype(np.int8),
-                np.array([0.5, 0.25], np.float32),
-                random.uniform(1, 2, WIDTH + 3).astype(np.float32),
-            ),
         ),
         "layer_1_qkv": ActivationPlan("int8", (), (), ranged(random, shared=True), normalized=True),
     }
     record, order = {"calibration": "some – texts"}, tuple(random.permutation(WIDTH).tolist())
+    bits = {name: random.integers(0, 256, 40).astype(np.uint8) for name in ("layer_0_up", "layer_0_down")}
     changed = random.integers(-127, 128, (6, 2)).astype(np.int8)
     head = HeadChange(changed, *random.uniform(-1, 1, (2, 2)).astype(np.float32))
-    return QuantizationPlan("e" * 64, "h" * 64, activations, record, order, head=head)
+    return QuantizationPlan("e" * 64, "h" * 64, activations, record, order, roundings=bits, head=head)
 
 
 def written(content: QuantizationPlan | dict, folder: Path) -> Path:
-    text = plan_file.dump(content) if isinstance(content, QuantizationPlan) else json.dumps(content)
     path = folder / "quantization.json"
-    path.write_text(text, "utf-8")
+    if isinstance(content, QuantizationPlan):
+        plan_file.write(path, content)
+    else:
+        path.write_text(json.dumps(content), "utf-8")
     return path
+
+
+def content_of(plan: QuantizationPlan, folder: Path) -> dict:
+    return json.loads(written(plan, folder).read_text("utf-8"))
 
 
 def assert_same(mine, theirs):
@@ -82,16 +84,51 @@ def test_a_plan_is_read_back_exactly(plan, tmp_path):
         assert_same(activation.overflow, other.overflow)
         for field in ("mode", "float_channels", "split_channels", "normalized", "negated", "order"):
             assert getattr(activation, field) == getattr(other, field)
-        assert (activation.variation is None) == (other.variation is None)
-        if activation.variation is not None:
-            assert_same(activation.variation, other.variation)
+    assert list(found.roundings) == list(plan.roundings)
+    for name, bits in plan.roundings.items():
+        np.testing.assert_array_equal(found.roundings[name], bits)
+
+
+def test_roundings_are_beside_their_plan_and_no_other_s(plan, tmp_path):
+    path, beside = written(plan, tmp_path), tmp_path / "quantization.npz"
+    before = beside.read_bytes()
+    written(plan, tmp_path)
+    assert beside.read_bytes() == before
+    other = {"layer_0_up": np.zeros(9, np.uint8)}
+    plan_file.write(tmp_path / "other.json", replace(plan, roundings=other))
+    beside.write_bytes((tmp_path / "other.npz").read_bytes())
+    with pytest.raises(
+        ArtifactError, match=r"quantization\.json: .*roundings_sha256: found quantization\.npz"
+    ):
+        plan_file.read(path)
+    beside.unlink()
+    with pytest.raises(ArtifactError, match=r"quantization\.npz: cannot be read"):
+        plan_file.read(path)
+    written(replace(plan, roundings={}), tmp_path)
+    assert plan_file.read(path).roundings == {}
+
+
+@pytest.mark.parametrize("bits", [np.zeros((2, 3), np.uint8), np.zeros(3, np.int8)], ids=["table", "int8"])
+def test_roundings_are_bits(plan, tmp_path, bits):
+    path = written(replace(plan, roundings={"layer_0_up": bits}), tmp_path)
+    with pytest.raises(ArtifactError, match="layer_0_up: expected bits, packed in one row of uint8"):
+        plan_file.read(path)
+
+
+def test_a_removed_plan_leaves_nothing(plan, tmp_path):
+    plan_file.remove(written(plan, tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "path", sorted(RECIPES.glob("*/quantization.json")), ids=lambda path: path.parent.name
 )
-def test_a_committed_plan_is_written_as_it_stands(path):
-    assert plan_file.dump(plan_file.read(path)) == path.read_text("utf-8")
+def test_a_committed_plan_is_written_as_it_stands(path, tmp_path):
+    again = written(plan_file.read(path), tmp_path)
+    for suffix in (".json", ".npz"):
+        mine, theirs = again.with_suffix(suffix), path.with_suffix(suffix)
+        assert mine.is_file() == theirs.is_file()
+        assert not mine.is_file() or mine.read_bytes() == theirs.read_bytes()
 
 
 def test_a_plan_describes_itself(plan):
@@ -118,14 +155,6 @@ def overflow(change):
         (lambda c: c.update(order="AAAAAA=="), "order: expected each of 2 channels once"),
         (up(negated=[24]), "negated: expected different ones of 24"),
         (up(order="AQAAAA=="), "layer_0_up: order: found 2 channels, expected 24"),
-        (
-            lambda c: c["sites"]["layer_0_down"]["variation"].update(unit="AACAPw=="),
-            "layer_0_down: variation: expected directions, units and rests above 0 of 27 channels",
-        ),
-        (
-            lambda c: c["sites"]["layer_0_down"]["variation"].update(rest="A" * 144),
-            "layer_0_down: variation: expected directions",
-        ),
         (up(mode="int4"), "layer_0_up: mode: found 'int4'"),
         (up(low="AAAA"), "cannot be read|as many low, high and mean"),
         (up(split_channels=[99]), "expected different ones of 24"),
@@ -154,7 +183,7 @@ def overflow(change):
     ],
 )
 def test_a_damaged_plan_is_refused_with_its_file(plan, tmp_path, change, message):
-    content = json.loads(plan_file.dump(plan))
+    content = content_of(plan, tmp_path)
     change(content)
     path = written(content, tmp_path)
     with pytest.raises(ArtifactError, match=message) as caught:
@@ -163,29 +192,30 @@ def test_a_damaged_plan_is_refused_with_its_file(plan, tmp_path, change, message
 
 
 def test_margins_are_read_back_exactly_and_a_plan_without_has_none(plan, tmp_path):
-    assert "margins" not in json.loads(plan_file.dump(plan))
+    assert "margins" not in content_of(plan, tmp_path)
     margins = (0.1, 0.0, 1 / 3, 5.0)
     read = plan_file.read(written(replace(plan, margins=margins), tmp_path))
     assert read.margins == margins
-    assert plan_file.dump(read) == plan_file.dump(replace(plan, margins=margins))
+    again = written(read, tmp_path).read_bytes()
+    assert again == written(replace(plan, margins=margins), tmp_path).read_bytes()
 
 
 def test_a_plan_of_before_there_were_orders_is_read(plan, tmp_path):
-    content = json.loads(plan_file.dump(plan))
+    content = content_of(plan, tmp_path)
     del content["order"], content["head"]
     for site in content["sites"].values():
-        for key in ("negated", "order", "variation"):
+        for key in ("negated", "order"):
             del site[key]
     found = plan_file.read(written(content | {"weight_bits": 8}, tmp_path))
     assert (found.order, found.head) == ((), None)
-    assert {(own.negated, own.order, own.variation) for own in found.activations.values()} == {((), (), None)}
+    assert {(own.negated, own.order) for own in found.activations.values()} == {((), ())}
 
 
 def test_the_manifest_says_where_a_plan_came_from(plan, tmp_path):
     path, other = tmp_path / "quantization.json", tmp_path / "quantization_guarded.json"
     stated = {"guard": "of 5000 texts at most 2 …", "guarded": {"asked_share": 0.15}}
-    path.write_text(plan_file.dump(replace(plan, record=plan.record | stated)), "utf-8")
-    other.write_text(plan_file.dump(replace(plan, record={"guard": "of 9"})), "utf-8")
+    plan_file.write(path, replace(plan, record=plan.record | stated))
+    plan_file.write(other, replace(plan, record={"guard": "of 9"}))
     int8 = {"plan_sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "calibration": "some – texts"}
     assert json.loads(plan_file.summary(path)) == int8
     same = {"guarded_plan_sha256": int8["plan_sha256"], **stated}

@@ -127,15 +127,16 @@ def test_a_search_leaves_margins_in_the_recipe_and_a_new_budget_others(tiny_guar
     assert main(["margins", str(recipe), str(build)]) == 0
     assert "of 5000 texts at most 2 decided otherwise than in float32" in capsys.readouterr().out
     narrower = plan_file.read(path)
-    assert plan_file.dump(replace(narrower, margins=(), record={})) == plan_file.dump(
-        replace(searched, margins=(), record={})
-    )
+    for name, plan in {"first": searched, "then": narrower}.items():
+        plan_file.write(build / f"{name}.json", replace(plan, margins=(), record={}))
+    assert (build / "first.json").read_bytes() == (build / "then.json").read_bytes()
     assert all(many >= few for many, few in zip(narrower.margins, searched.margins, strict=True))
 
 
 def test_margins_without_a_guarded_variant_are_one_line(tiny_build, tmp_path, capsys):
     recipe = tmp_path / "tiny"
     shutil.copytree(tiny_build.variables["RECIPE"], recipe)
-    shutil.copyfile(tiny_build.folder / "build" / plan_file.PLAN_FILE, recipe / plan_file.PLAN_FILE)
+    found = plan_file.read(tiny_build.folder / "build" / plan_file.PLAN_FILE)
+    plan_file.write(recipe / plan_file.PLAN_FILE, found)
     code = main(["margins", str(recipe), str(tiny_build.folder / "build")])
     assert_failed((code, capsys.readouterr()), "found no variants.guarded in the recipe")

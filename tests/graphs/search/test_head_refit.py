@@ -58,7 +58,7 @@ def test_the_error_falls_on_texts_not_fitted_and_replays_to_the_bit(any_encoder,
     stated = refitted.record["head"]
     assert stated["error_after"] < stated["error_before"] == pytest.approx(rms(before), rel=0.2)
     path = tmp_path / "quantization.json"
-    path.write_text(plan_file.dump(refitted), "utf-8")
+    plan_file.write(path, refitted)
     np.testing.assert_array_equal(error(simplified, plan_file.read(path), other), after)
     assert "head refitted" in refitted.description
     assert "head" not in plan.description

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphs.int8 import channel_order, quantize
-from graphs.search import pairing, schemes, variation
+from graphs.search import pairing, schemes
 from tests.support.factories import random_tokens
 from tests.support.quantization import (
     all_in,
@@ -15,7 +15,6 @@ from tests.support.quantization import (
     packed_with_head,
     plan_of,
     probabilities,
-    random_ids,
 )
 
 
@@ -93,23 +92,3 @@ def test_pairing_twice_is_pairing_once(mean):
     twice = pairing.paired(simplified, once)
     assert (once.order, once.activations.keys()) == (twice.order, twice.activations.keys())
     assert all(own.order == twice.activations[name].order for name, own in once.activations.items())
-
-
-def test_a_known_variation_takes_error_away(mean):
-    """Against torch's answers: of weights rounded with it, and without."""
-    simplified, ids = packed_with_head(mean), random_ids(mean, 200, seed=3)
-    plan = pairing.paired(simplified, plan_of(mean))
-    varied = variation.varied(simplified, plan, ids)
-    assert all(own.variation is not None for own in varied.activations.values())
-    tokens = random_tokens(40, 30, mean.info.vocabulary, seed=8)
-    exact = probabilities(simplified, *tokens)
-    twice = all_in(plan, "int8x2"), all_in(varied, "int8x2")
-    # Of two terms the activations' rounding is small: what is left is the weights'.
-    errors = [np.square(probabilities(int8(mean, lambda _, p=p: p), *tokens) - exact).mean() for p in twice]
-    assert errors[1] < errors[0]
-
-
-def test_split_activations_have_no_variation(mean):
-    simplified = packed_with_head(mean)
-    varied = variation.varied(simplified, busy(plan_of(mean)), random_ids(mean))
-    assert all(own.variation is None for own in varied.activations.values())
