@@ -11,18 +11,15 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from core import recipe
-from core.build import dense, inputs, stage
+from core.build import inputs, stage
 from core.build import plan as plan_file
-from core.build.facts import EncoderInfo
 from core.cli import CommandLine
 from core.contract import TEXT_FILE, TEXT_TOKENIZER_FILE, VARIANT_FILES
 from core.disk.files import replacing, write_text
 from core.errors import GraphError
 from graphs import pipeline
 from graphs.edit.files import load
-from graphs.head import files, fold
-from graphs.job import Job
+from graphs.job import Job, open_job
 from graphs.tokenizer import build as tokenizer
 
 # Graphs on the way, which a build keeps in memory: command to the stages that lead to it.
@@ -32,20 +29,6 @@ _ON_THE_WAY = {
     "simplify": ("merge", "pack", "simplify"),
 }
 _ON_THE_WAY_FILES = {"merge": "merged.onnx", "pack": "packed.onnx", "simplify": "simplified.onnx"}
-
-
-def _job(recipe_folder: Path, build: Path) -> Job:
-    loaded, info, head = (
-        recipe.load(recipe_folder),
-        EncoderInfo.read(build / "encoder.json"),
-        files.read(build),
-    )
-    head.info.check_contract(loaded.contract)
-    layers = dense.read(build, info)
-    # Nothing but the head may read what a folded layer gives.
-    if isinstance(head, files.LinearHead) and not info.normalize and not loaded.sentence_embedding:
-        layers, head = fold.fold(layers, head)
-    return Job(loaded, info, head, dense=layers)
 
 
 def _run(model: ir.Model, job: Job, name: str) -> None:
@@ -99,7 +82,7 @@ def _build(arguments: argparse.Namespace) -> None:
 
     def work() -> None:
         inputs.record_plan(build, arguments.recipe)
-        job = _job(arguments.recipe, build)
+        job = open_job(arguments.recipe, build)
         simplified = _after(job, build, _ON_THE_WAY["simplify"])
         finished, jobs = {}, {"fp32": job}
         if "int8" in job.recipe.variants:
@@ -125,7 +108,7 @@ def _build(arguments: argparse.Namespace) -> None:
 
 
 def _write(name: str, arguments: argparse.Namespace) -> None:
-    job = _job(arguments.recipe, arguments.build)
+    job = open_job(arguments.recipe, arguments.build)
     model = _after(job, arguments.build, _ON_THE_WAY[name])
     _save(model, arguments.build / _ON_THE_WAY_FILES[name])
 
@@ -134,7 +117,7 @@ def _search(arguments: argparse.Namespace) -> None:
     from graphs.search import search
 
     folder, build = arguments.recipe, arguments.build
-    job = _job(folder, build)
+    job = open_job(folder, build)
     search.run(job, _after(job, build, _ON_THE_WAY["simplify"]), build)
     for name in (plan_file.PLAN_FILE, plan_file.GUARDED_FILE):
         if (build / name).is_file():
@@ -148,7 +131,7 @@ def _margins(arguments: argparse.Namespace) -> None:
 
     folder, build = arguments.recipe, arguments.build
     path = inputs.guarded_plan(folder)
-    plan, job = plan_file.read(path), _job(folder, build)
+    plan, job = plan_file.read(path), open_job(folder, build)
     chosen = search.margins(job, _after(job, build, _ON_THE_WAY["simplify"]), build, plan)
     plan_file.write(path, chosen)
     print(f"  margins  {chosen.record[plan_file.GUARD_STATED]}", flush=True)

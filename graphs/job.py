@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import onnx_ir as ir
 
+from core import recipe
+from core.build import dense
 from core.build.dense import DenseLayer
 from core.build.facts import EncoderInfo
 from core.build.plan import QuantizationPlan
 from core.contract import QuantizationForm
 from core.errors import GraphError
 from core.recipe import Recipe
+from graphs.head import files, fold
 from graphs.head.files import LinearHead, SubgraphHead
 
 Counts = dict[str, int]
@@ -38,6 +42,27 @@ class Job:
         """Where the search for a quantization begins, as the recipe says."""
         variant = self.recipe.variants.get("int8")
         return variant.cheapest_form if variant else "bare"
+
+
+def open_job(recipe_folder: Path, build: Path) -> Job:
+    """Read what `export` wrote of a recipe to a build's folder.
+
+    Raises:
+        RecipeError: the recipe is wrong.
+        ArtifactError: a file of the build is missing or damaged.
+        GraphError: the head cannot be of the recipe's contract.
+    """
+    loaded, info, head = (
+        recipe.load(recipe_folder),
+        EncoderInfo.read(build / "encoder.json"),
+        files.read(build),
+    )
+    head.info.check_contract(loaded.contract)
+    layers = dense.read(build, info)
+    # Nothing but the head may read what a folded layer gives.
+    if isinstance(head, files.LinearHead) and not info.normalize and not loaded.sentence_embedding:
+        layers, head = fold.fold(layers, head)
+    return Job(loaded, info, head, dense=layers)
 
 
 def plan_of(job: Job) -> QuantizationPlan:

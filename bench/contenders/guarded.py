@@ -24,9 +24,8 @@ from core.disk.files import replacing
 from core.errors import BenchmarkError
 from core.recipe import VariantTable
 from graphs import pipeline
-from graphs.__main__ import _job
 from graphs.edit.files import load
-from graphs.job import Job, plan_of
+from graphs.job import Job, open_job, plan_of
 
 _BATCH = 32
 
@@ -59,7 +58,7 @@ def write(recipe: Path, build: Path, share: float, texts: int, target: Path) -> 
     """
     if not 0 < share < 1:
         raise BenchmarkError(f"--share: found {share}, expected a number between 0 and 1")
-    job = _job(recipe, build)
+    job = open_job(recipe, build)
     info, given = job.head.info, job.recipe
     if info.problem_type != MULTI_LABEL or given.contract != "stacked":
         raise BenchmarkError(
