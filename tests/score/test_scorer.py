@@ -64,7 +64,7 @@ def test_windows_depend_on_the_rows_alone(monkeypatch, rows_a_table):
     assert cut(sum(map(len, whole[:3]))) == whole[3:]
 
 
-@pytest.mark.parametrize("variant", ["int8", "fp32"])
+@pytest.mark.parametrize("variant", ["int8", "fp32", "guarded"])
 def test_the_artifact_says_what_it_says_of_one_text_at_a_time(artifact, tmp_path, variant):
     texts = read(artifact / "reference.npz").texts
     order = np.random.default_rng(0).permutation(np.arange(len(texts)).repeat(3))

@@ -16,8 +16,9 @@ from core.recipe import HeadTable
 from export.head import published_head
 from export.sources import resolve
 from graphs.finish import simplify, stamp, standard
+from graphs.guard import answers, guard
 from graphs.head import files, merge, subgraph
-from graphs.int8 import quantize
+from graphs.int8 import quantize, sums
 from graphs.packed import pack, unfuse
 from graphs.search import schemes
 from graphs.unpadded import branch
@@ -69,6 +70,19 @@ def _int8(model: ir.Model, plan) -> ir.Model:
     return model
 
 
+def _guarded(float_model: ir.Model, plan, head: HeadInfo) -> ir.Model:
+    """Join a packed graph's two forms as the pipeline does; about half of the texts are asked twice."""
+    model, exact = float_model, float_model.clone()
+    quantize.with_float_words(model, plan)
+    for half in (model, exact):
+        sums.sums(half)
+        answers.cut(half, head)
+    branch.unpadded(model)
+    guard.guard(model, exact, head, (0.3,) * len(head.labels))
+    answers.finish(model, head)
+    return model
+
+
 def _models(folder: Path) -> Iterator[tuple[str, ir.Model, Exported, HeadInfo]]:
     mean = exported(folder / "mean", Shape(layers=2, heads=3), "mean")
     hidden = mean.info.hidden
@@ -97,6 +111,13 @@ def _models(folder: Path) -> Iterator[tuple[str, ir.Model, Exported, HeadInfo]]:
         model = _int8(_packed(mean, trees, contract), plans["bare"])
         yield f"int8, trees, {contract}", model, mean, trees.info
     yield "int8, per-label", _int8(_packed(mean, linear, "per-label"), plans["bare"]), mean, linear.info
+    for kind, of_kind, contract in (
+        ("stacked", linear, "stacked"),
+        ("per-label", linear, "per-label"),
+        ("single-label", single, "stacked"),
+    ):
+        model = _guarded(_packed(mean, of_kind, contract), plans["bare"], of_kind.info)
+        yield f"guarded, {kind}", model, mean, of_kind.info
     # Of one layer, which is pruned, it has no groups of rows, and 1.16 runs it too.
     cls = exported(folder / "cls", Shape(layers=2, heads=5, hidden=20), "cls", normalize=False)
     head = linear_head(LABELS, cls.info.hidden)
