@@ -69,7 +69,7 @@ def test_a_dry_run_says_all_and_asks_nothing(run, hub, artifact):
     for name, content in contents(artifact).items():
         [line] = [line for line in found.stdout.splitlines() if line.endswith(f"  {name}")]
         assert f"{len(content):,} bytes" in line
-    assert "Upload minilm-l6-go-emotions (fp32, int8; toolchain " in found.stdout
+    assert "Upload minilm-l6-go-emotions (fp32, int8, guarded; toolchain " in found.stdout
     assert "nothing was sent" in found.stdout
     assert (hub.repositories, hub.commits, hub.sent) == ([], [], [])
 

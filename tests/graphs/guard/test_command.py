@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -21,8 +22,8 @@ def test_a_plan_without_a_margin_for_each_label_is_one_line(tiny_build, tmp_path
     (build / ".inputs").write_text(json.dumps(recorded | {"recipe": str(recipe.resolve())}), "utf-8")
     text = (recipe / "recipe.toml").read_text("utf-8")
     (recipe / "recipe.toml").write_text(f"{text}\n[variants.guarded]\nmax_flip_rate = 0.05\n", "utf-8")
-    plan = json.loads((build / plan_file.PLAN_FILE).read_text("utf-8"))
-    (recipe / plan_file.PLAN_FILE).write_text(json.dumps(plan | {"margins": margins}), "utf-8")
+    plan = plan_file.read(build / plan_file.PLAN_FILE)
+    plan_file.write(recipe / plan_file.PLAN_FILE, replace(plan, margins=tuple(margins)))
     before = (build / "model.onnx").read_bytes()
     assert main(["build", str(recipe), str(build)]) == 1
     said = capsys.readouterr().err
