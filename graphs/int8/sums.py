@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from core.errors import GraphError
 from graphs.edit import names, ops
 from graphs.edit.chain import Chain
 
-# Float32 on a grid this fine has sums that float64 holds exactly: up to 2^23 in magnitude, in any order.
-_STEPS = 2.0**30
+# A token's number is cut in two whole numbers, of steps and of what is left in finer ones. Float32 holds the
+# sums of both exactly, in any order: up to 2^18 in magnitude, and of 512 tokens.
+_STEP, _FINER = 2.0**-6, 2.0**16
 
 
-def _exact(chain: Chain, node: ir.Node, weights: ir.Value, steps: ir.Value) -> ir.Value:
-    wide = chain.cast(ops.read(node, 1), ir.DataType.DOUBLE, "wide")
-    rounded = chain.add("Round", [chain.add("Mul", [wide, steps], "steps")], "rounded")
-    return chain.cast(chain.add("MatMul", [weights, rounded], "sum"), ir.DataType.FLOAT, "narrow")
+def _exact(chain: Chain, node: ir.Node) -> ir.Value:
+    # Whole powers of two: only `Round` and the last `Add` round.
+    step, finer = chain.floats("step", _STEP), chain.floats("finer", _FINER)
+    scaled = chain.add("Div", [ops.read(node, 1), step], "scaled")
+    whole = chain.add("Round", [scaled], "whole")
+    rest = chain.add("Mul", [chain.add("Sub", [scaled, whole], "left"), finer], "rest")
+    parts = {"whole": whole, "rest": chain.add("Round", [rest], "rest_whole")}
+    summed = [chain.add("MatMul", [ops.read(node), part], f"{name}_sum") for name, part in parts.items()]
+    units = step, chain.floats("fine_step", _STEP / _FINER)
+    products = [
+        chain.add("Mul", [part, unit], f"{name}_product")
+        for name, part, unit in zip(parts, summed, units, strict=True)
+    ]
+    return chain.add("Add", products, "sum")
 
 
 def sums(model: ir.Model) -> int:
-    """Sum the poolings' tokens on a grid of 2^-30 in float64, in place.
+    """Sum the poolings' tokens exactly, in place.
 
-    In: `MatMul(mask, tokens)`, one row a text. Out: `Cast`, `Mul`, `Round`, the product with the mask times
-    2^-30, `Cast`. Errs by 2^-31 a token; no addition rounds. onnxruntime adds a product of one row up in
-    another order for another number of columns, and these are those of a batch's longest text.
+    In: `MatMul(mask, tokens)`, one row a text. Out: the same of tokens in whole steps of 2^-6, and of what
+    that leaves, in steps of 2^-22; and their sum. Errs by 2^-23 a token; no addition over tokens rounds.
+    onnxruntime adds a product of one row up in another order for another number of columns, and these are
+    those of a batch's longest text. In float32: onnxruntime's web package of transformers.js has no float64.
 
     Returns:
         How many sums were replaced.
@@ -37,14 +48,10 @@ def sums(model: ir.Model) -> int:
     products = [] if row is None else [use.node for use in row.outputs[0].uses()]
     if row is None or not products:
         return 0
-    shared = Chain(graph, products[0], "exact_sum")
-    steps = shared.constant("steps", np.array(_STEPS))
-    wide = shared.cast(row.outputs[0], ir.DataType.DOUBLE, "mask")
-    weights = shared.add("Mul", [wide, shared.constant("step", np.array(1 / _STEPS))], "weights")
     for node in products:
         if node.op_type != "MatMul" or node.inputs[0] is not row.outputs[0]:
             raise GraphError(f"{node.name}: found {node.op_type}, expected a MatMul of the mask and tokens")
-        made = _exact(Chain(graph, node, str(node.name)), node, weights, steps)
+        made = _exact(Chain(graph, node, str(node.name)), node)
         node.outputs[0].replace_all_uses_with(made)
         graph.remove(node, safe=True)
     graph.sort()

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from core import runtime
-from core.artifact.metadata import Metadata
+from core.artifact.graph import Graph
 from core.contract import PREDICTIONS, PROBABILITIES, VARIANT_FILES
 from core.untrusted import tokenizer_file
 from tests.support.domains import other_texts
@@ -45,6 +45,6 @@ def test_guarded_decides_as_float32_does_on_texts_of_another_domain(artifact):
         f"500 texts of another domain: {asked.mean():.3f} asked twice; flips {rates[0]:g}, int8 {rates[1]:g}"
     )
     assert 0 < asked.mean() < 0.4
-    stated = Metadata.of_file(artifact / VARIANT_FILES["guarded"]).guard
+    stated = Graph(artifact / VARIANT_FILES["guarded"]).metadata.guard
     assert stated is not None
     assert rates[0] <= stated["max_flip_rate"]

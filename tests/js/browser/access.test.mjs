@@ -61,7 +61,7 @@ test("a screen reader hears the result once it stands, and every bar in words", 
     assert.match(await meter.getAttribute("aria-valuetext"), /^[01]\.\d\d, reaches its threshold of 0\.2$/);
     assert.equal(await page.getByRole("meter").count(), expected.labels.length);
     assert.equal(await page.getByRole("textbox", { name: "Your text" }).count(), 1);
-    assert.equal(await page.getByRole("radio").count(), 2);
+    assert.equal(await page.getByRole("radio").count(), Object.keys(expected.variants).length);
   }));
 
 for (const colorScheme of ["light", "dark"]) {
