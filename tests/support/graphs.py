@@ -21,7 +21,7 @@ from core.recipe import EncoderTable, FeaturesTable
 from export.encoder import checkpoint, torch_encoder
 from export.sources import resolve
 from graphs.encoder import embeddings, features, fuse, mask, pool
-from graphs.head.files import LinearHead
+from graphs.head.files import LinearHead, SubgraphHead
 from graphs.packed import pack, prune, unfuse
 from tests.support.factories import Shape, write_checkpoint
 from tests.support.head_info import head_info
@@ -163,3 +163,25 @@ def linear_head(labels: list[str], hidden: int, order: list[str] | None = None) 
     info = head_info(labels, thresholds, order=order or labels)
     weight = random.standard_normal((hidden, len(labels))).astype(np.float32) * 3
     return LinearHead(info, weight, random.standard_normal(len(labels)).astype(np.float32))
+
+
+def curved_head(labels: list[str], hidden: int) -> SubgraphHead:
+    """sigmoid(tanh(z)) of the linear head's logits z, as one tensor `[b, labels]`."""
+    helper, kind, plain = onnx.helper, onnx.TensorProto.FLOAT, linear_head(labels, hidden)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["logits", "weight", "bias"], ["z"]),
+            helper.make_node("Tanh", ["z"], ["t"]),
+            helper.make_node("Sigmoid", ["t"], ["answers"]),
+        ],
+        "head",
+        [helper.make_tensor_value_info("logits", kind, ["N", hidden])],
+        [helper.make_tensor_value_info("answers", kind, ["N", len(labels)])],
+        [
+            onnx.numpy_helper.from_array(plain.weight_hl, "weight"),
+            onnx.numpy_helper.from_array(plain.bias_l, "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    info = replace(plain.info, kind="subgraph", layout="columns", output="answers")
+    return SubgraphHead(info, ir.from_proto(model))

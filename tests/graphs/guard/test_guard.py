@@ -27,7 +27,7 @@ from graphs.job import Job
 from graphs.search import initial_plan
 from tests.support.factories import write_recipe
 from tests.support.features import encoder_with_features
-from tests.support.graphs import Exported, linear_head, session_of, softmax_head
+from tests.support.graphs import Exported, curved_head, linear_head, session_of, softmax_head
 from tests.support.head_info import head_info
 
 LABELS = ["joy", "anger", 'a "quoted" – label']
@@ -36,26 +36,8 @@ ALWAYS, NEVER = 1e9, 0.0
 WITHIN = 1e-5
 
 
-def curved_head(width: int) -> SubgraphHead:
-    """sigmoid(tanh(z)) of the linear head's logits z, as one tensor `[b, labels]`."""
-    helper, kind, plain = onnx.helper, onnx.TensorProto.FLOAT, linear_head(LABELS, width)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Gemm", ["logits", "weight", "bias"], ["z"]),
-            helper.make_node("Tanh", ["z"], ["t"]),
-            helper.make_node("Sigmoid", ["t"], ["answers"]),
-        ],
-        "head",
-        [helper.make_tensor_value_info("logits", kind, ["N", width])],
-        [helper.make_tensor_value_info("answers", kind, ["N", 3])],
-        [
-            onnx.numpy_helper.from_array(plain.weight_hl, "weight"),
-            onnx.numpy_helper.from_array(plain.bias_l, "bias"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    info = {**vars(plain.info), "kind": "subgraph", "layout": "columns", "output": "answers"}
-    return SubgraphHead(type(plain.info)(**info), ir.from_proto(model))
+def subgraph(width: int) -> SubgraphHead:
+    return curved_head(LABELS, width)
 
 
 def plain_head(width: int) -> LinearHead:
@@ -155,7 +137,7 @@ CASES = {
     "linear": ("mean", plain_head, "stacked", ""),
     "pairs": ("mean", plain_head, "per-label", ""),
     "one label": ("mean", one_label_head, "stacked", ""),
-    "another head and embedding": ("cls", curved_head, "per-label", "sentence_embedding = true"),
+    "another head and embedding": ("cls", subgraph, "per-label", "sentence_embedding = true"),
     "embedding": ("cls", plain_head, "stacked", "sentence_embedding = true"),
     "features": ("mixture", plain_head, "stacked", ""),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 import pytest
 
@@ -13,7 +12,7 @@ from graphs import pipeline
 from graphs.head.files import LinearHead, SubgraphHead
 from graphs.job import Job
 from tests.support.factories import write_recipe
-from tests.support.graphs import linear_head, run, session_of
+from tests.support.graphs import curved_head, linear_head, run, session_of
 from tests.support.masks import KINDS, batch_of
 
 LABELS = ["joy", "anger", "neutral"]
@@ -37,25 +36,7 @@ def linear(hidden) -> LinearHead:
 
 
 def subgraph(hidden) -> SubgraphHead:
-    """sigmoid(tanh(z)) of the linear head's logits z, as one tensor `[b, labels]`."""
-    helper, kind, plain = onnx.helper, onnx.TensorProto.FLOAT, linear_head(LABELS, hidden)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Gemm", ["logits", "weight", "bias"], ["z"]),
-            helper.make_node("Tanh", ["z"], ["t"]),
-            helper.make_node("Sigmoid", ["t"], ["answers"]),
-        ],
-        "head",
-        [helper.make_tensor_value_info("logits", kind, ["N", hidden])],
-        [helper.make_tensor_value_info("answers", kind, ["N", 3])],
-        [
-            onnx.numpy_helper.from_array(plain.weight_hl, "weight"),
-            onnx.numpy_helper.from_array(plain.bias_l, "bias"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    info = {**vars(plain.info), "kind": "subgraph", "layout": "columns", "output": "answers"}
-    return SubgraphHead(type(plain.info)(**info), ir.from_proto(model))
+    return curved_head(LABELS, hidden)
 
 
 def job_of(encoder, head, folder, contract, extra=""):
