@@ -26,21 +26,21 @@ from core.recipe import VariantTable
 from graphs import pipeline
 from graphs.edit.files import load
 from graphs.job import Job, open_job, plan_of
+from graphs.search import margin
 
 _BATCH = 32
 
 
 def margin_of(probabilities: NDArray[np.float32], info: HeadInfo, share: float) -> float:
     """Return within which margin of log-odds a share of the texts, probabilities `[n, l]`, has some label."""
-    limits = decisions.threshold_vector(info.thresholds, info.labels).astype(np.float64)
-    answers = probabilities.astype(np.float64)
-    distance = abs(decisions.log_odds(1 - answers, answers) - decisions.log_odds(1 - limits, limits))
-    return float(np.quantile(distance.min(axis=1), share))
+    thresholds = decisions.threshold_vector(info.thresholds, info.labels)
+    given = margin.distances(probabilities, probabilities, thresholds, info.problem_type)
+    return float(np.quantile(given.distance.min(axis=1), share))
 
 
-def _graph(job: Job, simplified: ir.Model, margin: float, target: Path) -> None:
+def _graph(job: Job, simplified: ir.Model, width: float, target: Path) -> None:
     plan = plan_of(job)
-    margins = (margin,) * len(job.head.info.labels)
+    margins = (width,) * len(job.head.info.labels)
     model = simplified.clone()
     asking = replace(job, plan=replace(plan, margins=margins, record={}), exact=simplified.clone())
     for _ in pipeline.run(model, asking, "guarded"):
@@ -72,6 +72,6 @@ def write(recipe: Path, build: Path, share: float, texts: int, target: Path) -> 
     ids = tokens.encode(build / "assets" / "tokenizer.json", data.read("test").texts[:texts])
     # Of a margin of 0 nothing is near: what is answered is the int8 half's.
     _graph(job, simplified, 0.0, target)
-    margin = margin_of(Graph(target).run_sorted(ids, _BATCH).probabilities, info, share)
-    _graph(job, simplified, margin, target)
-    return margin
+    width = margin_of(Graph(target).run_sorted(ids, _BATCH).probabilities, info, share)
+    _graph(job, simplified, width, target)
+    return width

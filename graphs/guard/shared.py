@@ -23,15 +23,12 @@ class Constants:
         """Take all of a graph; of equal ones the first."""
         self._graph = graph
         self._known: dict[Key, ir.Value] = {}
-        self.shared = 0
         for value in graph.initializers.values():
             self._known.setdefault(_key(value), value)
 
     def of(self, value: ir.Value, prefix: str) -> ir.Value:
         """Return the graph's constant of the same type, shape and bytes; register one where there is none."""
         key = _key(value)
-        if key in self._known:
-            self.shared += 1
-        else:
+        if key not in self._known:
             self._known[key] = ops.constant(self._graph, f"{prefix}_{value.name}", ops.array_of(value))
         return self._known[key]
