@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from core import recipe as recipes
+from core.build import plan as plan_file
 from core.build.stage import STAMPS
 from tests.support.building import SLOPPY, make, places, stamp, tiny
 from tests.support.commands import run
@@ -100,7 +101,8 @@ def case(tmp_path_factory):
     made.turn("A")
     made.build()
     # Found once, replayed from here on, as in a recipe.
-    shutil.copyfile(made.folder / "build/quantization.json", made.folder / "tiny/quantization.json")
+    found = plan_file.read(made.folder / "build" / plan_file.PLAN_FILE)
+    plan_file.write(made.folder / "tiny" / plan_file.PLAN_FILE, found)
     made.built["A"] = made.build()
     made.turn("B")
     made.built["B"] = made.build()

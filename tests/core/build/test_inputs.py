@@ -77,6 +77,15 @@ def test_a_plan_that_comes_changes_or_goes_is_seen(recorded):
     assert changed(recorded) == []
     plan.write_text("[]")
     assert changed(recorded) == ["plan"]
+    inputs.record_plan(recorded / "build", recorded / "recipe")
+    for name in ("quantization.npz", "quantization_guarded.json", "quantization_guarded.npz"):
+        (recorded / "recipe" / name).write_text("0")
+        assert changed(recorded) == ["plan"], name
+        inputs.record_plan(recorded / "build", recorded / "recipe")
+        assert changed(recorded) == []
+        (recorded / "recipe" / name).write_text("1")
+        assert changed(recorded) == ["plan"], name
+        inputs.record_plan(recorded / "build", recorded / "recipe")
     plan.unlink()
     # A search needs what only the export of a recipe without a plan writes.
     assert changed(recorded) == ["inputs", "plan"]
