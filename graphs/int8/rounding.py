@@ -161,6 +161,12 @@ def round_columns(
     return integers, scale_n
 
 
+def packed(weight_kn: Floats, exchanged_kn: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return as `round_columns` reads it which of its integers to exchange, bool `[k, n]`."""
+    integers, scale_n = _round_cut(weight_kn)
+    return np.packbits(exchanged_kn[free_places(integers, weight_kn / scale_n)])
+
+
 def copies_of(split: Sequence[int]) -> list[int]:
     """Return the channels of the rows that `round_columns` adds."""
     return list(split) * (COPIES - 1)

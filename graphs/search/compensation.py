@@ -152,7 +152,5 @@ def compensated(
             if moment is None:
                 moment = np.eye(weight.shape[1], dtype=np.float32)
             taken = exchanged(weight, covariance[activation.name], moment)
-            nearest, scale = rounding.round_columns(weight)
-            free = rounding.free_places(nearest, (weight / scale).astype(np.float32))
-            roundings[name] = np.packbits(taken[free])
+            roundings[name] = rounding.packed(weight, taken)
     return replace(plan, roundings=roundings)
