@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli import CommandLine
+from core.contract import VARIANT_FILES
 
 DEFAULT_RECIPE = Path("recipes/minilm-l6-go-emotions")
 
@@ -72,6 +73,23 @@ def _tokenizer(arguments: Namespace) -> None:
     from bench.report import markdown
 
     print(markdown.tokenizers(tokenizer_speed.run(arguments.recipe, arguments.build)))
+
+
+def _profile(arguments: Namespace) -> None:
+    from bench.measure import machine, profile
+    from bench.report import markdown
+    from core import recipe as recipes
+    from core.artifact import tokens
+
+    recipe, build = arguments.recipe, arguments.build
+    data = recipes.required_data(recipes.load(recipe), recipe, build)
+    ids = tokens.encode(build / "assets" / "tokenizer.json", data.read("test").texts[: arguments.texts])
+    found = machine.describe()
+    places = [(threads, size) for size in arguments.sizes for threads in arguments.threads]
+    file = build / Path(VARIANT_FILES[arguments.variant]).name
+    measured = {place: profile.profile(file, ids, place[1], place[0]) for place in places}
+    print(f"{file}, {found['cpu']} with {', '.join(found['int8_instructions']) or 'no int8 instructions'}:")
+    print(f"\n{markdown.profiles(measured)}")
 
 
 def _optimum(arguments: Namespace) -> None:
@@ -207,6 +225,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     guarded = line.add("guarded", _guarded, "write a guarded graph of one margin", "recipe", "build")
     guarded.add_argument("--share", type=float, required=True, help=share)
     guarded.add_argument("--texts", type=int, default=1000, help="of test, which the share is of")
+    profile = line.add("profile", _profile, "tell where a graph's time goes", "recipe", "build")
+    profile.add_argument("--variant", default="int8", choices=VARIANT_FILES)
+    profile.add_argument("--threads", type=_counts, default=(1, 2), help="such as 1,2")
+    profile.add_argument("--sizes", type=_counts, default=(1, 8, 32), help="batch sizes, such as 1,8,32")
+    profile.add_argument("--texts", type=int, default=128, help="of test, in natural order")
     line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "recipe", "build")
     _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
     optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")

@@ -47,6 +47,7 @@ def open_session(
     *,
     threads: int = 0,
     log_severity: int = LOG_ERRORS,
+    profile: Path | None = None,
 ) -> Session:
     """Open a graph, a file or its bytes, on the CPU.
 
@@ -58,6 +59,7 @@ def open_session(
         error: what is raised.
         threads: how many work on one operator; 0 leaves their number to onnxruntime.
         log_severity: the lowest level that is logged.
+        profile: how the file of a profile begins, which `end_profiling` writes; left out, there is none.
 
     Raises:
         error: onnxruntime does not load it.
@@ -67,6 +69,8 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = log_severity
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     for key, value in _SETTINGS.items():
         options.add_session_config_entry(key, value)
     try:

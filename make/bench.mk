@@ -1,5 +1,5 @@
 # Benchmarks against others.
-.PHONY: bench bench-recipe bench-guarded
+.PHONY: bench bench-recipe bench-guarded bench-profile
 
 # `make bench` runs both encoders, or the one that RECIPE= names. OPTIMUM= does without optimum.
 ROUNDS ?= 7
@@ -16,6 +16,9 @@ bench-recipe: package $(BENCH_INPUTS) $(if $(SHARE),bench-guarded)
 # The share of texts that `guarded` asks twice; without it the recipe's own margins decide.
 bench-guarded: package $(BUILD)/simplified.onnx
 	@$(PY) -m bench guarded $(call q,RECIPE) $(BUILD) --share $(SHARE)
+
+bench-profile: $(GRAPHS) #: where a graph's time goes, by kind of work; BENCH_OPTIONS="--variant fp32"
+	@$(PY) -m bench profile $(call q,RECIPE) $(BUILD) $(BENCH_OPTIONS)
 
 $(BENCH)/head.onnx: $(EXPORTED)
 	@$(PY) -m bench published-head $(call q,RECIPE) $@

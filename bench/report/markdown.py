@@ -1,4 +1,4 @@
-"""Figures as Markdown: `bench.json` by the template beside this file, and the tokenizers' times."""
+"""Figures as Markdown: `bench.json` by the template beside this file, the tokenizers' times, and profiles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.measure.cache_line import NO_SHARED_CACHE_NS
+from bench.measure.profile import KINDS, Profile
 from core.timing import Spread
 
 # Beyond this many CPUs of somebody else's work, a run says more of them than of the contenders.
@@ -51,4 +52,24 @@ def tokenizers(times: Mapping[int, Mapping[str, Spread]]) -> str:
     lines = [f"| µs a text | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
     for size, by_name in times.items():
         lines.append(f"| batch {size} | {' | '.join(spread(asdict(each)) for each in by_name.values())} |")
+    return "\n".join(lines)
+
+
+def profiles(measured: Mapping[tuple[int, int], Profile]) -> str:
+    """Return a table of where a run's time goes: (threads, batch size) → profile; microseconds and shares."""
+    heads = [f"batch {size}, {threads} thread{'s' if threads > 1 else ''}" for threads, size in measured]
+    lines = [f"| µs a run | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(heads)]
+
+    def row(name: str, values: list[float]) -> None:
+        cells = [f"{figure(v)} ({v / p.wall:.0%})" for v, p in zip(values, measured.values(), strict=True)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+
+    for kind in KINDS:
+        if any(each.kinds[kind] for each in measured.values()):
+            row(kind, [each.kinds[kind] for each in measured.values()])
+    row("dispatch", [each.dispatch for each in measured.values()])
+    row("a call", [each.call for each in measured.values()])
+    row("not explained", [each.rest for each in measured.values()])
+    row("in all", [each.wall for each in measured.values()])
+    lines.append(f"| operators run | {' | '.join(figure(each.nodes) for each in measured.values())} |")
     return "\n".join(lines)
