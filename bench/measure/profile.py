@@ -1,7 +1,8 @@
 """Tell where a graph's time goes: by kind of work, and what handing operators over costs by itself.
 
-onnxruntime's profile has what each operator's kernel took. What is between kernels is measured beside it, in
-the same rounds, on a graph of operators that do nothing. What neither explains stays as it is.
+onnxruntime's profile has what each operator's kernel took. What an operator costs that does nothing is
+measured beside it, in the same rounds: in a profile, where that much of each kernel's time is keeping the
+profile, and without one, where it is what handing an operator over takes. What neither explains is the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import re
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,9 @@ KINDS = (PRODUCTS, FUSED, QUANTIZING, NORMALIZATION, GELU, ATTENTION, LAYOUT, EM
 _BY_NAME = {
     EMBEDDINGS: re.compile(r"word_embedding|position|embedding_sum|token_ids|negative_ids"),
     HEAD: re.compile(
-        r"feature_\d|projected|pooled|token_(weights|count|sum)|logits|probabilities|predictions"
+        r"feature|projected|pooled|token_(weights|count|sum|present)|logit|_pairs|probabilit|head/"
     ),
+    LAYOUT: re.compile(r"layout_|heads_(long|short)_"),
     NORMALIZATION: re.compile(r"norm_sum(_residual)?$"),
 }
 _BY_OPERATOR = {
@@ -56,8 +57,8 @@ _EMPTY_NODES, _ROUNDS = 400, 7
 class Profile:
     """What one run of a graph takes, in microseconds: means over batches.
 
-    `kinds` has what kernels took, `nodes` how many ran; `dispatch` is what as many operators that do nothing
-    take, `call` what a run of one of them does.
+    `kinds` has what kernels took beyond one that does nothing, `nodes` how many ran; `dispatch` is what as
+    many operators that do nothing take, `call` what a run of one of them does.
     """
 
     wall: float
@@ -68,7 +69,7 @@ class Profile:
 
     @property
     def rest(self) -> float:
-        """What nothing explains; below 0 where profiling itself made kernels slower."""
+        """What nothing explains."""
         return self.wall - sum(self.kinds.values()) - self.dispatch - self.call
 
 
@@ -80,22 +81,20 @@ def kind_of(name: str, operator: str) -> str:
     return ATTENTION if _MASKED.search(name) else _OPERATORS.get(operator, BRANCHES)
 
 
-def kernels(events: Iterable[Mapping[str, Any]]) -> list[tuple[Counter[str], int]]:
-    """Return for each run in a profile's events the microseconds of each kind, and how many kernels ran.
+def kernels(events: Iterable[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
+    """Return for each run in a profile's events the microseconds of each kernel, by kind of work.
 
     A node with branches is left out: its nodes have events of their own.
     """
-    ordered = sorted(events, key=lambda event: int(event["ts"]))
-    runs: list[tuple[Counter[str], int]] = []
-    for event in ordered:
+    runs: list[dict[str, list[int]]] = []
+    for event in sorted(events, key=lambda event: int(event["ts"])):
         name = str(event["name"])
         if name == _RUN:
-            runs.append((Counter(), 0))
+            runs.append({})
         operator = str(event.get("args", {}).get("op_name", ""))
         if runs and name.endswith(_KERNEL) and operator != "If":
-            kinds, count = runs[-1]
-            kinds[kind_of(name.removesuffix(_KERNEL), operator)] += int(event["dur"])
-            runs[-1] = kinds, count + 1
+            kind = kind_of(name.removesuffix(_KERNEL), operator)
+            runs[-1].setdefault(kind, []).append(int(event["dur"]))
     return runs
 
 
@@ -133,20 +132,35 @@ def profile(file: Path, ids: texts.Ids, size: int, threads: int) -> Profile:
     """
     feeds = [runtime.feeds(*runtime.pad(batch)) for batch in texts.batches(ids, size)]
     number = [{"number": np.ones(1, np.float32)}]
+    graphs: dict[str, tuple[Path | bytes, Sequence[Mapping[str, Any]]]] = {
+        "graph": (file, feeds),
+        "empty": (_empty(_EMPTY_NODES), number),
+        "call": (_empty(1), number),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        observed = runtime.open_session(file, threads=threads, profile=Path(folder) / "profile")
-        turns = {
-            "graph": _turn(runtime.open_session(file, threads=threads), feeds),
-            "empty": _turn(runtime.open_session(_empty(_EMPTY_NODES), threads=threads), number),
-            "call": _turn(runtime.open_session(_empty(1), threads=threads), number),
-            "profile": _turn(observed, feeds),
+        observed = {
+            name: runtime.open_session(graphs[name][0], threads=threads, profile=Path(folder) / name)
+            for name in ("graph", "empty")
         }
+        turns = {
+            name: _turn(runtime.open_session(model, threads=threads), given)
+            for name, (model, given) in graphs.items()
+        }
+        turns |= {f"{name}, profiled": _turn(session, graphs[name][1]) for name, session in observed.items()}
         rounds = interleave(turns, _ROUNDS)
-        events = json.loads(Path(observed.end_profiling()).read_text("utf-8"))
-    wall, empty, call = (float(np.median(rounds[name])) for name in ("graph", "empty", "call"))
+        runs = {
+            name: kernels(json.loads(Path(session.end_profiling()).read_text("utf-8")))
+            for name, session in observed.items()
+        }
+    wall, empty, call = (float(np.median(rounds[name])) for name in graphs)
+    profiled = float(np.median([took for run in runs["empty"] for took in run[BRANCHES]]))
     # Each turn begins with one run more.
-    runs = [run for number, run in enumerate(kernels(events)) if number % (len(feeds) + 1)]
-    nodes = float(np.mean([count for _, count in runs]))
-    times = {kind: np.reshape([found[kind] for found, _ in runs], (_ROUNDS, len(feeds))) for kind in KINDS}
-    each = {kind: float(np.median(array, axis=0).mean()) for kind, array in times.items()}
-    return Profile(wall, each, nodes, (empty - call) / (_EMPTY_NODES - 1) * nodes, call)
+    counted = [run for index, run in enumerate(runs["graph"]) if index % (len(feeds) + 1)]
+
+    def microseconds(kind: str) -> float:
+        net = [sum(run.get(kind, ())) - len(run.get(kind, ())) * profiled for run in counted]
+        return float(np.median(np.reshape(net, (_ROUNDS, len(feeds))), axis=0).mean())
+
+    nodes = float(np.mean([sum(map(len, run.values())) for run in counted]))
+    dispatch = (empty - call) / (_EMPTY_NODES - 1) * nodes
+    return Profile(wall, {kind: microseconds(kind) for kind in KINDS}, nodes, dispatch, call)
