@@ -37,7 +37,11 @@ def _graphs(arguments: Namespace) -> None:
     data = recipes.required_data(recipes.load(recipe), recipe, build)
     folder = build / contenders.BENCH_FOLDER
     listed, bare_products = (
-        contenders.contenders(recipe, build, arguments.share),
+        [
+            *contenders.contenders(recipe, build, arguments.share),
+            *([contenders.nncf(build, arguments.nncf)] if arguments.nncf else []),
+            *contenders.peers(arguments.peers),
+        ],
         contenders.bare_products(build),
     )
     for contender in (*listed, bare_products):
@@ -101,6 +105,40 @@ def _optimum(arguments: Namespace) -> None:
     print(f"  bench    optimum    dynamic int8 by {made.way}{reason}")
 
 
+def _nncf(arguments: Namespace) -> None:
+    from bench.contenders import contenders, openvino_nncf
+    from core import recipe as recipes
+    from core.artifact import tokens
+    from core.build.facts import HeadInfo
+
+    recipe, build = arguments.recipe, arguments.build
+    data = recipes.required_data(recipes.load(recipe), recipe, build)
+    train, test = (
+        tokens.encode(build / "assets" / "tokenizer.json", data.read(split).texts)
+        for split in ("train", "test")
+    )
+    own = contenders.nncf(build, arguments.python)
+    openvino_nncf.write(arguments.python, build / "merged.onnx", own.files[0], train)
+    ran = {each.name: each.command(2) for each in (*contenders.contenders(recipe, build), own)}
+    chosen = {name: ran[name] for name in ("fp32", "int8", own.name) if name in ran}
+    rates = openvino_nncf.flip_rates(chosen, test, HeadInfo.read(build / "head.json"), "fp32")
+    said = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items() if name != "fp32")
+    print(f"  bench    nncf       flip rates against fp32, {len(test)} test texts: {said}")
+
+
+def _nncf_quantize(arguments: Namespace) -> None:
+    from bench.contenders import openvino_nncf
+
+    openvino_nncf.quantize(arguments.source, arguments.target, json.load(sys.stdin))
+
+
+def _openvino(arguments: Namespace) -> None:
+    from bench.contenders import openvino_nncf
+    from bench.contenders.protocol import serve
+
+    serve(lambda: openvino_nncf.load(arguments.file, arguments.threads))
+
+
 def _guarded(arguments: Namespace) -> None:
     from bench.contenders import contenders, guarded
 
@@ -129,9 +167,15 @@ def _published_head(arguments: Namespace) -> None:
 def _random_encoder(arguments: Namespace) -> None:
     from bench.contenders import random_encoder
     from core import recipe
+    from core.errors import BenchmarkError
 
-    random_encoder.write(arguments.folder, recipe.load(arguments.recipe).labels.names)
-    print("  bench    random     12 layers, 384 hidden, and a head; seeded random weights")
+    shape = random_encoder.SHAPES.get(arguments.shape)
+    if shape is None:
+        known = ", ".join(random_encoder.SHAPES)
+        raise BenchmarkError(f"--shape: found {arguments.shape!r}, expected one of {known}")
+    random_encoder.write(arguments.folder, recipe.load(arguments.recipe).labels.names, shape)
+    layers, hidden = shape.num_hidden_layers, shape.hidden_size
+    print(f"  bench    random     {layers} layers, {hidden} hidden, and a head; seeded random weights")
 
 
 def _bulk(arguments: Namespace) -> None:
@@ -222,6 +266,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         graphs.add_argument(name, type=kind, default=SUPPRESS, help=summary)
     share = "of texts that the contender guarded asks twice"
     graphs.add_argument("--share", type=float, help=f"{share}; else what the recipe's margins say")
+    peers = "build folders of models of other shapes, to run in the same rounds"
+    graphs.add_argument("--peers", type=Path, nargs="*", default=[], metavar="FOLDER", help=peers)
+    graphs.add_argument("--nncf", type=Path, metavar="PYTHON", help="of the environment of NNCF and OpenVINO")
+    line.add("nncf", _nncf, "write the contender nncf; say what it flips", "recipe", "build", "python")
+    quantizing = "quantize with NNCF, in its environment; `nncf` starts it"
+    line.add("nncf-quantize", _nncf_quantize, quantizing, "source", "target")
     guarded = line.add("guarded", _guarded, "write a guarded graph of one margin", "recipe", "build")
     guarded.add_argument("--share", type=float, required=True, help=share)
     guarded.add_argument("--texts", type=int, default=1000, help="of test, which the share is of")
@@ -236,20 +286,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     optimum.add_argument("--venv", help="optimum's environment; left out or empty: do without optimum")
     line.add("products", _products, "write bare matrix products, one per graph", "folder")
     line.add("published-head", _published_head, "copy the published head's ONNX file", "recipe", "target")
-    line.add(
+    random_encoder = line.add(
         "random-encoder",
         _random_encoder,
-        "write an encoder of BGE-small's shape, and a head",
+        "write an encoder of a published shape with random weights, and a head",
         "recipe",
         "folder",
     )
+    random_encoder.add_argument("--shape", default="bge-small", help="such as roberta-base")
     summary = "run a contender's process; `graphs` starts it"
     torch = line.add("torch", _torch, summary, "recipe", "build")
     graph = line.add("graph", _graph, summary, "build", "file")
     card = line.add("card", _card, summary, "build", "head")
     products = line.add("bare-products", _bare_products, summary)
+    engine = line.add("openvino", _openvino, summary, "file")
     products.add_argument("files", nargs="+", type=Path)
-    for worker in (torch, graph, card, products):
+    for worker in (torch, graph, card, products, engine):
         worker.add_argument("--threads", type=int, required=True)
     return line.main(arguments)
 

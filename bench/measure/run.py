@@ -49,7 +49,8 @@ def _probability_errors(
     workers: Mapping[str, Worker], ids: texts.Ids, contenders: Sequence[Contender]
 ) -> dict[str, float]:
     """Return name → largest difference of a probability from the first contender's, on some texts."""
-    answers = {each.name: np.array(workers[each.name].probabilities(ids)) for each in contenders}
+    ours = [each for each in contenders if not each.peer]
+    answers = {each.name: np.array(workers[each.name].probabilities(ids)) for each in ours}
     first = answers[contenders[0].name]
     return {name: float(abs(own - first).max()) for name, own in answers.items()}
 
@@ -106,7 +107,7 @@ def run(setup: Setup, ids: texts.Ids, plan: Plan, log: Log) -> dict[str, Any]:
                 result["floors"].append({**floor, "texts_per_second": peak / per_text})
             for each in contenders:
                 record = {"contender": each.name, "threads": threads, **_process(workers[each.name])}
-                result["processes"].append({**record, "max_probability_error": errors[each.name]})
+                result["processes"].append({**record, "max_probability_error": errors.get(each.name)})
             log(f"threads {threads}: {plan.rounds} rounds of {plan.texts} texts a batch size")
             if plan.sweep_rounds and threads == max(plan.threads):
                 by_length, by_size = texts.by_length(ids, length), texts.by_size(ids, length)

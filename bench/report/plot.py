@@ -22,7 +22,7 @@ _COLOURS = {
     "int8": "#009E73",
     "guarded": "#CC79A7",
 }
-_DARK = "#333333"
+_PEER, _DARK = "#DDDDDD", "#333333"
 _MARKERS = {"fused": "s", "optimum": "^", "fp32": "D", "int8": "o", "guarded": "v"}
 _FLOOR_STYLES = {"int8": ":", "fp32": "--"}
 _BAR_GROUP = 0.8
@@ -50,7 +50,7 @@ def _draw_throughput(panel: Axes, result: dict[str, Any], threads: int) -> None:
     for index, name in enumerate(names):
         low, median, high = _spreads(rows[name, batch]["texts_per_second"] for batch in sizes)
         places = np.arange(len(sizes)) + (index - (len(names) - 1) / 2) * width
-        panel.bar(places, median, width * 0.92, color=_COLOURS[name], label=name)
+        panel.bar(places, median, width * 0.92, color=_COLOURS.get(name, _PEER), label=name)
         panel.errorbar(
             places, median, [median - low, high - median], fmt="none", elinewidth=0.8, ecolor=_DARK
         )

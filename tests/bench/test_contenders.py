@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.contenders.contenders import bare_products, contenders
+from bench.contenders.contenders import bare_products, contenders, peers
 from core.errors import BenchmarkError
 from tests.support.places import DEFAULT
 
@@ -24,4 +24,18 @@ def test_guarded_is_the_recipes_own_or_of_a_share(tmp_path):
     assert [file.relative_to(tmp_path).as_posix() for file in files] == [
         "model_guarded.onnx",
         "bench/guarded.onnx",
+    ]
+
+
+def test_a_peer_runs_in_its_own_build(tmp_path):
+    (listed,) = peers([tmp_path / "roberta-base"])
+    assert (listed.name, listed.peer) == ("roberta-base", True)
+    with pytest.raises(BenchmarkError, match=r"roberta-base/bench/optimum\.onnx: no such file"):
+        listed.command(1)
+    (file,) = listed.files
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert listed.command(2)[3:] == [
+        *("graph", str(tmp_path / "roberta-base"), str(file)),
+        *("--threads", "2"),
     ]

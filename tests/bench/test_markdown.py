@@ -68,6 +68,18 @@ def test_a_table_has_a_row_for_each_contender():
     assert "round trip" not in "".join(lines)
 
 
+def test_a_peer_has_no_share_of_the_floor_and_no_error():
+    own, peer = measurements(rounds([], [], [], []), CONTENDERS, BEST)
+    peer = {name: value for name, value in peer.items() if not name.startswith("share")}
+    process = {"contender": "int8", "threads": 2, "size_bytes": 1e6, "load_seconds": 1.0}
+    process |= {"start_seconds": 2.0, "peak_memory_bytes": 1e8, "max_probability_error": None}
+    place = {"threads": 2, "batch": 32}
+    lines = report([], [], [], [], measurements=[place | own, place | peer], processes=[process])
+    (row,) = (line for line in lines if line.startswith("| int8 | 1.5 "))
+    assert row.endswith("|  |  |")
+    assert "| int8 | 2 | 1.0 MB | 1,000 ms | 2.0 s | 100 MB |  |" in lines
+
+
 def test_the_report_has_a_table_where_rounds_differ():
     lines = report(NEAR, NEAR, [*NEAR, *FAR], FAR)
     (place,) = (index for index, line in enumerate(lines) if "round trip" in line)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from transformers import BertConfig
 
+from bench.__main__ import main
 from bench.contenders import random_encoder
 from core import recipe
 from core.recipe import HeadTable
@@ -32,10 +33,26 @@ def written(tmp_path_factory):
     return folder
 
 
-def test_it_has_the_published_shape():
-    shape = random_encoder.SHAPE
-    assert (shape.num_hidden_layers, shape.num_attention_heads, shape.hidden_size) == (12, 12, 384)
-    assert (shape.intermediate_size, shape.max_position_embeddings, shape.vocab_size) == (1536, 512, 30522)
+def test_they_have_the_published_shapes():
+    shapes = {
+        name: (each.num_hidden_layers, each.hidden_size, each.intermediate_size, each.vocab_size)
+        for name, each in random_encoder.SHAPES.items()
+    }
+    assert shapes == {
+        "bge-small": (12, 384, 1536, 30522),
+        "minilmv2-l6": (6, 384, 1536, 30522),
+        "roberta-base": (12, 768, 3072, 50265),
+    }
+    for each in random_encoder.SHAPES.values():
+        assert (each.num_attention_heads, each.max_position_embeddings) == (12, 512)
+
+
+def test_a_shape_that_is_not_known_is_named(in_process, tmp_path):
+    recipe = ROOT / "recipes" / "bge-small-random"
+    status, written = in_process(main, "random-encoder", recipe, tmp_path / "made", "--shape", "bert-huge")
+    assert status == 1
+    assert "--shape: found 'bert-huge', expected one of bge-small, minilmv2-l6, roberta-base" in written.err
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_recipe_reads_it(written):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,20 @@ def test_figures_of_a_run_by_hand(measured):
     }
     assert [row["max_probability_error"] for row in found["processes"]] == [0.0, pytest.approx(0.0075)]
     assert found["processes"][0]["load_seconds"] == 0.5
+
+
+def test_a_peer_is_compared_in_speed_alone(tmp_path):
+    log = tmp_path / "log"
+    peer = replace(fake("peer", "int8", steady("peer", 0.005, log)), peer=True)
+    ours = fake("torch", "fp32", steady("torch", 0.01, log))
+    bare = fake(BARE_PRODUCTS, "fp32", steady("products", 1.0, log))
+    products = [Product("int8", 80, 10, 10), Product("fp32", 20, 10, 10)]
+    plan = Plan(rounds=1, texts=2, threads=(1,), sizes=(1,), sweep_rounds=0)
+    found = run(Setup([ours, peer], bare, products, Shape(1, 2, 3, "mean"), 64), IDS, plan, lambda line: None)
+    torch, other = found["measurements"]
+    assert other["times_as_fast_as"]["torch"]["median"] == pytest.approx(2)
+    assert torch.keys() - other.keys() == {"share_of_floor", "share_of_best_floor"}
+    assert [each["max_probability_error"] for each in found["processes"]] == [0, None]
 
 
 def test_everybody_runs_the_same_batches_in_turn(measured):

@@ -47,7 +47,7 @@ class Fake(Contender):
 
 
 def fake(name: str, precision: str, line: list[str]) -> Fake:
-    return Fake(name, precision, "a fake", (), (), tuple(line))
+    return Fake(name, precision, "a fake", (), (), line=tuple(line))
 
 
 # Round trips of CPUs that share a cache, and of CPUs that do not, up to the limit between them.

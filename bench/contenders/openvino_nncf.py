@@ -1,0 +1,107 @@
+"""OpenVINO with NNCF's int8, on the same encoder and head: in an environment of its own, `.venv-nncf`.
+
+The fused and merged graph is quantized as NNCF advises for transformers (`ModelType.TRANSFORMER`: SmoothQuant
+and bias correction, on 300 texts), and compiled for latency, in float32 elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contenders.protocol import Model, TokenIds, started
+from core import decisions
+from core.build.facts import HeadInfo
+from core.contract import PROBABILITIES
+from core.errors import BenchmarkError
+from core.runtime import feeds, pad
+
+_TEXTS, _BATCH, _TIMEOUT_SECONDS = 300, 32, 600.0
+
+
+def quantize(source: Path, target: Path, ids: TokenIds) -> None:
+    """Write a graph in NNCF's int8, as OpenVINO's own format; runs in that environment."""
+    import nncf
+    import openvino
+
+    texts = [feeds(*pad([row])) for row in ids]
+    model = openvino.Core().read_model(source)
+    dataset = nncf.Dataset(texts)
+    made = nncf.quantize(model, dataset, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(texts))
+    openvino.save_model(made, target, compress_to_fp16=False)
+
+
+def load(file: Path, threads: int) -> Model:
+    """Open what `quantize` wrote; runs in that environment."""
+    import nncf
+    import openvino
+
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    request = openvino.Core().compile_model(file, "CPU", settings).create_infer_request()
+
+    def run(ids: TokenIds) -> NDArray[np.float32]:
+        request.infer(feeds(*pad(ids)))
+        probabilities: NDArray[np.float32] = request.get_tensor(PROBABILITIES).data.copy()
+        return probabilities
+
+    versions = {"openvino": openvino.__version__, "nncf": nncf.__version__}
+    return Model(run, [file, file.with_suffix(".bin")], versions)
+
+
+def write(python: Path, source: Path, target: Path, ids: TokenIds) -> None:
+    """Quantize in that environment, on some of the texts.
+
+    Raises:
+        BenchmarkError: it fails; the message ends with the last line it wrote.
+    """
+    line = [str(python.absolute()), "-m", "bench", "nncf-quantize", str(source), str(target)]
+    chosen = list(ids[:: max(1, len(ids) // _TEXTS)][:_TEXTS])
+    try:
+        ended = subprocess.run(
+            line,
+            input=json.dumps(chosen),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BenchmarkError(f"{python}: {error}") from error
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]
+        raise BenchmarkError(f"{python}: NNCF: {last}")
+
+
+def flip_rates(
+    commands: dict[str, list[str]], ids: TokenIds, info: HeadInfo, reference: str
+) -> dict[str, float]:
+    """Return the share of texts that each process decides otherwise than the one called `reference`.
+
+    Args:
+        commands: name → command line of a process that speaks the benchmark's protocol.
+        ids: token ids of texts, in their order.
+        info: the head, whose thresholds decide.
+        reference: one of the names.
+
+    Raises:
+        BenchmarkError: a process fails.
+    """
+    thresholds = decisions.threshold_vector(info.thresholds, info.labels)
+    decided: dict[str, NDArray[Any]] = {}
+    for name, line in commands.items():
+        with started({name: line}, _TIMEOUT_SECONDS) as workers:
+            answers: list[Sequence[float]] = []
+            for start in range(0, len(ids), _BATCH):
+                answers += workers[name].probabilities(ids[start : start + _BATCH])
+        decided[name] = decisions.decide(np.array(answers, np.float32), thresholds, info.problem_type)
+    return {name: float((own != decided[reference]).any(axis=1).mean()) for name, own in decided.items()}
