@@ -119,8 +119,8 @@ def _nncf(arguments: Namespace) -> None:
     )
     own = contenders.nncf(build, arguments.python)
     openvino_nncf.write(arguments.python, build / "merged.onnx", own.files[0], train)
-    ran = {each.name: each.command(2) for each in (*contenders.contenders(recipe, build), own)}
-    chosen = {name: ran[name] for name in ("fp32", "int8", own.name) if name in ran}
+    ran = [each for each in contenders.contenders(recipe, build) if each.name in ("fp32", "int8")]
+    chosen = {each.name: each.command(2) for each in (*ran, own)}
     rates = openvino_nncf.flip_rates(chosen, test, HeadInfo.read(build / "head.json"), "fp32")
     said = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items() if name != "fp32")
     print(f"  bench    nncf       flip rates against fp32, {len(test)} test texts: {said}")

@@ -34,6 +34,7 @@ def quantize(source: Path, target: Path, ids: TokenIds) -> None:
     model = openvino.Core().read_model(source)
     dataset = nncf.Dataset(texts)
     made = nncf.quantize(model, dataset, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(texts))
+    target.parent.mkdir(parents=True, exist_ok=True)
     openvino.save_model(made, target, compress_to_fp16=False)
 
 
