@@ -106,30 +106,16 @@ def _optimum(arguments: Namespace) -> None:
 
 
 def _nncf(arguments: Namespace) -> None:
-    from bench.contenders import contenders, openvino_nncf
-    from core import recipe as recipes
-    from core.artifact import tokens
-    from core.build.facts import HeadInfo
+    from bench.contenders import openvino_nncf
 
-    recipe, build = arguments.recipe, arguments.build
-    data = recipes.required_data(recipes.load(recipe), recipe, build)
-    train, test = (
-        tokens.encode(build / "assets" / "tokenizer.json", data.read(split).texts)
-        for split in ("train", "test")
-    )
-    own = contenders.nncf(build, arguments.python)
-    openvino_nncf.write(arguments.python, build / "merged.onnx", own.files[0], train)
-    ran = [each for each in contenders.contenders(recipe, build) if each.name in ("fp32", "int8")]
-    chosen = {each.name: each.command(2) for each in (*ran, own)}
-    rates = openvino_nncf.flip_rates(chosen, test, HeadInfo.read(build / "head.json"), "fp32")
-    said = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items() if name != "fp32")
-    print(f"  bench    nncf       flip rates against fp32, {len(test)} test texts: {said}")
+    said = openvino_nncf.make(arguments.recipe, arguments.build, arguments.python)
+    print(f"  bench    nncf       {said}")
 
 
 def _nncf_quantize(arguments: Namespace) -> None:
     from bench.contenders import openvino_nncf
 
-    openvino_nncf.quantize(arguments.source, arguments.target, json.load(sys.stdin))
+    openvino_nncf.quantize(arguments.source, arguments.target, sys.stdin.read())
 
 
 def _openvino(arguments: Namespace) -> None:

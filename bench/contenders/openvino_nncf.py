@@ -25,12 +25,15 @@ from core.runtime import feeds, pad
 _TEXTS, _BATCH, _TIMEOUT_SECONDS = 300, 32, 600.0
 
 
-def quantize(source: Path, target: Path, ids: TokenIds) -> None:
-    """Write a graph in NNCF's int8, as OpenVINO's own format; runs in that environment."""
+def quantize(source: Path, target: Path, given: str) -> None:
+    """Write a graph in NNCF's int8, as OpenVINO's own format; runs in that environment.
+
+    `given` are the texts' token ids, in JSON.
+    """
     import nncf
     import openvino
 
-    texts = [feeds(*pad([row])) for row in ids]
+    texts = [feeds(*pad([row])) for row in json.loads(given)]
     model = openvino.Core().read_model(source)
     dataset = nncf.Dataset(texts)
     made = nncf.quantize(model, dataset, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(texts))
@@ -106,3 +109,27 @@ def flip_rates(
                 answers += workers[name].probabilities(ids[start : start + _BATCH])
         decided[name] = decisions.decide(np.array(answers, np.float32), thresholds, info.problem_type)
     return {name: float((own != decided[reference]).any(axis=1).mean()) for name, own in decided.items()}
+
+
+def make(recipe: Path, build: Path, python: Path) -> str:
+    """Write the contender of a build; say what it decides otherwise than `fp32`, and what `int8` does.
+
+    Raises:
+        RecipeError, DatasetError: the recipe has no data, or they cannot be had.
+        BenchmarkError: NNCF fails, or a process does.
+    """
+    # That environment has neither what reads recipes nor what tokenizes.
+    from bench.contenders import contenders
+    from core import recipe as recipes
+    from core.artifact import tokens
+
+    data = recipes.required_data(recipes.load(recipe), recipe, build)
+    tokenizer = build / "assets" / "tokenizer.json"
+    train, test = (tokens.encode(tokenizer, data.read(split).texts) for split in ("train", "test"))
+    own = contenders.nncf(build, python)
+    write(python, build / "merged.onnx", own.files[0], train)
+    ran = [each for each in contenders.contenders(recipe, build) if each.name in ("fp32", "int8")]
+    commands = {each.name: each.command(2) for each in (*ran, own)}
+    rates = flip_rates(commands, test, HeadInfo.read(build / "head.json"), "fp32")
+    said = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items() if name != "fp32")
+    return f"flip rates against fp32, {len(test)} test texts: {said}"
