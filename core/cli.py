@@ -1,4 +1,4 @@
-"""Build a command line of subcommands; an error is one line and exit status 1. Standard library only."""
+"""Build a command line of subcommands, each of which ends as `core.ends` says. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
 import core.telemetry  # noqa: F401  whatever library a command imports onnxruntime by
-from core.errors import ToolchainError
+from core.ends import FAILED, say, status_of
 
 Arguments = TypeVar("Arguments")
-_INTERRUPTED = 130
 _STREAMS = 3
 
 
@@ -36,12 +35,6 @@ def make_streams_safe() -> None:
                 os.open(os.devnull, os.O_RDWR)
 
 
-def _say(message: str) -> None:
-    # Nobody is left to be told where this fails, too.
-    with suppress(OSError, ValueError):
-        print(message, file=sys.stderr, flush=True)
-
-
 def _end(stream: TextIO | None) -> OSError | None:
     """Bring to a stream what is held for it; return why it takes no more, where it does not."""
     try:
@@ -60,32 +53,49 @@ def _is_output_broken() -> bool:
     error = _end(sys.stdout)
     # Who reads no further (| head) knows it.
     if error is not None and not isinstance(error, BrokenPipeError):
-        _say(f"error: standard output: cannot be written: {error.strerror}")
+        say(f"error: standard output: cannot be written: {error.strerror}")
     _end(sys.stderr)
     return error is not None
 
 
 def exit_code(run: Callable[[Arguments], object], arguments: Arguments) -> int:
-    """Run a command with its arguments; print an error of the toolchain as one line, and return 1.
+    """Run a command with its arguments; return its exit status, of a failure with one line that says why.
 
-    A command that returns a number ends with it, else with 0; one that is interrupted with 130.
+    A command that returns a number ends with it, else with 0. That a library is not installed is left to the
+    caller, who knows what brings it.
     """
     make_streams_safe()
     try:
         found = run(arguments)
         status = found if isinstance(found, int) else 0
-    except ToolchainError as error:
-        status = 1
-        _say(f"error: {error}")
-    except KeyboardInterrupt:
-        status = _INTERRUPTED
-        _say("interrupted")
+    except (ImportError, SystemExit):
+        raise
     except OSError as error:
-        # Readers and writers name their own files; this is a folder or a device that no command foresaw.
-        status = 1
-        if not _is_output_broken() and not isinstance(error, BrokenPipeError):
-            _say(f"error: {ToolchainError(error)}")
-    return status or int(_is_output_broken())
+        broken = _is_output_broken() or isinstance(error, BrokenPipeError)
+        status = FAILED if broken else status_of(error)
+    except (Exception, KeyboardInterrupt) as error:
+        status = status_of(error)
+    return status or (FAILED if _is_output_broken() else 0)
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Says of each option what holds where it is left out."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        # A flag that is not given is not, and what has no value says in words what holds without one.
+        without = action.default is None or action.default is False or action.default == []
+        if without or "default" in (action.help or ""):
+            return action.help
+        if isinstance(action.default, list | tuple):
+            # As they are typed: several words, or numbers with commas.
+            typed = (" " if isinstance(action.default, list) else ",").join(map(str, action.default))
+            return f"{action.help} (default: {typed})"
+        return super()._get_help_string(action)
+
+
+def parser(program: str, summary: str) -> argparse.ArgumentParser:
+    """Return a parser whose help says each option's default."""
+    return argparse.ArgumentParser(prog=program, description=summary, formatter_class=_Help)
 
 
 class CommandLine:
@@ -93,18 +103,18 @@ class CommandLine:
 
     def __init__(self, program: str, summary: str) -> None:
         """Name the program as a user calls it, and say in a line what it does."""
-        self._parser = argparse.ArgumentParser(prog=program, description=summary)
+        self._parser = parser(program, summary)
         self._commands = self._parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
         self, name: str, run: Callable[[Any], object], summary: str, *paths: str
     ) -> argparse.ArgumentParser:
         """Add a subcommand with positional arguments that are paths; return its parser, for options."""
-        parser = self._commands.add_parser(name, help=summary, description=summary)
-        parser.set_defaults(run=run)
+        command = self._commands.add_parser(name, help=summary, description=summary, formatter_class=_Help)
+        command.set_defaults(run=run)
         for path in paths:
-            parser.add_argument(path, type=Path)
-        return parser
+            command.add_argument(path, type=Path)
+        return command
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run the subcommand that the arguments (of the process, where none are given) name."""

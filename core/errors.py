@@ -1,4 +1,7 @@
-"""Every exception that a user may see, one class a kind of thing that is wrong. Standard library only."""
+"""Every exception that a user may see, one class a kind of thing that is wrong. Standard library only.
+
+Each has the exit status that a command ends with: 2, or 1 where it is the verdict that was asked for.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ class ToolchainError(Exception):
     It is one line of printable characters, and no long one, whatever an untrusted file or a library puts
     into it.
     """
+
+    status = 2
 
     def __str__(self) -> str:
         text = _cut(" ".join(filter(None, map(str.strip, super().__str__().split("\n")))))
@@ -53,7 +58,9 @@ class ArtifactError(ToolchainError):
 
 
 class GateError(ToolchainError):
-    """A finished graph that is over a tolerance of its recipe."""
+    """A verdict: what was looked at is over a tolerance, or is not what it says it is."""
+
+    status = 1
 
 
 class ThresholdError(ToolchainError):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from core.cli import CommandLine
 from core.disk.folders import replacing_folder
+from core.ends import FAILED
 from core.errors import ArtifactError
 from verify.proof import prove
 
@@ -80,19 +83,19 @@ def _publish(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 1 where it fails, with one line that says why."""
+    """Run a command; return its exit status, of a failure with one line that says why."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given else ""
     line = CommandLine("onnx-classifier", "Build, verify, score, package and publish an artifact.")
     build = line.add("build", _build, "build, verify and package a recipe's artifact", "recipe")
-    build.add_argument("--out", type=Path, help="the artifact's folder; by default, dist/NAME")
-    build.add_argument("--work", type=Path, help="files on the way; by default, build/NAME")
+    build.add_argument("--out", type=Path, help="the artifact's folder (default: dist/NAME)")
+    build.add_argument("--work", type=Path, help="files on the way (default: build/NAME)")
     verify = line.add("verify", prove.run, "prove an artifact's bytes, claims and parity", "artifact")
     prove.add_options(verify)
     score = line.add("score", _score, "label a corpus")
     package = line.add("package", _package, "write it for a server or an engine", "artifact", "target")
     package.add_argument("--format", required=True, help=" or ".join(_FORMATS))
-    package.add_argument("--variant", help="int8 where the artifact has it and none is named")
+    package.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that)")
     publish = line.add("publish", _publish, "bring an artifact to the hub, as one commit", "artifact")
     publish.add_argument("repo", help="OWNER/NAME")
     publish.add_argument("--dry-run", action="store_true", help="print what would go, and ask no network")
@@ -108,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if extra is None:
             raise
         print(f"error: {name}: {error}; install this package with its extra [{extra}]", file=sys.stderr)
-        return 1
+        return FAILED
 
 
 if __name__ == "__main__":

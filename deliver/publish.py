@@ -12,7 +12,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from core.artifact import manifest
 from core.artifact.manifest import MANIFEST_FILE, FileRecord, fields_of
-from core.artifact.proof import check_files
+from core.artifact.proof import check_files, verdict
 from core.errors import ArtifactError, PublishError
 from core.untrusted import limits, regular_file
 from verify.escape import line
@@ -42,7 +42,8 @@ def prepare(folder: Path, repo: str) -> Upload:
 
     Raises:
         PublishError: `repo` is not a name of a repository.
-        ArtifactError: a byte is not as the manifest has it, or the card cannot be read.
+        GateError: a byte is not as the manifest has it.
+        ArtifactError: a file cannot be read.
     """
     try:
         validate_repo_id(repo)
@@ -50,7 +51,8 @@ def prepare(folder: Path, repo: str) -> Upload:
         raise PublishError(f"REPO: {error}") from error
     if repo.count("/") != 1:
         raise PublishError(f"REPO: found {repo!r}; expected OWNER/NAME")
-    proof = check_files(folder)
+    with verdict(folder):
+        proof = check_files(folder)
     name = manifest.name(folder)
     with fields_of(folder / MANIFEST_FILE):
         variants = ", ".join(variant.name for variant in manifest.variants(folder))

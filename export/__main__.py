@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -223,20 +225,22 @@ def _new(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 1 where it fails, with one line that says why."""
+    """Run a command; return its exit status, of a failure with one line that says why."""
     line = CommandLine("python -m export", "From a recipe's sources to the files that the graph stages read.")
     written = "write all that the graph stages read: encoder, head, reference"
     line.add("build", _build, written, "recipe", "build")
     line.add("calibration", _calibration, "write the token ids for a quantization", "recipe", "build")
     reference = line.add("reference", _reference, "run the original pair on a split", "recipe", "target")
-    reference.add_argument("--split", required=True, choices=("train", "dev", "test"))
+    reference.add_argument("--split", required=True, choices=("train", "dev", "test"), help="of the data")
     train = line.add("train", _train, "train a head on the recipe's data", "recipe", "build")
-    train.add_argument("--out", type=Path, help="by default, the recipe's own head folder")
+    train.add_argument("--out", type=Path, help="where to write it (default: the recipe's own head folder)")
     features = line.add("features", _features, "choose what a linear head reads", "recipe", "build")
     features.add_argument("--parts", type=int, default=9, help="poolings to keep")
-    features.add_argument("--pooling", action="append", help="to choose from; may be repeated")
+    features.add_argument(
+        "--pooling", action="append", help="to choose from; may be repeated (default: mean and max)"
+    )
     new = line.add("new", _new, "write a recipe for the sources in ENCODER and HEAD", "recipe")
-    new.add_argument("--pooling", choices=get_args(Pooling), help="where the encoder's own files don't say")
+    new.add_argument("--pooling", choices=get_args(Pooling), help="where its files don't say (default: none)")
     new.add_argument("--normalize", action="store_true", help="where the encoder's own files don't say")
     return line.main(arguments)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -138,7 +140,7 @@ def _margins(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 1 where it fails, with one line that says why."""
+    """Run a command; return its exit status, of a failure with one line that says why."""
     line = CommandLine("python -m graphs", "From the exported encoder and head to finished graphs.")
     line.add(
         "build", _build, "write the graphs of all variants, and the one that takes texts", "recipe", "build"

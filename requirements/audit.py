@@ -1,12 +1,14 @@
 """Look all pins up in the advisories: `python -m requirements.audit PIP_AUDIT [--accept ID …] FILE …`.
 
 Every file is looked at, whatever was found in those before and whatever a registry answers; a pin that could
-not be looked up has not been audited, is named, and counts as a finding does. Standard library only.
+not be looked up has not been audited, and is named. The exit status is 1 where there is an advisory, else 2
+where a pin was not looked up. Standard library only.
 """
 
 from __future__ import annotations
 
-import argparse
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import json
 import subprocess
 import sys
@@ -15,12 +17,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.cli import parser
+from core.ends import FAILED, VERDICT
 from requirements.pin import entries
 
 _OPTIONS = ("--require-hashes", "--disable-pip", "--progress-spinner=off", "--format=json")
 # After so many that fail one after the other, the rest of a file is not asked for.
 _PATIENCE = 3
 _SECONDS = 600
+_NOT_LOOKED_UP = "could not be looked up"
 
 
 class _FailedError(Exception):
@@ -51,7 +56,7 @@ def _problems(answered: Iterable[dict[str, Any]]) -> list[str]:
     found = []
     for pin in answered:
         if "skip_reason" in pin:
-            found.append(f"{pin['name']}: could not be looked up: {pin['skip_reason']}")
+            found.append(f"{pin['name']}: {_NOT_LOOKED_UP}: {pin['skip_reason']}")
         for advisory in pin.get("vulns", []):
             mended = ", ".join(advisory.get("fix_versions", [])) or "no version"
             found.append(f"{pin['name']} {pin['version']}: {advisory['id']}, mended in {mended}")
@@ -64,7 +69,7 @@ def _one_by_one(command: Sequence[str], pins: Sequence[str]) -> list[str]:
         for pin in pins:
             name = pin.split(" ")[0]
             if failed == _PATIENCE:
-                found.append(f"{name}: could not be looked up: not asked for, after {_PATIENCE} that failed")
+                found.append(f"{name}: {_NOT_LOOKED_UP}: not asked for, after {_PATIENCE} that failed")
                 continue
             listed = Path(scratch) / "requirements.txt"
             listed.write_text(pin, "utf-8")
@@ -72,7 +77,7 @@ def _one_by_one(command: Sequence[str], pins: Sequence[str]) -> list[str]:
                 found += _problems(_ask(command, listed))
                 failed = 0
             except _FailedError as error:
-                found.append(f"{name}: could not be looked up: {error}")
+                found.append(f"{name}: {_NOT_LOOKED_UP}: {error}")
                 failed += 1
     return found
 
@@ -91,29 +96,33 @@ def audit(command: Sequence[str], listed: Path) -> list[str]:
     told = {pin["name"].lower() for pin in answered}
     # A pin for another system is in no answer; it is looked up with the files of that system.
     untold = [pin.split(" ")[0] for pin in pins if ";" not in pin and pin.split("==")[0].lower() not in told]
-    return [*_problems(answered), *(f"{pin}: could not be looked up: no answer for it" for pin in untold)]
+    return [*_problems(answered), *(f"{pin}: {_NOT_LOOKED_UP}: no answer for it" for pin in untold)]
 
 
 def main(arguments: list[str]) -> int:
-    """Audit every file; 1 where anything was found, or not looked up."""
-    summary = "Look pins up in the advisories; 1 where anything was found, or not looked up."
-    parser = argparse.ArgumentParser(prog="python -m requirements.audit", description=summary)
-    parser.add_argument("pip_audit")
-    parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--accept", action="append", default=[], help="an advisory that is accepted")
-    given = parser.parse_args(arguments)
+    """Audit every file; 1 where there is an advisory, else 2 where something was not looked up."""
+    summary = "Look pins up in the advisories."
+    line = parser("python -m requirements.audit", summary)
+    line.add_argument("pip_audit")
+    line.add_argument("files", type=Path, nargs="+")
+    line.add_argument(
+        "--accept", action="append", default=[], help="an advisory that is accepted (default: none)"
+    )
+    given = line.parse_args(arguments)
     command = [given.pip_audit, *(f"--ignore-vuln={name}" for name in given.accept)]
-    count = 0
+    found: list[str] = []
     for listed in given.files:
         try:
             problems = audit(command, listed)
         except OSError as error:
-            problems = [f"cannot be audited: {error}"]
+            problems = [f"cannot be audited, {_NOT_LOOKED_UP}: {error}"]
         print(f"  audit    {listed}: {len(problems) or 'nothing'} found", flush=True)
         for problem in problems:
             print(f"error: {listed}: {problem}", file=sys.stderr, flush=True)
-        count += len(problems)
-    return int(count > 0)
+        found += problems
+    if any(_NOT_LOOKED_UP not in problem for problem in found):
+        return VERDICT
+    return FAILED if found else 0
 
 
 if __name__ == "__main__":

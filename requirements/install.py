@@ -7,6 +7,8 @@ environment is left as it is. Standard library only.
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import fcntl
 import subprocess
 import sys

@@ -8,6 +8,8 @@ library only.
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import re
 import subprocess
 import sys
@@ -135,7 +137,7 @@ def main(arguments: list[str]) -> int:
             print(f"  lock     {path}: {len(entries(path.read_text('utf-8')))} packages")
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 

@@ -191,7 +191,7 @@ def test_a_build_of_other_sources_is_neither_continued_nor_released(tiny_build, 
     for line in (["graphs", "build"], ["verify", "gate"], ["verify", "release"]):
         target = [copy["DIST"]] if line[1] == "release" else []
         found = run(*line, recipe, build, *target, env=other)
-        assert found.returncode == 1
+        assert found.returncode == 2
         expected = f"error: {build}: found {recipe}, expected a build of {recipe} HEAD=path:another; "
         assert found.stderr.startswith(expected)
         assert len(found.stderr.splitlines()) == 1
@@ -230,7 +230,7 @@ def test_a_parity_file_of_another_version_is_one_error(tiny_build, tmp_path):
     path = copy["BUILD"] / "parity.json"
     path.write_text(path.read_text("utf-8").replace('"batch_flips"', '"of_old"'), "utf-8")
     found = run("verify", "release", copy["RECIPE"], copy["BUILD"], tmp_path / "released")
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert found.stderr == f"error: {path}: of another version; run `make verify`\n"
     assert not (tmp_path / "released").exists()
 

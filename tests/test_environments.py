@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from core import cli
-from core.errors import ScoreError
+from core.errors import GateError, ScoreError
 from tests.support import commands, scored
 from tests.support.artifacts import artifact as write_artifact
 from tests.support.places import FILES, ROOT
@@ -96,16 +96,20 @@ def test_every_end_is_an_exit_code(capsys):
 
         return cli.exit_code(run, None), capsys.readouterr().err
 
-    assert ends(ScoreError("x\ny")) == (1, "error: x y\n")
+    assert ends(ScoreError("x\ny")) == (2, "error: x y\n")
     assert ends(KeyboardInterrupt()) == (130, "interrupted\n")
     assert ends(OSError(28, "No space left on device", "a\nb")) == (
-        1,
+        2,
         "error: [Errno 28] No space left on device: 'a\\nb'\n",
     )
-    assert ends(BrokenPipeError()) == (1, "")
+    assert ends(BrokenPipeError()) == (2, "")
     assert cli.exit_code(lambda arguments: 3, None) == 3
-    with pytest.raises(ZeroDivisionError):
-        ends(ZeroDivisionError())
+    assert ends(GateError("over")) == (1, "error: over\n")
+    # A mistake of ours is no verdict.
+    status, said = ends(ZeroDivisionError("mine"))
+    assert (status, said.splitlines()[-1]) == (2, "ZeroDivisionError: mine")
+    with pytest.raises(ModuleNotFoundError):
+        ends(ModuleNotFoundError("left to who knows what brings it"))
 
 
 def test_a_pipe_that_nobody_reads_is_an_exit_code(tiny):
@@ -118,4 +122,4 @@ def test_a_pipe_that_nobody_reads_is_an_exit_code(tiny):
     )
     process.stdout.close()
     assert process.stderr.read() == b""
-    assert process.wait() == 1
+    assert process.wait() == 2

@@ -119,7 +119,7 @@ def test_a_target_that_no_release_wrote_is_refused(tiny_build, tmp_path, notes):
     for target, here in ((".", artifacts), ("..", artifacts / "another"), ("another/..", artifacts)):
         kept = content(artifacts)
         told = release(target, cwd=here)
-        assert told.returncode == 1
+        assert told.returncode == 2
         assert "found no name of a folder's own" in told.stderr
         assert content(artifacts) == kept
     refused(release(build), build, content(build))
@@ -136,7 +136,7 @@ def test_a_target_that_no_release_wrote_is_refused(tiny_build, tmp_path, notes):
     manifest = (copy.dist / "manifest.json").read_text("utf-8")
     (copy.dist / "manifest.json").write_text('{"files": 3}')
     kept = content(copy.dist)
-    assert release(copy.dist).returncode == 1
+    assert release(copy.dist).returncode == 2
     assert content(copy.dist) == kept
     (copy.dist / "manifest.json").write_text(manifest, "utf-8")
     assert release(copy.dist).returncode == 0
@@ -151,7 +151,7 @@ def test_a_package_replaces_packages_alone(artifact, tmp_path, notes):
     for _ in range(2):
         assert package(tmp_path / "package").returncode == 0
     kept = content(artifact)
-    assert package(artifact).returncode == 1
+    assert package(artifact).returncode == 2
     assert content(artifact) == kept
 
 

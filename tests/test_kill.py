@@ -263,7 +263,7 @@ def test_a_full_disk(case, disk):
         for name, command in commands(case, disk).items():
             found = run(*command)
             if free == 0 or found.returncode:
-                assert found.returncode == 1, (name, found.stdout, found.stderr)
+                assert found.returncode == 2, (name, found.stdout, found.stderr)
                 assert "cannot be written" in found.stderr, (name, found.stderr)
                 assert "Traceback" not in found.stderr
                 failed += 1
@@ -292,7 +292,7 @@ def test_a_place_that_is_read_only(case, disk):
     # With the build elsewhere, dist/ alone is read-only.
     case.build()
     released = run("verify", "release", case.folder / "tiny", case.folder / "build", disk / "dist")
-    assert released.returncode == 1
+    assert released.returncode == 2
     assert "cannot be written: Read-only file system" in released.stderr
     assert content(disk / "dist") == before
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)

@@ -169,7 +169,8 @@ def test_another_problem_type_than_the_graphs_is_found(made, tmp_path, in_proces
         reseal(copy)
     else:
         reseal(copy, lambda manifest: manifest["head"].update(problem_type=other))
-    assert_failed(in_process(verify, "artifact", copy), "problem_type", "single_label_classification")
+    proved = in_process(verify, "artifact", copy)
+    assert_failed(proved, "problem_type", "single_label_classification", status=1)
 
 
 def test_a_corpus_gets_one_label_a_row_or_none(made, tmp_path, in_process):

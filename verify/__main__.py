@@ -6,6 +6,8 @@ anybody's CI; what the other commands need is imported inside them.
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -60,12 +62,14 @@ def _summary(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 1 where it fails, with one line that says why."""
+    """Run a command; return its exit status, of a failure with one line that says why."""
     line = CommandLine("python -m verify", "Measure finished graphs, and release them.")
     prove.add_options(line.add("artifact", prove.run, "prove an artifact", "artifact"))
     prove.add_sign_options(line.add("sign", prove.sign, "sign an artifact", "artifact"))
     check.add_options(line.add("parity", check.run, "an artifact against a reference", "artifact"))
-    compare.add_options(line.add("compare", compare.run, "two artifacts side by side", "a", "b"))
+    compare.add_options(
+        line.add("compare", compare.run, "two artifacts, or variants of one, side by side", "a")
+    )
     stress.add_options(line.add("stress", stress.run, "random batches and odd input", "artifact"))
     soak.add_options(line.add("soak", soak.run, "many threads on one session", "artifact"))
     line.add("gate", _gate, "a build's graphs against its reference and tokenizer", "recipe", "build")

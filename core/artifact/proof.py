@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.artifact import manifest
 from core.artifact.manifest import MANIFEST_FILE, FileRecord
-from core.errors import ArtifactError
+from core.errors import ArtifactError, GateError
 from core.untrusted import limits, regular_file
 
 # The signature covers the manifest, so the manifest cannot list it: its hash lies beside it.
@@ -33,6 +35,25 @@ class Proof(NamedTuple):
     def signed(self) -> bool:
         """Whether a signature is among the files."""
         return SIGNATURE_FILE in self.files
+
+
+@contextmanager
+def verdict(folder: Path) -> Iterator[None]:
+    """Raise what the block finds wrong with an artifact as a verdict on it.
+
+    Raises:
+        GateError: the artifact is not what it says it is.
+        ArtifactError: there is none, or the system or a missing library is what fails.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no such folder, expected an artifact")
+    try:
+        yield
+    except ArtifactError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError | ImportError) and not isinstance(cause, FileNotFoundError):
+            raise
+        raise GateError(str(error)) from error
 
 
 def _present(folder: Path) -> dict[str, Path]:

@@ -7,6 +7,8 @@ name of a recipe's or a source's reaches make. Standard library only.
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import re
 import sys
 from pathlib import Path

@@ -106,4 +106,4 @@ def test_the_command_writes_down_who_it_was(merged, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert json.loads((tmp_path / "optimum.json").read_text())["way"] == "onnxruntime"
     ended = run("bench", "optimum", tmp_path / "none.onnx", target, "--venv", "")
-    assert (ended.returncode, ended.stderr) == (1, f"error: {tmp_path}/none.onnx: no such file\n")
+    assert (ended.returncode, ended.stderr) == (2, f"error: {tmp_path}/none.onnx: no such file\n")

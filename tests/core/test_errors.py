@@ -45,6 +45,6 @@ def test_any_terminal_takes_it(encoding):
         "sys.exit(cli.exit_code(fail, None))"
     )
     found = python(program, text=False, env={"PYTHONIOENCODING": encoding})
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert found.stderr.count(b"\n") == 1
     assert found.stderr.startswith(b"error: \\ud800 \\x1b ")

@@ -5,6 +5,8 @@ Writes BUILD/cpus/cpus.json, or another folder's of that name, and prints the sa
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import os
 import sys
@@ -20,7 +22,7 @@ from core import recipe as recipes
 from core.artifact import manifest, tokens
 from core.artifact.graph import Graph
 from core.build import reference
-from core.cli import exit_code
+from core.cli import exit_code, parser
 from core.contract import VARIANT_FILES
 from core.disk.files import sha256_file, write_json
 from core.errors import ToolchainError
@@ -182,16 +184,18 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     """Run the command line; 1 where a processor decides otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cpus", description=__doc__.split("\n")[0])
+    line = parser("python -m tests.cpus", __doc__.split("\n")[0])
     for name in ("artifact", "recipe", "build"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--texts", type=int, default=24)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--variants", nargs="+", metavar="NAME", help="the artifact's, by default all")
-    parser.add_argument("--folder", default="cpus", help="within BUILD")
+        line.add_argument(name, type=Path)
+    line.add_argument("--texts", type=int, default=24, help="how many")
+    line.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="at a time")
+    line.add_argument("--variants", nargs="+", metavar="NAME", help="the artifact's (default: all)")
+    line.add_argument("--folder", default="cpus", help="within BUILD")
     names = [one.name for one in emulation.ALL]
-    parser.add_argument("--processors", nargs="+", choices=names, default=list(emulation.USUAL))
-    return exit_code(_run, parser.parse_args())
+    line.add_argument(
+        "--processors", nargs="+", choices=names, default=list(emulation.USUAL), help="to emulate"
+    )
+    return exit_code(_run, line.parse_args())
 
 
 if __name__ == "__main__":

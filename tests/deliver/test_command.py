@@ -18,7 +18,7 @@ def test_a_command_without_its_libraries_names_the_extra(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "score.job", raising=False)
     for name in [name for name in sys.modules if name.startswith("score.")]:
         monkeypatch.delitem(sys.modules, name)
-    assert main(["score", "artifact", "in.csv", "out.csv"]) == 1
+    assert main(["score", "artifact", "in.csv", "out.csv"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: score: ")
     assert said.endswith("install this package with its extra [score]\n")
@@ -26,7 +26,7 @@ def test_a_command_without_its_libraries_names_the_extra(monkeypatch, capsys):
 
 def test_a_failed_stage_ends_a_build(tmp_path, capsys):
     (tmp_path / "recipe.toml").write_text("")
-    assert main(["build", str(tmp_path)]) == 1
+    assert main(["build", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/recipe.toml: ")
 
 
@@ -51,5 +51,5 @@ def test_from_a_wheel_it_verifies_and_scores_without_torch(artifact, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert rows[0]["labels"] == ["love"]
     needs = call(command, "build", tmp_path, cwd=tmp_path)
-    assert (needs.returncode, needs.stdout) == (1, "")
+    assert (needs.returncode, needs.stdout) == (2, "")
     assert "install this package with its extra [build]" in needs.stderr

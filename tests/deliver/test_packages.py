@@ -169,7 +169,7 @@ def test_triton_refuses_what_its_files_cannot_say(artifact, tmp_path):
 )
 def test_the_command_says_what_is_wrong_in_one_line(artifact, tmp_path, options, said):
     found = command("package", artifact, tmp_path / "out", *options)
-    assert (found.returncode, found.stdout) == (1, "")
+    assert (found.returncode, found.stdout) == (2, "")
     assert said in found.stderr
     assert len(found.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -177,7 +177,7 @@ def test_the_command_says_what_is_wrong_in_one_line(artifact, tmp_path, options,
 
 def test_a_folder_that_is_no_artifact(tmp_path):
     found = command("package", tmp_path, tmp_path / "out", "--format", "tei")
-    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert (found.returncode, len(found.stderr.splitlines())) == (2, 1)
     assert "manifest.json: not an artifact's manifest: no such file" in found.stderr
 
 
@@ -187,7 +187,7 @@ def test_a_manifest_that_names_a_file_outside_the_folder(changeable, change, tmp
     rows = json.loads((changeable / "manifest.json").read_text("utf-8"))["variants"]
     change("manifest.json", variants=[row | {"file": place.format(tmp_path)} for row in rows])
     found = command("package", changeable, tmp_path / "out", "--format", "tei")
-    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert (found.returncode, len(found.stderr.splitlines())) == (2, 1)
     assert "manifest.json: file: found " in found.stderr
     assert "expected 'onnx/model" in found.stderr
     assert not (tmp_path / "out").exists()
@@ -197,7 +197,7 @@ def test_a_manifest_that_names_a_file_outside_the_folder(changeable, change, tmp
 def test_a_manifest_whose_name_no_folder_can_have(changeable, change, tmp_path, name):
     change("manifest.json", name=name)
     found = command("package", changeable, tmp_path / "out", "--format", "triton")
-    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert (found.returncode, len(found.stderr.splitlines())) == (2, 1)
     assert "manifest.json: name: found " in found.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact"]
 
@@ -214,7 +214,7 @@ def test_a_link_of_an_artifact_is_not_followed(changeable, tmp_path, server, nam
     (changeable / name).rename(secret)
     (changeable / name).symlink_to(secret)
     found = command("package", changeable, tmp_path / "out", "--format", server)
-    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
+    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (2, "", 1)
     assert f"{name}: found a link, expected a file of the folder's own" in found.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact", "secret"]
 
@@ -223,7 +223,7 @@ def test_a_link_of_an_artifact_is_not_followed(changeable, tmp_path, server, nam
 def test_what_is_packaged_is_what_the_manifest_says(changeable, tmp_path, server):
     rewrite(changeable / "thresholds.json", b"{}")
     found = command("package", changeable, tmp_path / "out", "--format", server)
-    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (1, "", 1)
+    assert (found.returncode, found.stdout, len(found.stderr.splitlines())) == (2, "", 1)
     assert "thresholds.json: found 2 bytes, expected " in found.stderr
     assert not (tmp_path / "out").exists()
 
@@ -232,7 +232,7 @@ def test_a_graph_that_runs_for_ever_runs_in_a_process_of_its_own_first(changeabl
     rewrite(changeable / "onnx/model_quantized.onnx", slow_to_open().SerializeToString())
     reseal(changeable)
     found = command("package", changeable, tmp_path / "out", "--format", "openvino")
-    assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+    assert (found.returncode, len(found.stderr.splitlines())) == (2, 1)
     assert re.search(r"model_quantized\.onnx: (refused: takes over|onnxruntime does)", found.stderr)
     assert not (tmp_path / "out").exists()
 
@@ -243,7 +243,7 @@ def test_a_failure_leaves_the_package_of_before(changeable, change, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
     (changeable / "vocab.txt").unlink()
     found = command("package", changeable, target, "--format", "tei")
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert "vocab.txt: cannot be read" in found.stderr
     assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact", "out"]

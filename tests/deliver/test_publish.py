@@ -136,7 +136,7 @@ def test_an_interrupted_upload_commits_nothing_and_the_next_goes_on(run, hub, co
 )
 def test_without_a_good_token_one_line_says_so(run, hub, token, said):
     found = run(token=token)
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert said in found.stderr.splitlines()[-1]
     assert "Traceback" not in found.stderr
     assert hub.commits == []
@@ -145,7 +145,7 @@ def test_without_a_good_token_one_line_says_so(run, hub, token, said):
 def test_a_storage_that_refuses(run, hub):
     hub.storage_status = 403
     found = run()
-    assert found.returncode == 1
+    assert found.returncode == 2
     # The bars of files in flight may end after it.
     [line] = [line for line in found.stderr.splitlines() if "error: " in line]
     assert "the hub refused it (HTTP 403)" in line
@@ -157,7 +157,7 @@ def test_a_storage_that_refuses(run, hub):
 def test_a_card_that_the_hub_refuses(run, hub):
     hub.refused_card = '"license" must be one of these'
     found = run()
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert '"license" must be one of these' in found.stderr
     assert "Traceback" not in found.stderr
     assert hub.commits == []
@@ -166,7 +166,7 @@ def test_a_card_that_the_hub_refuses(run, hub):
 @pytest.mark.parametrize("repo", ["", "emotions", "me/emotions/more", "me/ emotions", "me/--x"])
 def test_a_name_that_is_none(run, hub, repo):
     found = run("--dry-run", repo=repo)
-    assert (found.returncode, found.stdout) == (1, "")
+    assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("error: REPO: ")
 
 

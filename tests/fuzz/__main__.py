@@ -8,7 +8,8 @@ one failed.
 
 from __future__ import annotations
 
-import argparse
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import re
 import shutil
 import struct
@@ -19,6 +20,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.cli import parser
 from tests.fuzz import lines
 from tests.fuzz.readers import READERS, corpus_of
 from tests.support.places import ROOT
@@ -132,21 +134,23 @@ def keep(reader: str) -> None:
 
 def main() -> int:
     """Fuzz the readers of the command line; 1 where one failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.split("\n")[0])
-    parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
-    parser.add_argument("--seconds", type=float, default=60, help="of each reader")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--input", type=Path, help="run this one input again, through the one reader named")
-    parser.add_argument("--keep", action="store_true", help="add what the corpus needs to tests/fuzz/corpus")
-    given = parser.parse_args()
+    line = parser("python -m tests.fuzz", __doc__.split("\n")[0])
+    line.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
+    line.add_argument("--seconds", type=float, default=60, help="of each reader")
+    line.add_argument("--seed", type=int, default=1, help="of the first run")
+    line.add_argument(
+        "--input", type=Path, help="run this one again, through the reader named (default: fuzz)"
+    )
+    line.add_argument("--keep", action="store_true", help="add what the corpus needs to tests/fuzz/corpus")
+    given = line.parse_args()
     unknown = [reader for reader in given.readers if reader not in READERS]
     if unknown:
-        parser.error(f"{unknown[0]}: no such reader; there are {', '.join(READERS)}")
+        line.error(f"{unknown[0]}: no such reader; there are {', '.join(READERS)}")
     if given.input is not None:
         if len(given.readers) != 1:
-            parser.error("--input: name one reader")
+            line.error("--input: name one reader")
         if not given.input.is_file():
-            parser.error(f"--input: {given.input}: no such file")
+            line.error(f"--input: {given.input}: no such file")
         return again(given.readers[0], given.input)
     failed = 0
     for reader in given.readers or READERS:

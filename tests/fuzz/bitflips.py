@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import random
 import shutil
@@ -12,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.artifact import proof
-from core.cli import exit_code
-from core.errors import ArtifactError
+from core.cli import exit_code, parser
+from core.errors import ArtifactError, GateError
 
 
 class Flip(NamedTuple):
@@ -61,11 +63,13 @@ def _run(arguments: argparse.Namespace) -> None:
     """Flip bits of a copy.
 
     Raises:
-        ArtifactError: a flip was not detected, or the artifact is not whole.
+        GateError: a flip was not detected, or the artifact is not whole.
+        ArtifactError: the copy cannot be written.
     """
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "artifact"
-        proof.check_files(arguments.artifact)
+        with proof.verdict(arguments.artifact):
+            proof.check_files(arguments.artifact)
         try:
             shutil.copytree(arguments.artifact, copy)
         except OSError as error:
@@ -77,16 +81,16 @@ def _run(arguments: argparse.Namespace) -> None:
     files = len({flip.name for flip in flips})
     print(f"{len(flips) - len(missed)} of {len(flips)} bit flips detected, in {files} files; {seconds:.0f} s")
     if missed:
-        raise ArtifactError(f"{arguments.artifact}: not detected: {'; '.join(map(str, missed))}")
+        raise GateError(f"{arguments.artifact}: not detected: {'; '.join(map(str, missed))}")
 
 
 def main() -> int:
     """Print how many of the flips were detected; 1 where one was not."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.bitflips", description=__doc__.split("\n")[0])
-    parser.add_argument("artifact", type=Path)
-    parser.add_argument("-n", "--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    return exit_code(_run, parser.parse_args())
+    line = parser("python -m tests.fuzz.bitflips", __doc__.split("\n")[0])
+    line.add_argument("artifact", type=Path)
+    line.add_argument("-n", "--count", type=int, default=1000, help="how many bits")
+    line.add_argument("--seed", type=int, default=0, help="of which bits")
+    return exit_code(_run, line.parse_args())
 
 
 if __name__ == "__main__":

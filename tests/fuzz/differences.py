@@ -7,7 +7,8 @@ there is one; what failed is kept in build/fuzz/differences.
 
 from __future__ import annotations
 
-import argparse
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+from core.cli import parser
 from core.errors import ToolchainError
 from tests.fuzz import differential, mutate, mutate_functions, mutate_onnx, seeds
 from tests.support.places import ROOT
@@ -101,11 +103,11 @@ def traced(line: list[str], trace: Path) -> subprocess.CompletedProcess[bytes]:
 
 def main() -> int:
     """Compare the inputs of the command line; 1 where one differs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.differences", description=__doc__)
-    parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--untraced", action="store_true")
-    given = parser.parse_args()
+    line = parser("python -m tests.fuzz.differences", __doc__)
+    line.add_argument("--count", type=int, required=True, help="how many inputs")
+    line.add_argument("--start", type=int, default=0, help="number of the first")
+    line.add_argument("--untraced", action="store_true", help="without strace")
+    given = line.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
     if given.untraced or not shutil.which("strace"):
         return int(run(given.start, given.count) > 0)

@@ -112,7 +112,7 @@ def test_two_readings_that_differ_are_found(tmp_path, monkeypatch):
     rows = tmp_path / "rows.csv"
     rows.write_bytes(b'text,n\n"a\nb",1\n')
     same_rows.check_csv(rows)
-    monkeypatch.setattr(csv_records, "_whole", lambda content: content.rfind(b"\n") + 1)
+    monkeypatch.setattr(csv_records.Syntax, "whole", lambda _, content: content.rfind(b"\n") + 1)
     with pytest.raises(DifferenceError, match="blocks of 7"):
         same_rows.check_csv(rows)
     lines = tmp_path / "rows.jsonl"

@@ -64,7 +64,7 @@ def children(process):
 
 def assert_refused(found, file):
     result, seconds, most = found
-    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.returncode == 2, result.stdout + result.stderr
     [line] = [line for line in result.stderr.splitlines() if "error: " in line]
     assert re.search(rf"{re.escape(file)}.*{REFUSED}", line), line
     assert "Traceback" not in result.stderr

@@ -56,16 +56,16 @@ def test_nothing_found_is_the_only_success(stub, files, capsys):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "status", "said"),
     [
-        ({"fails": "second"}, "a.txt: second==1.0: could not be looked up: ERROR:pip_audit: the registry"),
-        ({"skips": "first"}, "a.txt: first: could not be looked up: not found on the registry"),
-        ({"bad": "third"}, "a.txt: third 1.0: PYSEC-1, mended in 1.1"),
-        ({"bad": "fourth"}, "b.txt: fourth 1.0: PYSEC-1, mended in 1.1"),
+        ({"fails": "second"}, 2, "a.txt: second==1.0: could not be looked up: ERROR:pip_audit: the registry"),
+        ({"skips": "first"}, 2, "a.txt: first: could not be looked up: not found on the registry"),
+        ({"bad": "third"}, 1, "a.txt: third 1.0: PYSEC-1, mended in 1.1"),
+        ({"bad": "fourth"}, 1, "b.txt: fourth 1.0: PYSEC-1, mended in 1.1"),
     ],
 )
-def test_the_first_file_keeps_nobody_from_the_next(stub, files, capsys, wrong, said):
-    assert audit.main([stub(**wrong), *files]) == 1
+def test_the_first_file_keeps_nobody_from_the_next(stub, files, capsys, wrong, status, said):
+    assert audit.main([stub(**wrong), *files]) == status
     told = capsys.readouterr()
     assert told.out.count("  audit    ") == 2
     [line] = told.err.splitlines()
@@ -79,7 +79,7 @@ def test_a_dead_service_is_not_asked_forever(stub, files, capsys):
     dead = stub()
     with open(dead, "w") as file:  # noqa: PTH123
         file.write("#!/bin/sh\necho asked >> $0.log\necho no route >&2\nexit 1\n")
-    assert audit.main([dead, files[0]]) == 1
+    assert audit.main([dead, files[0]]) == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 12
     assert [("not asked for" in line) for line in told] == [False] * 3 + [True] * 9

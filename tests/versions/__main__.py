@@ -5,6 +5,8 @@ Writes `BUILD/versions/versions.json`. Token ids are made before, by this enviro
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import contextlib
 import io
@@ -24,7 +26,7 @@ from core.artifact import tokens
 from core.artifact.graph import Graph
 from core.artifact.manifest import text_graph, variants
 from core.build import reference
-from core.cli import exit_code
+from core.cli import exit_code, parser
 from core.contract import TEXT_FILE
 from core.disk.files import sha256_file, write_json
 from core.errors import ToolchainError
@@ -189,14 +191,14 @@ def _plain(row: compare.Outcome) -> dict[str, dict[str, object]]:
 
 def main() -> int:
     """Run the command line; 1 where a version decides otherwise, or a graph states another oldest one."""
-    parser = argparse.ArgumentParser(prog="python -m tests.versions", description=__doc__.split("\n")[0])
+    line = parser("python -m tests.versions", __doc__.split("\n")[0])
     for name in ("artifact", "recipe", "build"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--versions", nargs="+", required=True)
-    parser.add_argument("--texts", type=int, default=60)
-    parser.add_argument("--forms", action="store_true", help="tiny graphs of every form as well")
-    parser.add_argument("--to", default="versions.json", metavar="FILE", help="in BUILD/versions")
-    return exit_code(_compare, parser.parse_args())
+        line.add_argument(name, type=Path)
+    line.add_argument("--versions", nargs="+", required=True, help="environments of .venv-versions")
+    line.add_argument("--texts", type=int, default=60, help="how many")
+    line.add_argument("--forms", action="store_true", help="tiny graphs of every form as well")
+    line.add_argument("--to", default="versions.json", metavar="FILE", help="in BUILD/versions")
+    return exit_code(_compare, line.parse_args())
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_an_artifact_in_one_version(compared):
     assert status == 1
     assert "fp32: found an answer, expected the first in 1.99, as it states" in printed.err
     status, printed = compared("")
-    assert (status, printed.out) == (1, "")
+    assert (status, printed.out) == (2, "")
     assert "metadata lacks onnxruntime" in printed.err
 
 

@@ -1,4 +1,7 @@
-"""`python -m verify compare`: compare two artifacts. Needs numpy, onnxruntime and tokenizers alone."""
+"""`python -m verify compare`: compare two artifacts, or variants of one.
+
+Needs numpy, onnxruntime and tokenizers alone.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,36 @@ from verify.compare.measure import Plan, Side, Texts
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `run` reads besides the two artifacts."""
+    """Add what `run` reads besides the first artifact."""
+    parser.add_argument("b", type=Path, nargs="?", help="another artifact (default: the same)")
     parser.add_argument(
-        "--pair", action="append", metavar="A:B", help="variants, such as fp32:int8; else all that both have"
+        "--pair",
+        action="append",
+        metavar="A:B",
+        help="variants, such as fp32:int8; may be repeated (default: those that both have; of one artifact, "
+        "the first with each other)",
     )
-    parser.add_argument("--reference", type=Path, help="by default, A's own, or else B's")
-    parser.add_argument("--data", type=Path, metavar="FILE", help="TOML of a recipe's [data]: its test split")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
-    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--reference", type=Path, help="whose texts (default: A's own, or else B's)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="TOML of a recipe's [data], whose test split to take, too (default: not)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures here, too (default: not)"
+    )
+    parser.add_argument("--rounds", type=int, default=Plan.rounds, help="in turns")
     parser.add_argument("--texts", type=int, default=Plan.texts, help="a round")
-    parser.add_argument("--threads", type=int, default=Plan.threads)
+    parser.add_argument("--threads", type=int, default=Plan.threads, help="of a session")
 
 
 def _pairs(a: Path, b: Path, given: list[str] | None) -> list[tuple[manifest.Variant, manifest.Variant]]:
     ours = {variant.name: variant for variant in manifest.variants(a)}
     theirs = {variant.name: variant for variant in manifest.variants(b)}
     names = [pair.partition(":")[::2] for pair in given or []]
+    if a == b:
+        names = names or [(next(iter(ours)), other) for other in list(ours)[1:]]
     names = names or [(name, name) for name in ours if name in theirs]
     for first, second in names:
         if first not in ours or second not in theirs:
@@ -63,11 +80,9 @@ def _test_split(file: Path, labels: Sequence[str]) -> Texts:
     return Texts(f"{data.title} test", split.texts, 32, split.labels, known)
 
 
-def _texts(arguments: argparse.Namespace, side: Side) -> list[Texts]:
+def _texts(arguments: argparse.Namespace, a: Path, b: Path, side: Side) -> list[Texts]:
     """Return the texts to compare on."""
-    folder = next(
-        (f for f in (arguments.a, arguments.b) if (f / manifest.REFERENCE_FILE).is_file()), arguments.a
-    )
+    folder = next((f for f in (a, b) if (f / manifest.REFERENCE_FILE).is_file()), a)
     original = reference.read(manifest.reference_file(folder, arguments.reference))
     # Each alone, as parity has them.
     listed = [Texts("reference", original.texts, 1)]
@@ -82,11 +97,11 @@ def run(arguments: argparse.Namespace) -> None:
         DatasetError: `--data` names a test split that cannot be had, or is wrong.
         BenchmarkError: a number of the plan is below 1.
     """
-    a, b = arguments.a, arguments.b
+    a, b = arguments.a, arguments.b or arguments.a
     plan = Plan(arguments.rounds, arguments.texts, threads=arguments.threads)
     plan.check()
     pairs = _pairs(a, b, arguments.pair)
-    listed = _texts(arguments, Side(a, pairs[0][0], plan.threads))
+    listed = _texts(arguments, a, b, Side(a, pairs[0][0], plan.threads))
     rows: list[dict[str, Any]] = []
     for first, second in pairs:
         ours, theirs = Side(a, first, plan.threads), Side(b, second, plan.threads)

@@ -50,7 +50,8 @@ def markdown(comparison: dict[str, Any]) -> str:
     lines = [
         f"A is {cell(comparison['a'])}, B is {cell(comparison['b'])}. A flip is a decision that differs. "
         f"Speed: medians of {plan['rounds']} interleaved rounds of {plan['texts']} texts "
-        f"(lowest–highest), threads: {plan['threads']}.",
+        f"(lowest–highest), threads: {plan['threads']}; how many times as fast is the median of each "
+        "round's own ratio, which need not be the ratio of the medians.",
     ]
     for pair in comparison["pairs"]:
         sizes = pair["size_bytes"]

@@ -8,7 +8,6 @@ fifth, after the warm-up.
 from __future__ import annotations
 
 import argparse
-import statistics
 import threading
 import time
 from contextlib import suppress
@@ -20,6 +19,7 @@ import numpy as np
 from core.artifact import manifest
 from core.artifact.graph import Graph
 from core.errors import ArtifactError, GateError
+from core.timing import median
 from core.untrusted.limited.process import CallError
 from verify.load.inputs import random_batch
 from verify.load.stress import sizes
@@ -44,7 +44,7 @@ class Soaked:
         count = len(self.memory_bytes)
         warm = self.memory_bytes[count // 5 : 2 * count // 5] or self.memory_bytes
         last = self.memory_bytes[-max(count // 10, 1) :]
-        return statistics.median(last) / statistics.median(warm) - 1
+        return median(last) / median(warm) - 1
 
 
 def _resident_bytes(pid: int) -> int:
@@ -98,8 +98,8 @@ def soak(graph: Graph, vocabulary: int, positions: int, seconds: float, threads:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads besides the artifact."""
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--variant", default="int8")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long")
+    parser.add_argument("--variant", default="int8", help="of the artifact's graphs")
 
 
 def run(given: argparse.Namespace) -> None:

@@ -148,9 +148,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads besides the artifact."""
     parser.add_argument("--batches", type=int, default=10_000, help="of each variant")
     parser.add_argument("--first", type=int, default=0, help="number of the first, to go on with a run")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--variant", action="append", help="such as int8; else all")
+    parser.add_argument("--seed", type=int, default=0, help="of what is random")
+    parser.add_argument("--threads", type=int, default=0, help="of a session; 0: as many as there are CPUs")
+    parser.add_argument("--variant", action="append", help="such as int8; may be repeated (default: all)")
 
 
 def run(given: argparse.Namespace) -> None:

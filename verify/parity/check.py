@@ -57,9 +57,13 @@ def junit_xml(suite: str, checks: Sequence[Check], properties: Mapping[str, str]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads besides the artifact."""
-    parser.add_argument("--reference", type=Path, help="by default, the artifact's own")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the checks here, as JUnit XML")
+    parser.add_argument("--reference", type=Path, help="to compare with (default: the artifact's own)")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures here, too (default: not)"
+    )
+    parser.add_argument(
+        "--junit", type=Path, metavar="FILE", help="write the checks here, as JUnit XML (default: not)"
+    )
 
 
 def opened(variants: list[manifest.Variant]) -> dict[str, Graph]:

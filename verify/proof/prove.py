@@ -17,7 +17,12 @@ from verify.proof import agreement, saturation, signature
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads besides the artifact."""
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="PEM; verify the signature with it")
+    parser.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="FILE",
+        help="PEM; verify the signature with it (default: by whom it is signed is not looked at)",
+    )
     parser.add_argument("--hashes-only", action="store_true", help="every byte, but no graph is run")
 
 
@@ -30,10 +35,12 @@ def sign(arguments: argparse.Namespace) -> None:
     """Sign an artifact that is whole; a signature that it has, sound or not, is replaced.
 
     Raises:
-        ArtifactError: it is not whole, or the key cannot be read.
+        GateError: it is not whole.
+        ArtifactError: the key cannot be read.
     """
     folder: Path = arguments.artifact
-    proved = proof.check_listed(folder)
+    with proof.verdict(folder):
+        proved = proof.check_listed(folder)
     signature.sign(folder, arguments.key)
     signed = set(proved.files) - {proof.SIGNATURE_FILE, proof.SIGNATURE_HASH_FILE}
     print(f"{folder / proof.SIGNATURE_FILE}: signs {len(signed)} files")
@@ -90,17 +97,25 @@ def run(arguments: argparse.Namespace) -> None:
     """Prove an artifact: bytes, signature, agreement, pairs of weights, parity, in this order; print each.
 
     Raises:
-        ArtifactError: a byte is not as written, the signature does not verify, two files disagree.
-        GateError: a variant is over its tolerance on the artifact's own reference.
+        GateError: a byte is not as written, the signature does not verify, two files disagree, or a variant
+            is over its tolerance on the artifact's own reference.
+        ArtifactError: the artifact or the key cannot be read.
     """
     folder: Path = arguments.artifact
+    if arguments.public_key:
+        signature.check_key(arguments.public_key)
+    with proof.verdict(folder):
+        _prove(folder, arguments.public_key, arguments.hashes_only)
+
+
+def _prove(folder: Path, public_key: Path | None, hashes_only: bool) -> None:
     proved = proof.check_files(folder)
     print(f"hashes    {len(proved.files)} files, {proved.size_bytes:,} bytes, manifest among them")
-    if arguments.public_key:
-        signature.verify(folder, arguments.public_key)
-        print(f"signature verified with {arguments.public_key}")
+    if public_key:
+        signature.verify(folder, public_key)
+        print(f"signature verified with {public_key}")
     elif proved.signed:
         print("signature there, and by whom was not looked at: it proves nothing without --public-key FILE")
-    if not arguments.hashes_only:
+    if not hashes_only:
         with manifest.fields_of(folder / manifest.MANIFEST_FILE):
             _check_graphs(folder, proved)

@@ -17,6 +17,16 @@ def _library_missing(error: ImportError) -> ArtifactError:
     )
 
 
+def check_key(public_key: Path) -> None:
+    """Check that there is such a key.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    if not public_key.is_file():
+        raise ArtifactError(f"{public_key}: no such public key")
+
+
 def verify(folder: Path, public_key: Path) -> None:
     """Verify the signature of an artifact with a public key.
 
@@ -26,8 +36,7 @@ def verify(folder: Path, public_key: Path) -> None:
     path = folder / SIGNATURE_FILE
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file: the artifact is not signed")
-    if not public_key.is_file():
-        raise ArtifactError(f"{public_key}: no such public key")
+    check_key(public_key)
     try:
         from model_signing import verifying
     except ImportError as error:

@@ -17,7 +17,7 @@ from core.decisions import Floats
 from core.disk.files import write_json
 from core.errors import ThresholdError
 from core.thresholds import CANDIDATES, METHODS, Choice, Floor, Kind, Scored, choose, silences
-from verify.quality import evaluate, evaluate_table, single_label, threshold_comparison
+from verify.quality import evaluate, evaluate_table, single_label, threshold_comparison, threshold_place
 
 if TYPE_CHECKING:
     from verify.build import Build
@@ -28,11 +28,15 @@ _FLOORS: tuple[tuple[str, Kind], ...] = (("--min-precision", "precision"), ("--m
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--out", type=Path, help=f"default: BUILD/{THRESHOLDS_FILE}")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--out", type=Path, help=f"where to write them (default: BUILD/{THRESHOLDS_FILE})")
+    where.add_argument("--apply", action="store_true", help="write them where the recipe's builds read them")
     parser.add_argument("--replace", action="store_true", help="write over a file outside the build folder")
-    parser.add_argument("--variant", help="default: the recipe's last but guarded")
-    parser.add_argument("--method", choices=tuple(METHODS), default=Choice.method)
-    parser.add_argument("--candidates", choices=tuple(CANDIDATES), default=Choice.candidates)
+    parser.add_argument("--variant", help="whose answers (default: the recipe's last but guarded)")
+    parser.add_argument("--method", choices=tuple(METHODS), default=Choice.method, help="how to choose")
+    parser.add_argument(
+        "--candidates", choices=tuple(CANDIDATES), default=Choice.candidates, help="what to choose among"
+    )
     parser.add_argument(
         "--beta", type=float, default=Choice.beta, help="of F-beta; above 1, recall counts more"
     )
@@ -42,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             metavar="LABEL=NUMBER",
-            help=f"least {kind} of a label on dev, with the best of the other there; may be repeated",
+            help=f"least {kind} of a label on dev, with the best of the other; repeatable (default: none)",
         )
 
 
@@ -73,8 +77,10 @@ def _choice(arguments: argparse.Namespace, labels: Sequence[str]) -> Choice:
     return Choice(arguments.method, arguments.candidates, arguments.beta, _floors(arguments, labels))
 
 
-def _target(arguments: argparse.Namespace) -> Path:
+def _target(arguments: argparse.Namespace, build: Build) -> Path:
     path: Path = arguments.out or arguments.build / THRESHOLDS_FILE
+    if arguments.apply:
+        return threshold_place.place(build.recipe, build.recipe_folder)
     inside = path.resolve().is_relative_to(arguments.build.resolve())
     if path.is_dir():
         raise ThresholdError(f"{path}: found a folder, expected a file's name")
@@ -147,7 +153,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     build = Build.of(arguments)
     choice = _choice(arguments, build.recipe.labels.names)
-    target, variant = _target(arguments), _variant(arguments, build)
+    target, variant = _target(arguments, build), _variant(arguments, build)
     answered = _answered(build)
     dev, test = answered[variant].scored["dev"], answered[variant].scored["test"]
     if dev.problem_type == SINGLE_LABEL:
@@ -159,3 +165,14 @@ def run(arguments: argparse.Namespace) -> None:
     print("\n".join(evaluate_table.per_label(evaluate.figures(dev, thresholds))))
     write_json(target, dict(zip(dev.labels, thresholds.tolist(), strict=True)))
     print(f"\n  thresholds {variant:<9}{name}; written to {target}")
+    if arguments.apply:
+        threshold_place.name_in_recipe(build.recipe, build.recipe_folder, target)
+        print(f"  next       {_next(build)}")
+
+
+def _next(build: Build) -> str:
+    """Say what makes an artifact of applied thresholds."""
+    chosen = " margins" * ("guarded" in build.recipe.variants)
+    return f"make{chosen} artifact" + " (guarded's margins were chosen for the thresholds before)" * bool(
+        chosen
+    )

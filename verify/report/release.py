@@ -34,11 +34,11 @@ _Files = dict[str, dict[str, Any]]
 def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[str, Any]:
     file, record = VARIANT_FILES[variant], build.json(PARITY_FILE).get(variant)
     if record is None or record["sha256"] != files[file]["sha256"]:
-        raise GateError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
+        raise ArtifactError(f"{build.graph(variant)}: its parity was not measured; run `make verify`")
     try:
         figures, oldest, guard = parity.Parity(**record["parity"]), record["onnxruntime"], record["guard"]
     except (KeyError, TypeError) as error:
-        raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`") from error
+        raise ArtifactError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`") from error
     exceeded = parity.violations(variant, figures, build.tolerance(variant))
     if exceeded:
         raise GateError("; ".join(exceeded))
@@ -91,8 +91,7 @@ def _text(build: Build, files: _Files) -> dict[str, Any] | None:
     """Return what was measured of the graph that takes texts; None where the recipe has no such graph.
 
     Raises:
-        GateError: these very graphs were not measured.
-        ArtifactError: the record is missing or damaged.
+        ArtifactError: the record is missing or damaged, or not of these very graphs.
     """
     if build.recipe.text is None:
         return None
@@ -100,7 +99,7 @@ def _text(build: Build, files: _Files) -> dict[str, Any] | None:
     variant, graph = build.recipe.text.variant, files[TEXT_FILE]
     measured = [record.pop("sha256"), record["variant"], record.pop("variant_sha256")]
     if measured != [graph["sha256"], variant, files[VARIANT_FILES[variant]]["sha256"]]:
-        raise GateError(f"{build.text_graph}: it was not measured; run `make verify`")
+        raise ArtifactError(f"{build.text_graph}: it was not measured; run `make verify`")
     return {"file": TEXT_FILE, "size": graph["size"], **record}
 
 
@@ -122,11 +121,11 @@ def _ran_on(build: Build) -> dict[str, str]:
     """Return what the gate ran on when it measured parity.
 
     Raises:
-        GateError: its record is of before it said so.
+        ArtifactError: its record is of before it said so.
     """
     found: dict[str, str] | None = build.json(PARITY_FILE).get(parity.RAN_ON)
     if found is None:
-        raise GateError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`")
+        raise ArtifactError(f"{build.folder / PARITY_FILE}: of another version; run `make verify`")
     return found
 
 
@@ -197,9 +196,9 @@ def release(build: Build, target: Path) -> None:
     """Write the artifact beside `target` and move it into place.
 
     Raises:
-        GateError: a variant is over a tolerance, or was not measured; nothing is written.
-        ArtifactError: the folder cannot be written, holds what no release wrote, or a file of the build is
-            missing.
+        GateError: a variant is over a tolerance; nothing is written.
+        ArtifactError: a variant was not measured, the folder cannot be written, holds what no release wrote,
+            or a file of the build is missing.
     """
     ownership.check_replaceable(target, MANIFEST_FILE)
     held = lock.held(target.with_name(f".{target.name}.lock"))

@@ -150,7 +150,7 @@ def test_an_artifacts_graph(tiny, tmp_path, case):
     said = attacked(graph, case)
     began = seconds()
     found = run("verify", "parity", os.path.relpath(folder))
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert_one_line(found, graph, said, began)
 
 

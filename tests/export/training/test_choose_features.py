@@ -102,5 +102,5 @@ def test_the_command_prints_what_a_recipe_takes(tiny_recipe, run):
 )
 def test_options_that_do_not_fit(tiny_recipe, run, options, said):
     code, output = run(tiny_recipe, *options)
-    assert code == 1
+    assert code == 2
     assert said in output

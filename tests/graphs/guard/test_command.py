@@ -25,7 +25,7 @@ def test_a_plan_without_a_margin_for_each_label_is_one_line(tiny_build, tmp_path
     plan = plan_file.read(build / plan_file.PLAN_FILE)
     plan_file.write(recipe / plan_file.PLAN_FILE, replace(plan, margins=tuple(margins)))
     before = (build / "model.onnx").read_bytes()
-    assert main(["build", str(recipe), str(build)]) == 1
+    assert main(["build", str(recipe), str(build)]) == 2
     said = capsys.readouterr().err
     expected = f"margins: found {found}, expected one for each of {len(LABELS)} labels; `make search` chooses"
     assert said.startswith(f"error: {recipe / plan_file.PLAN_FILE}: {expected}")

@@ -117,7 +117,7 @@ def test_what_cannot_be_read_is_one_line_and_nothing_is_written(tmp_path, damage
     else:
         (folder / file).write_text("{")
     found = run("verify", "parity", folder, "--json", tmp_path / "a.json", "--junit", tmp_path / "a.xml")
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert found.stderr.startswith(f"error: {folder / file}: ")
     assert found.stderr.count("\n") == 1
     assert ("--reference FILE" in found.stderr) == (damage == "no reference")
@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_one_line_and_nothing_is_written(tmp_path, damage
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0}, max_probability_error=1e-3)
     found = run("verify", "parity", folder, "--junit", folder / "manifest.json" / "a.xml")
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert "a.xml: cannot be written" in found.stderr
 
 
