@@ -105,8 +105,8 @@ features: $(VENV) #: choose the poolings for a recipe's [[features]]; OPTIONS="-
 	@$(PY) -m export features $(call q,RECIPE) $(BUILD) $(OPTIONS)
 evaluate: $(GRAPHS) ## precision, recall and F1 on the recipe's data, beside published ones
 	@$(PY) -m verify evaluate $(call q,RECIPE) $(BUILD)
-thresholds: $(GRAPHS) #: choose thresholds on dev, compare the ways to; OUT=FILE VARIANT=fp32 OPTIONS=…
-	@$(PY) -m verify thresholds $(call q,RECIPE) $(BUILD) $(if $(OUT),--out $(call q,OUT)) $(if $(VARIANT),--variant $(call q,VARIANT)) $(OPTIONS)
+thresholds: $(GRAPHS) #: choose thresholds on dev, compare the ways to; APPLY=1 or OUT=FILE, VARIANT=fp32 OPTIONS=…
+	@$(PY) -m verify thresholds $(call q,RECIPE) $(BUILD) $(if $(OUT),--out $(call q,OUT)) $(if $(APPLY),--apply) $(if $(VARIANT),--variant $(call q,VARIANT)) $(OPTIONS)
 
 $(BUILD)/reference-test.npz: $(EXPORTED)
 	@$(PY) -m export reference $(call q,RECIPE) $@ --split test

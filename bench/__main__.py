@@ -5,14 +5,17 @@ Imports stay in the commands: a worker must not load the libraries of another.
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import json
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from bench.measure.plan import Plan
 from core.cli import CommandLine
 from core.contract import VARIANT_FILES
 
@@ -24,7 +27,7 @@ def _graphs(arguments: Namespace) -> None:
     from bench.contenders.bare_products import PRODUCTS
     from bench.measure import machine
     from bench.measure.floor import read_shape
-    from bench.measure.run import Plan, Setup, run
+    from bench.measure.run import Setup, run
     from bench.report import markdown, plot
     from core import recipe as recipes
     from core.artifact import tokens
@@ -58,8 +61,7 @@ def _graphs(arguments: Namespace) -> None:
     setup = Setup(listed, bare_products, PRODUCTS, read_shape(build), length)
     texts = data.read("test").texts
     ids = tokens.encode(build / "assets" / "tokenizer.json", texts)
-    given = {each.name for each in fields(Plan)} & vars(arguments).keys()
-    plan = replace(Plan(), **{name: getattr(arguments, name) for name in given})
+    plan = Plan(**{each.name: getattr(arguments, each.name) for each in fields(Plan)})
     start = machine.clock()
     result |= run(setup, ids, plan, lambda line: print(f"  bench    {line}", flush=True))
     result["machine"]["cpus_busy_elsewhere"] = machine.busy_elsewhere(start, machine.clock())
@@ -213,32 +215,42 @@ def _add_bulk(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="measurement", metavar="MEASUREMENT")
 
     def add(name: str, summary: str, *texts: str) -> ArgumentParser:
-        command = commands.add_parser(name, help=summary, description=summary)
+        command = commands.add_parser(
+            name, help=summary, description=summary, formatter_class=parser.formatter_class
+        )
         command.add_argument("artifact", type=Path)
         for text in texts:
             command.add_argument(text)
-        command.add_argument("--variant", default="int8")
+        command.add_argument("--variant", default="int8", help="of the artifact's graphs")
         if name != "once":
             command.add_argument("--split", default="train", help="of the data")
             command.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE, help="whose data to take")
-            command.add_argument("--rows", type=int, help="the first ones, or texts drawn again")
+            command.add_argument("--join", type=int, default=1, help="so many texts to one, for long ones")
+            command.add_argument(
+                "--rows", type=int, help="the first ones, or texts drawn again (default: all once)"
+            )
         if name in ("sweep", "rate", "against"):
-            command.add_argument("--rounds", type=int, default=2)
+            command.add_argument("--rounds", type=int, default=2, help="in turns")
         return command
 
     add("sweep", "the graph by itself, by batch size and threads")
     rate = add("rate", "the whole way beside the graph by itself")
-    rate.add_argument("--tokens", type=int, help="the graph's best batch")
-    add("edges", "reading and writing alone").add_argument("--probabilities", action="store_true")
+    rate.add_argument("--tokens", type=int, help="the graph's best batch (default: the scorer's)")
+    edges = add("edges", "reading and writing alone")
+    edges.add_argument("--probabilities", action="store_true", help="write a column a label")
     add("alone", "answers in bulk beside those of one text at a time")
-    add("memory", "resident memory of a long run").add_argument("--seconds", type=float, default=1200.0)
-    add("kills", "runs killed at random moments and resumed").add_argument("--kills", type=int, default=10)
+    memory = add("memory", "resident memory of a long run")
+    memory.add_argument("--seconds", type=float, default=1200.0, help="at most")
+    kills = add("kills", "runs killed at random moments and resumed")
+    kills.add_argument("--kills", type=int, default=10, help="how many")
+    often = "how often finished work is kept"
+    kills.add_argument("--checkpoint-seconds", type=float, default=0.0, help=often)
     add("against", "another command, a line that is given the file of texts, in turns with ours", "other")
     add("once", "score a file and print its time", "file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 1 where it fails, with one line that says why."""
+    """Run a command; return its exit status, of a failure with one line that says why."""
     line = CommandLine("python -m bench", "Benchmarks against others, and the processes they start.")
     graphs = line.add("graphs", _graphs, "measure a build's graphs against others", "recipe", "build")
     for name, kind, summary in (
@@ -248,13 +260,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("--sizes", _counts, "batch sizes, such as 1,8,32"),
         ("--sweep-rounds", int, "0: no sweeps"),
     ):
-        # What is left out is as `measure.run.Plan` has it.
-        graphs.add_argument(name, type=kind, default=SUPPRESS, help=summary)
+        default = getattr(Plan, name.removeprefix("--").replace("-", "_"))
+        graphs.add_argument(name, type=kind, default=default, help=summary)
     share = "of texts that the contender guarded asks twice"
-    graphs.add_argument("--share", type=float, help=f"{share}; else what the recipe's margins say")
-    peers = "build folders of models of other shapes, to run in the same rounds"
+    graphs.add_argument("--share", type=float, help=f"{share} (default: what the recipe's margins say)")
+    peers = "build folders of models of other shapes, to run in the same rounds (default: none)"
     graphs.add_argument("--peers", type=Path, nargs="*", default=[], metavar="FOLDER", help=peers)
-    graphs.add_argument("--nncf", type=Path, metavar="PYTHON", help="of the environment of NNCF and OpenVINO")
+    nncf = "of the environment of NNCF and OpenVINO (default: without them)"
+    graphs.add_argument("--nncf", type=Path, metavar="PYTHON", help=nncf)
     line.add("nncf", _nncf, "write the contender nncf; say what it flips", "recipe", "build", "python")
     quantizing = "quantize with NNCF, in its environment; `nncf` starts it"
     line.add("nncf-quantize", _nncf_quantize, quantizing, "source", "target")
@@ -262,14 +275,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     guarded.add_argument("--share", type=float, required=True, help=share)
     guarded.add_argument("--texts", type=int, default=1000, help="of test, which the share is of")
     profile = line.add("profile", _profile, "tell where a graph's time goes", "recipe", "build")
-    profile.add_argument("--variant", default="int8", choices=VARIANT_FILES)
+    profile.add_argument("--variant", default="int8", choices=VARIANT_FILES, help="whose graph")
     profile.add_argument("--threads", type=_counts, default=(1, 2), help="such as 1,2")
     profile.add_argument("--sizes", type=_counts, default=(1, 8, 32), help="batch sizes, such as 1,8,32")
     profile.add_argument("--texts", type=int, default=128, help="of test, in natural order")
     line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "recipe", "build")
     _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
     optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")
-    optimum.add_argument("--venv", help="optimum's environment; left out or empty: do without optimum")
+    optimum.add_argument("--venv", help="optimum's environment (default, and where empty: without optimum)")
     line.add("products", _products, "write bare matrix products, one per graph", "folder")
     line.add("published-head", _published_head, "copy the published head's ONNX file", "recipe", "target")
     random_encoder = line.add(
@@ -288,7 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine = line.add("openvino", _openvino, summary, "file")
     products.add_argument("files", nargs="+", type=Path)
     for worker in (torch, graph, card, products, engine):
-        worker.add_argument("--threads", type=int, required=True)
+        worker.add_argument("--threads", type=int, required=True, help="of the session")
     return line.main(arguments)
 
 

@@ -1,7 +1,11 @@
-"""Summarize noisy times, taken in interleaved rounds: medians with spread, percentiles, ratios in a round."""
+"""Summarize noisy times, taken in interleaved rounds: medians with spread, percentiles, ratios in a round.
+
+Every median of times, rates and ratios is `median`: the same rounds have one, whichever way it is asked for.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,13 +31,26 @@ class Spread:
     high: float
 
 
+def median(values: Sequence[float]) -> float:
+    """Return the middle one of some positive values; of an even number, the geometric mean of the middle two.
+
+    So a rate's median is one over the time's, and A over B's one over B over A's, for any number of rounds.
+    """
+    ordered = sorted(map(float, values))
+    below, above = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return below if below == above else math.sqrt(below * above)
+
+
 def spread(values: Sequence[float]) -> Spread:
     """Return the median, the lowest and the highest of at least one value."""
-    return Spread(float(np.median(values)), float(min(values)), float(max(values)))
+    return Spread(median(values), float(min(values)), float(max(values)))
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """Divide round by round, then take the median: what slows a whole round down drops out."""
+    """Divide round by round, then take the median: what slows a whole round down drops out.
+
+    It need not be the ratio of the medians: a table that has both says so.
+    """
     return spread([a / b for a, b in zip(above, below, strict=True)])
 
 

@@ -1,5 +1,5 @@
 # Proofs: of an artifact's every byte, of builds that are interrupted, of what is installed.
-.PHONY: verify-artifact bitflips sign test-sign test-kill lock audit
+.PHONY: verify-artifact bitflips sign test-sign test-kill test-kill-score lock audit
 
 N ?= 1000
 
@@ -18,6 +18,9 @@ test-sign: package .venv-sign/installed #: signatures
 # KILLS= and SEED= choose the random moments.
 test-kill: $(VENV) #: builds that are killed, starved and shut out
 	$(PY) -m pytest tests/test_kill.py -m kill -s
+# KILLS=, and ROWS= of long texts, which must take more than a minute.
+test-kill-score: package #: scoring long texts, killed at random moments: KILLS=10 ROWS=8000
+	ARTIFACT=$(DIST) $(PY) -m pytest tests/score/test_long_kills.py -m kill -s
 # Pins all that is installed, by hash. --require-hashes refuses what is not listed.
 lock: .venv-lock/installed #: pin all that is installed, by hash
 	@$(PYTHON) -m requirements.pin .venv-lock/bin/uv

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -14,10 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from core.cli import exit_code
+from core import ends
+from core.cli import exit_code, parser
 from core.contract import VARIANT_FILES
 from score.job import Summary, run
-from score.options import Options
+from score.options import STREAMED, Options
+from score.output.segments import folder_of
 
 # Python -OO has no docstrings.
 _SUMMARY = "Run an artifact on a corpus, as fast as the machine goes."
@@ -44,25 +48,49 @@ class _StandardError:
             sys.stderr.flush()
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(line: argparse.ArgumentParser) -> None:
     """Add the command line of a run to a parser, under the names of `Options`."""
-    parser.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
-    parser.add_argument(
-        "input", help="a file, folder or glob of Parquet, CSV or JSON Lines; -: lines of standard input"
+    line.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
+    line.add_argument(
+        "input",
+        help="a file, folder or glob of .parquet, .csv, .tsv, .jsonl or .txt (a text a line), those of text "
+        "also with .gz; or -: lines of standard input",
     )
-    parser.add_argument("output", type=Path, help="written as its ending says: .parquet, .csv or .jsonl")
-    parser.add_argument("--text-column", default=Options.text_column)
-    parser.add_argument("--probabilities", action="store_true", help="add a column a label")
-    parser.add_argument(
-        "--prefix", default=Options.prefix, help="begins the names of the columns that are added"
+    line.add_argument(
+        "output",
+        type=Path,
+        help="written as its ending says: .parquet, .csv, .tsv or .jsonl, those of text also with .gz; or -: "
+        "standard output, as --to says",
     )
-    parser.add_argument("--variant", choices=sorted(VARIANT_FILES), default=Options.variant)
-    parser.add_argument("--resume", action="store_true", help="continue where an interrupted run stopped")
-    parser.add_argument("--engine", choices=("local", "ray"), default=Options.engine)
-    parser.add_argument("--address", help="the Ray cluster to join; else RAY_ADDRESS, or a local one")
-    parser.add_argument("--threads", type=int, default=Options.threads, help="0: every CPU; with ray, actors")
-    every, kept = Options.checkpoint_seconds, "how often finished work is kept for --resume (%(default)s)"
-    parser.add_argument("--checkpoint-seconds", type=float, default=every, help=kept)
+    line.add_argument("--text-column", default=Options.text_column, help="where the texts are")
+    line.add_argument("--delimiter", default=Options.delimiter, help=r"of .csv, read and written; \t: a tab")
+    line.add_argument("--to", choices=tuple(STREAMED), help="how standard output is written (default: jsonl)")
+    line.add_argument("--probabilities", action="store_true", help="add a column a label")
+    line.add_argument(
+        "--prefix",
+        default=Options.prefix,
+        help="begins the names of the columns that are added (default: none)",
+    )
+    line.add_argument(
+        "--variant", choices=sorted(VARIANT_FILES), default=Options.variant, help="of the artifact's graphs"
+    )
+    line.add_argument("--resume", action="store_true", help="continue where an interrupted run stopped")
+    line.add_argument(
+        "--engine", choices=("local", "ray"), default=Options.engine, help="this machine, or a Ray cluster"
+    )
+    line.add_argument("--address", help="the Ray cluster to join (default: RAY_ADDRESS, or a local one)")
+    line.add_argument(
+        "--threads",
+        type=int,
+        default=Options.threads,
+        help="or actors, with ray; 0: as many as there are CPUs",
+    )
+    line.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=Options.checkpoint_seconds,
+        help="finished work is kept for --resume as often as that",
+    )
 
 
 def _run_with_progress(options: Options) -> Summary:
@@ -94,8 +122,9 @@ def score(arguments: argparse.Namespace) -> int:
     try:
         summary = _run_with_progress(options)
     except KeyboardInterrupt:
-        print("interrupted: finished segments are kept; continue with --resume", file=sys.stderr)
-        return 130
+        if options.is_streamed or not folder_of(options.output).is_dir():
+            return ends.interrupted()
+        return ends.interrupted("interrupted: finished segments are kept; continue with --resume")
     rate = summary.scored / summary.seconds if summary.seconds else 0.0
     print(
         f"{options.output}: {summary.rows:,} rows; {summary.scored:,} in this run at {rate:,.0f} texts/s, "
@@ -104,16 +133,17 @@ def score(arguments: argparse.Namespace) -> int:
             f"; {summary.replaced:,} texts held bytes that are not UTF-8, read as U+FFFD"
             * bool(summary.replaced)
         )
-        + (f"; {summary.skipped:,} files beside the input are none by their names" * bool(summary.skipped))
+        + (f"; {summary.skipped:,} files beside the input are none by their names" * bool(summary.skipped)),
+        file=sys.stderr if options.is_streamed else sys.stdout,
     )
     return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Score; return 1 where it fails, with one line that says why, and 130 where it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m score", description=_SUMMARY)
-    add_options(parser)
-    return exit_code(score, parser.parse_args(arguments))
+    """Score; return the exit status, of a failure with one line that says why."""
+    line = parser("python -m score", _SUMMARY)
+    add_options(line)
+    return exit_code(score, line.parse_args(arguments))
 
 
 if __name__ == "__main__":

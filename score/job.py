@@ -18,12 +18,12 @@ from core.contract import TOOLCHAIN_VERSION
 from core.errors import ScoreError
 from score.engines import local
 from score.engines.local import LABELS_COLUMN, TRUNCATED_COLUMN, Columns
-from score.input.corpus import WINDOW_BYTES, WINDOW_ROWS, Corpus, survey
-from score.input.files import kind
+from score.input.corpus import WINDOW_BYTES, WINDOW_ROWS, WINDOW_TOKENS, Corpus, survey
 from score.input.unchanged import Inputs
 from score.options import Options
 from score.output import fits
 from score.output.segments import Segments
+from score.output.stream import Stream
 from score.scorer import BATCH_TOKENS, Scorer
 
 # Called with the rows that are done and all rows, None where their number is unknown.
@@ -63,7 +63,8 @@ def _identity(options: Options, answering: dict[str, str], inputs: Inputs | None
         "text_column": options.text_column,
         "probabilities": options.probabilities,
         "prefix": options.prefix,
-        "windows": [WINDOW_ROWS, WINDOW_BYTES, BATCH_TOKENS],
+        "delimiter": options.between,
+        "windows": [WINDOW_ROWS, WINDOW_BYTES, WINDOW_TOKENS, BATCH_TOKENS],
         "versions": {"toolchain": TOOLCHAIN_VERSION, **libraries},
     }
 
@@ -87,6 +88,8 @@ def _check_inputs(inputs: Inputs | None) -> None:
 
 
 def _check_output(options: Options, corpus: Corpus) -> None:
+    if options.is_streamed:
+        return
     output = options.output.resolve()
     if output in {file.path.resolve() for file in corpus.files}:
         raise ScoreError(f"{options.output}: is the input, too; expected another file")
@@ -97,38 +100,70 @@ def _check_output(options: Options, corpus: Corpus) -> None:
         )
 
 
+class _Commits:
+    """When finished work is kept: before the next window would take longer than a kill may cost."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._slowest = seconds, 0.0
+        self._window = self._kept = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether to keep what there is, now that a window is done."""
+        now = time.monotonic()
+        self._slowest, self._window = max(self._slowest, now - self._window), now
+        # Windows of one cost take times that differ.
+        return now - self._kept + 2 * self._slowest >= self._seconds
+
+    def kept(self) -> None:
+        """Begin anew."""
+        self._kept = time.monotonic()
+
+
+def _write(
+    options: Options, inputs: Inputs | None, tables: Iterator[pa.Table], output: Segments | Stream
+) -> Iterator[pa.Table]:
+    """Write scored windows and yield them; keep what is finished now and then."""
+    commits = _Commits(options.checkpoint_seconds)
+    for table in tables:
+        output.append(table)
+        if commits.is_due():
+            # What is kept was read from what the list says.
+            _check_inputs(inputs)
+            output.commit()
+            commits.kept()
+        yield table
+
+
 def run(options: Options, advance: Advance = lambda done, total: None) -> Summary:
     """Score `options.input` into `options.output`.
 
     Raises:
         ScoreError: the input, the output or an option is not one that can be used.
         ArtifactError: the artifact cannot be read.
+        BrokenPipeError: whoever reads standard output has ended.
     """
     options.check()
-    output_kind = kind(options.output)
+    form = options.form
     answering = manifest.check_files(options.artifact, options.answering)
     scorer = Scorer(options.artifact, options.variant)
     columns = Columns(scorer.labels, options.probabilities, options.prefix)
-    corpus = survey(options.input, options.text_column, output_kind)
+    corpus = survey(options.input, options.text_column, form.kind, options.between)
     _check_output(options, corpus)
     columns.check(corpus.names)
-    replaced = corpus.replaced + fits.check(corpus, output_kind)
+    replaced = corpus.replaced + fits.check(corpus, form)
     inputs = Inputs([file.path for file in corpus.files]) if corpus.rows is not None else None
     identity, schema = _identity(options, answering, inputs), columns.schema(corpus.schema)
-    segments = Segments(options.output, output_kind, identity, schema)
+    segments = (
+        Stream(form, schema) if options.is_streamed else Segments(options.output, form, identity, schema)
+    )
     try:
         segments.open(options.resume)
         summary = Summary(segments.rows, replaced=replaced, skipped=corpus.skipped)
         advance(summary.rows, corpus.rows)
-        start = committed = time.monotonic()
-        for table in _scored(options, corpus, scorer, columns, segments.rows):
-            segments.append(table)
+        start = time.monotonic()
+        scored = _scored(options, corpus, scorer, columns, segments.rows)
+        for table in _write(options, inputs, scored, segments):
             summary.add(table, options.prefix)
-            if time.monotonic() - committed >= options.checkpoint_seconds:
-                # What is kept was read from what the list says.
-                _check_inputs(inputs)
-                segments.commit()
-                committed = time.monotonic()
             advance(summary.rows, corpus.rows)
         if corpus.rows not in (None, summary.rows):
             raise ScoreError(
@@ -137,8 +172,12 @@ def run(options: Options, advance: Advance = lambda done, total: None) -> Summar
         _check_inputs(inputs)
         segments.finish()
         summary.seconds = time.monotonic() - start
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ScoreError(f"{options.output}: cannot be written: {error}") from error
     finally:
         segments.close()
+    if corpus.standard_input is not None:
+        summary.replaced = corpus.standard_input.replaced
     return summary

@@ -25,10 +25,10 @@ from core import recipe as recipes
 from core.artifact.graph import Graph
 from core.data.table import SplitName
 from core.errors import ScoreError
+from core.timing import median, ratio
 from score.engines import local
 from score.engines.local import Columns
 from score.input.corpus import survey
-from score.input.files import kind
 from score.job import run
 from score.options import Options
 from score.output.segments import Segments
@@ -72,7 +72,7 @@ def _sweep(options: Options, texts: Texts, rounds: int) -> list[dict[str, Any]]:
             for count, graph in graphs.items():
                 measured.setdefault((budget, count), []).append(_texts_per_second(graph, cut, count))
     return [
-        {"tokens": budget, "callers": n, "threads": callers // n, "texts_per_second": np.median(rates)}
+        {"tokens": budget, "callers": n, "threads": callers // n, "texts_per_second": median(rates)}
         for (budget, n), rates in measured.items()
     ]
 
@@ -91,9 +91,8 @@ def _rate(options: Options, texts: Texts, budget: int, rounds: int) -> dict[str,
         start = time.perf_counter()
         run(options)
         whole.append(len(texts) / (time.perf_counter() - start))
-    both = {"graph": float(np.median(alone)), "score": float(np.median(whole))}
-    ratios = [ours / own for ours, own in zip(whole, alone, strict=True)]
-    return {**both, "ratio": float(np.median(ratios)), "rounds": {"graph": alone, "score": whole}}
+    both = {"graph": median(alone), "score": median(whole)}
+    return {**both, "ratio": ratio(whole, alone).median, "rounds": {"graph": alone, "score": whole}}
 
 
 def _edges(options: Options) -> dict[str, float]:
@@ -102,14 +101,14 @@ def _edges(options: Options) -> dict[str, float]:
     The windows that are written are one scored window, over and over, as many rows as the input has.
     """
     start = time.perf_counter()
-    source = survey(options.input, options.text_column, kind(options.output))
+    source = survey(options.input, options.text_column, options.form.kind)
     rows = sum(map(len, source.windows()))
     read = rows / (time.perf_counter() - start)
     scorer = Scorer(options.artifact, options.variant)
     columns = Columns(scorer.labels, options.probabilities)
     first = iter([next(source.windows())])
     (scored,) = local.score(first, scorer, columns, options.text_column, options.callers)
-    segments = Segments(options.output, kind(options.output), {}, scored.schema)
+    segments = Segments(options.output, options.form, {}, scored.schema)
     start, written = time.perf_counter(), 0
     try:
         segments.open(resume=False)
@@ -153,7 +152,9 @@ _MEASUREMENTS: dict[str, Callable[[Options, Texts, Namespace], Any]] = {
     "edges": lambda options, _, given: _edges(replace(options, probabilities=given.probabilities)),
     "alone": lambda options, texts, _: _alone(options, texts),
     "memory": lambda options, _, given: process.memory(options, given.seconds),
-    "kills": lambda options, _, given: process.kills(options, given.kills),
+    "kills": lambda options, _, given: process.kills(
+        replace(options, checkpoint_seconds=given.checkpoint_seconds), given.kills
+    ),
     "against": lambda options, _, given: process.against(options, shlex.split(given.other), given.rounds),
 }
 
@@ -164,6 +165,11 @@ def read_texts(recipe: Path, split: SplitName, rows: int | None, scratch: Path) 
     if rows is None or rows <= len(texts):
         return texts[:rows]
     return random.Random(0).choices(texts, k=rows)
+
+
+def _joined(texts: Texts, count: int) -> Texts:
+    """Return as many texts, each of `count` that follow each other."""
+    return [" ".join(texts[(n + k) % len(texts)] for k in range(count)) for n in range(len(texts))]
 
 
 def measure(arguments: Namespace) -> Any:
@@ -178,5 +184,6 @@ def measure(arguments: Namespace) -> Any:
         if arguments.measurement == "once":
             return _once(replace(options, input=arguments.file))
         texts = read_texts(arguments.recipe, arguments.split, arguments.rows, scratch)
+        texts = _joined(texts, arguments.join)
         options = replace(options, input=str(write_texts(scratch / "in.parquet", texts)))
         return _MEASUREMENTS[arguments.measurement](options, texts, arguments)

@@ -11,13 +11,15 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import psutil
 
 from core.errors import ScoreError
+from core.timing import ratio
 from score.options import Options
+from score.output.progress import PROGRESS_FILE
+from score.output.segments import folder_of
 
 _SAMPLE_SECONDS = 0.5
 _WARM_SECONDS = 60.0
@@ -72,10 +74,21 @@ def memory(options: Options, seconds: float) -> dict[str, Any]:
     }
 
 
+def _lost_seconds(options: Options) -> float:
+    """Return how long ago a run that was killed just now had kept all that it had done."""
+    try:
+        # It writes its list before it begins, and each time that it keeps something.
+        kept = (folder_of(options.output) / PROGRESS_FILE).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+    return max(time.time() - kept, 0.0)
+
+
 def kills(options: Options, count: int, seed: int = 0) -> dict[str, Any]:
     """Kill `python -m score --resume` `count` times at random moments, and compare with a run left alone.
 
     A run that finishes before its kill is started again from nothing, and the kill is not counted.
+    `lost_seconds` is the work that each kill cost.
     """
     chance = random.Random(seed)
     started = time.monotonic()
@@ -83,22 +96,24 @@ def kills(options: Options, count: int, seed: int = 0) -> dict[str, Any]:
     longest = time.monotonic() - started
     expected = _sha256(options.output)
     options.output.unlink()
-    killed, same, moments = 0, [], []
+    killed, same, moments, lost = 0, [], [], []
     while True:
-        process = _start(options, "--resume", "--checkpoint-seconds", "0")
+        process = _start(options, "--resume", "--checkpoint-seconds", str(options.checkpoint_seconds))
         if killed < count:
             moments.append(chance.uniform(0.0, longest))
         try:
             _finish(process, moments[-1] if killed < count else None)
         except subprocess.TimeoutExpired:
             process.kill()
+            lost.append(_lost_seconds(options))
             process.communicate()
             killed += 1
         if options.output.exists():
             same.append(_sha256(options.output) == expected)
             options.output.unlink()
             if killed == count:
-                return {"kills": killed, "finished": len(same), "same_bytes": sum(same), "moments": moments}
+                counts = {"kills": killed, "finished": len(same), "same_bytes": sum(same)}
+                return {**counts, "moments": moments, "seconds": longest, "lost_seconds": lost}
 
 
 def _rate(command: list[str]) -> float:
@@ -124,5 +139,4 @@ def against(options: Options, other: Sequence[str], rounds: int) -> dict[str, An
     for _ in range(rounds):
         for name, command in (("score", ours), ("other", [*other, options.input])):
             rates[name].append(_rate(command))
-    ratios = [ours / theirs for ours, theirs in zip(rates["score"], rates["other"], strict=True)]
-    return {"texts_per_second": rates, "ratio": median(ratios)}
+    return {"texts_per_second": rates, "ratio": ratio(rates["score"], rates["other"]).median}

@@ -14,6 +14,7 @@ from bench.contenders.contenders import Contender
 from bench.contenders.protocol import Worker, started
 from bench.measure import cache_line, texts
 from bench.measure.floor import Shape, macs
+from bench.measure.plan import Plan
 from bench.measure.rounds import by_cache, measurements, run_rounds
 from bench.measure.sweep import flatness, flatness_by_cache, sweep
 from core.timing import spread
@@ -21,17 +22,6 @@ from core.timing import spread
 _TIMEOUT_SECONDS = 300.0
 _AGREEMENT_TEXTS = 32
 Log = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is run; `texts` is per round and contender, `sweep_rounds` 0 leaves the sweeps out."""
-
-    rounds: int = 7
-    texts: int = 64
-    threads: tuple[int, ...] = (1, 2)
-    sizes: tuple[int, ...] = (1, 8, 32)
-    sweep_rounds: int = 3
 
 
 @dataclass(frozen=True)

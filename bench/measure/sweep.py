@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from statistics import geometric_mean, median
+from statistics import geometric_mean
 from typing import Any
 
 from bench.contenders.contenders import SWEPT
 from bench.contenders.protocol import Worker
 from bench.measure import texts
 from bench.measure.cache_line import STEADY, CacheSharing, RoundTrip, cache_sharing
-from core.timing import Turn, interleave, spread
+from core.timing import Turn, interleave, median, spread
 
 
 def _turn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from core.build.facts import HeadInfo
 from core.contract import PROBABILITIES, SINGLE_LABEL, ProblemType
 from core.errors import GraphError
 from core.runtime import Session
+from core.timing import median
 from core.untrusted.limited.graph_session import GraphSession
 from core.untrusted.regular_file import naming
 from graphs.guard import repeated
@@ -124,4 +124,4 @@ class Evaluator:
                     _run(session, None, inputs)
                 if number:
                     rates[name].append(len(chosen) / (time.perf_counter() - start_time))
-        return {name: statistics.median(rounds) for name, rounds in rates.items()}
+        return {name: median(rounds) for name, rounds in rates.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,8 +19,10 @@ from score.scorer import Encoded, Scorer, batches
 
 LABELS_COLUMN = "labels"
 TRUNCATED_COLUMN = "truncated"
-# While the last batches of a window run, the next one's fill the cores that are free.
-_WINDOWS_RUNNING = 2
+# While the last batches of a window run, those of the next ones fill the cores that are free: so many each.
+_BATCHES_AHEAD = 2
+# What memory holds, whatever the number of cores.
+_MOST_WINDOWS = 8
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,19 @@ def _prepare(windows: Iterator[pa.Table], scorer: Scorer, text_column: str) -> _
     return _Window(table, distinct.indices, encoded, batches([len(row) for row in encoded.ids]))
 
 
+def _are_enough(running: Sequence[tuple[_Window, list[Future[Answers]]]], callers: int) -> bool:
+    """Whether the windows after the first have batches for all callers."""
+    ahead = sum(len(answers) for _, answers in running) - len(running[0][1])
+    return len(running) >= _MOST_WINDOWS or (len(running) > 1 and ahead >= _BATCHES_AHEAD * callers)
+
+
 def score(
     windows: Iterator[pa.Table], scorer: Scorer, columns: Columns, text_column: str, callers: int
 ) -> Iterator[pa.Table]:
-    """Yield the windows in order, scored, of the schema that `columns` makes; memory holds four at most."""
+    """Yield the windows in order, scored, of the schema that `columns` makes.
+
+    As many run as keep the callers busy: of a few callers two, of many at most eight.
+    """
     reader, pool = ThreadPoolExecutor(1), ThreadPoolExecutor(callers)
     running: deque[tuple[_Window, list[Future[Answers]]]] = deque()
 
@@ -121,7 +132,7 @@ def score(
                 ids = window.encoded.ids
                 given = ([ids[index] for index in batch] for batch in window.batches)
                 running.append((window, [pool.submit(scorer.run, batch) for batch in given]))
-            if window is None or len(running) >= _WINDOWS_RUNNING:
+            if window is None or _are_enough(running, callers):
                 first, answers = running.popleft()
                 yield first.scored(columns, answers)
     except BaseException:

@@ -23,7 +23,8 @@ from core.errors import ScoreError, ToolchainError
 from score.engines import local, parcel
 from score.engines.local import Columns
 from score.input.corpus import Corpus, File
-from score.options import STDIN, Options
+from score.input.files import STDIN
+from score.options import Options
 from score.scorer import Scorer
 
 # A reader needs little, and must find room beside an actor on a node of one core.

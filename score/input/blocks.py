@@ -7,11 +7,16 @@ aborts the interpreter that ends before that thread (arrow#33975); a block in me
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
+
+import pyarrow as pa
 
 from core.errors import ScoreError
+from score.input.files import is_gzipped
 
 BLOCK_BYTES = 4 << 20
 # An open quote would make one record of all that follows.
@@ -40,13 +45,24 @@ def line_ends(content: bytes) -> int:
     return content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, decompressed where its name says so; a few megabytes are held whatever it grows to."""
+    if not is_gzipped(path):
+        with path.open("rb") as file:
+            yield file
+        return
+    with pa.OSFile(os.fsencode(path), "rb") as source, pa.CompressedInputStream(source, "gzip") as stream:
+        yield cast(BinaryIO, stream)
+
+
 def blocks(path: Path, whole: Callable[[bytes], int]) -> Iterator[Block]:
     """Yield a file's blocks, its byte order mark left out; `whole` returns the bytes of whole records.
 
     Raises:
         ScoreError: the file is not UTF-8 by its mark, or a record is over `RECORD_BYTES`.
     """
-    with path.open("rb") as file:
+    with _opened(path) as file:
         held, line = _without_mark(path, file.read(BLOCK_BYTES)), 1
         while held:
             # As much again as is held: a long record is looked through a few times, not once a block.

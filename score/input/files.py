@@ -1,29 +1,63 @@
-"""Find the files that an INPUT names, and tell their kind; hidden and unfinished copies are no input."""
+"""Find the files that an INPUT names, and tell their form; hidden and unfinished copies are no input."""
 
 from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import ScoreError
 
-KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-EXPECTED = "expected .parquet, .csv, .jsonl, .ndjson or .json"
+STDIN = "-"
+_KINDS = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".txt": "lines",
+}
+_GZIP = ".gz"
+_TAB = ".tsv"
+EXPECTED = "expected .parquet, .csv, .tsv, .jsonl, .ndjson, .json or .txt, those of text also with .gz behind"
 # Spark, Hadoop and macOS hide what begins with these; Office's lock files begin with ~$.
 _HIDDEN = (".", "_", "~")
 # Where an interrupted run keeps its segments.
 _SEGMENTS = ".parts"
 
 
-def kind(path: Path) -> str:
-    """Return the format of a file by its ending.
+class Form(NamedTuple):
+    """How rows lie in a file: its `kind`, in CSV what is between two fields, and whether it is compressed."""
+
+    kind: str
+    delimiter: str = ","
+    gzipped: bool = False
+
+
+def is_gzipped(path: Path) -> bool:
+    """Whether a file is compressed, by its name."""
+    return path.suffix.lower() == _GZIP
+
+
+def _ending(path: Path) -> str:
+    return Path(path.stem if is_gzipped(path) else path.name).suffix.lower()
+
+
+def _is_known(path: Path) -> bool:
+    return _ending(path) in _KINDS and not (is_gzipped(path) and _ending(path) == ".parquet")
+
+
+def form(path: Path, delimiter: str) -> Form:
+    """Return the form of a file by its ending; `delimiter` is that of CSV, which TSV has its own for.
 
     Raises:
         ScoreError: it is none of those that can be read and written.
     """
-    if path.suffix.lower() not in KINDS:
-        raise ScoreError(f"{path}: ending found {path.suffix!r}, {EXPECTED}")
-    return KINDS[path.suffix.lower()]
+    if not _is_known(path):
+        found = _ending(path) + path.suffix if is_gzipped(path) else path.suffix
+        raise ScoreError(f"{path}: ending found {found!r}, {EXPECTED}")
+    return Form(_KINDS[_ending(path)], "\t" if _ending(path) == _TAB else delimiter, is_gzipped(path))
 
 
 def _is_hidden(name: str) -> bool:
@@ -34,7 +68,7 @@ def _is_hidden(name: str) -> bool:
 def _is_input(path: Path, folder: Path) -> bool:
     *folders, _ = parts = path.relative_to(folder).parts
     hidden = any(map(_is_hidden, parts)) or any(name.endswith(_SEGMENTS) for name in folders)
-    return path.suffix.lower() in KINDS and not hidden
+    return _is_known(path) and not hidden
 
 
 def find(given: str) -> tuple[list[Path], int]:

@@ -1,4 +1,4 @@
-"""Read a corpus in tables of bounded size: Parquet, CSV, JSON Lines, or lines of standard input.
+"""Read a corpus in tables of bounded size: Parquet, CSV, TSV, JSON Lines, or lines of text.
 
 Every reader runs in the thread that asks for rows, and none is at work where nobody asks.
 """
@@ -6,11 +6,9 @@ Every reader runs in the thread that asks for rows, and none is at work where no
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +16,8 @@ import pyarrow.parquet as pq
 import pyarrow.types as types
 
 from core.errors import ScoreError
-from score.input import csv_records, json_lines
+from score.input import csv_records, json_lines, lines
+from score.input.files import Form
 from score.input.texts import bad_rows, clean
 
 _ROWS = 512
@@ -70,8 +69,8 @@ def _refuse_bytes(path: Path, table: pa.Table, before: int) -> None:
             )
 
 
-def _look_csv(path: Path, text_column: str) -> Look:
-    names, tables = csv_records.names_and_tables(path)
+def _look_csv(path: Path, delimiter: str, text_column: str) -> Look:
+    names, tables = csv_records.names_and_tables(path, delimiter)
     rows = replaced = 0
     for table in tables:
         others = [name for name in dict.fromkeys(names) if name != text_column and names.count(name) == 1]
@@ -82,50 +81,45 @@ def _look_csv(path: Path, text_column: str) -> Look:
     return Look(names, pa.schema([(name, pa.string()) for name in names]), rows, replaced)
 
 
-def look(kind: str, paths: Sequence[Path], text_column: str, into: str) -> list[Look]:
-    """Return what files of one kind hold; CSV and JSON Lines are read through for it.
+def _look(form: Form, path: Path, text_column: str) -> Look:
+    if form.kind == "csv":
+        return _look_csv(path, form.delimiter, text_column)
+    if form.kind == "lines":
+        rows, replaced = lines.look(path)
+        return Look([text_column], pa.schema([(text_column, pa.string())]), rows, replaced)
+    with parquet_file(path) as file:
+        schema = file.schema_arrow
+        return Look(schema.names, schema, file.metadata.num_rows)
+
+
+def look(form: Form, paths: Sequence[Path], text_column: str, into: str) -> list[Look]:
+    """Return what files of one form hold; all but Parquet are read through for it.
 
     Raises:
         ScoreError: one cannot be read, or holds what an output of the kind `into` cannot.
     """
     survey = json_lines.Survey(text_column, into)
     looks: list[Look] = []
-    lines: list[json_lines.Look] = []
+    objects: list[json_lines.Look] = []
     for path in paths:
-        with errors(kind, path):
-            if kind == "csv":
-                looks.append(_look_csv(path, text_column))
-            elif kind == "jsonl":
-                lines.append(survey.look(path))
+        with errors(form.kind, path):
+            if form.kind == "jsonl":
+                objects.append(survey.look(path))
             else:
-                with parquet_file(path) as file:
-                    schema = file.schema_arrow
-                    looks.append(Look(schema.names, schema, file.metadata.num_rows))
-    if kind == "jsonl":
+                looks.append(_look(form, path, text_column))
+    if form.kind == "jsonl":
         schema = survey.schema(paths[0])
-        return [Look(found.names, schema, found.rows, found.replaced) for found in lines]
+        return [Look(found.names, schema, found.rows, found.replaced) for found in objects]
     return looks
 
 
-def _csv(path: Path, *_: object) -> Iterator[pa.Table]:
-    yield from csv_records.names_and_tables(path)[1]
-
-
-def _parquet(path: Path, schema: pa.Schema, _: str) -> Iterator[pa.Table]:
+def _parquet(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     with parquet_file(path) as file:
         wanted = [name for name in file.schema_arrow.names if schema.get_field_index(name) >= 0]
         # Of a name with a point, a structure's field may come along.
         every = len(wanted) == len(file.schema_arrow.names)
         for batch in file.iter_batches(_ROWS, columns=None if every else wanted, use_threads=False):
             yield pa.Table.from_batches([batch])
-
-
-def _lines(_: Path, schema: pa.Schema, __: str) -> Iterator[pa.Table]:
-    if sys.stdin is None:
-        raise ScoreError("-: standard input is closed, expected one text a line")
-    while lines := list(islice(sys.stdin.buffer, _ROWS)):
-        texts = [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
-        yield pa.table({schema.names[0]: pa.array(texts, pa.string())})
 
 
 def _cast(path: Path, name: str, column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
@@ -155,22 +149,22 @@ def _conform(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-_TABLES: dict[str, Callable[[Path, pa.Schema, str], Iterator[pa.Table]]] = {
-    "stdin": _lines,
-    "csv": _csv,
-    "jsonl": json_lines.tables,
-    "parquet": _parquet,
-}
+def _tables(form: Form, path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:
+    if form.kind == "csv":
+        return csv_records.names_and_tables(path, form.delimiter)[1]
+    if form.kind == "jsonl":
+        return json_lines.tables(path, schema, text_column)
+    return lines.tables(path, schema) if form.kind == "lines" else _parquet(path, schema)
 
 
-def tables(kind: str, path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:
+def tables(form: Form, path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:
     """Yield a file's rows in order, in small tables of the given schema; strings of its text are UTF-8.
 
     Raises:
         ScoreError: it cannot be read.
     """
-    with errors(kind, path):
-        for table in _TABLES[kind](path, schema, text_column):
+    with errors(form.kind, path):
+        for table in _tables(form, path, schema, text_column):
             if text_column in schema.names:
                 table = clean(table, schema.field(text_column))
             yield _conform(path, table, schema)

@@ -12,6 +12,7 @@ import pyarrow.types as types
 
 from core.errors import ScoreError
 from score.input.corpus import Corpus, File
+from score.input.files import Form
 from score.input.read import parquet_file
 from score.input.texts import UnfitError, bad_rows
 from score.output import formats
@@ -24,7 +25,7 @@ def _may_fail(type_: pa.DataType, into: str) -> bool:
     return into != "parquet" and not safe
 
 
-def _refuse(file: File, table: pa.Table, before: int, into: str) -> NoReturn:
+def _refuse(file: File, table: pa.Table, before: int, into: Form) -> NoReturn:
     """Name the first row and column that cannot be written."""
     for name in table.column_names:
         column = table.select([name])
@@ -34,27 +35,27 @@ def _refuse(file: File, table: pa.Table, before: int, into: str) -> NoReturn:
             except UnfitError as error:
                 raise ScoreError(
                     f"{file.path}, row {before + row + 1}, column {name!r}: found {error}; "
-                    f".{into} output cannot hold it, .parquet can"
+                    f"{into.kind} output cannot hold it, .parquet can"
                 ) from error
     raise AssertionError("a table failed, and none of its values")
 
 
-def check(corpus: Corpus, into: str) -> int:
+def check(corpus: Corpus, into: Form) -> int:
     """Return how many texts of Parquet files hold bytes that are not UTF-8.
 
     Raises:
-        ScoreError: a value cannot be written to an output of the kind `into`, or not as the type that the
+        ScoreError: a value cannot be written to an output of the form `into`, or not as the type that the
             files share; file, row and column are named.
     """
     return sum(_check(corpus, file, into) for file in corpus.files if corpus.kind == "parquet")
 
 
-def _check(corpus: Corpus, file: File, into: str) -> int:
+def _check(corpus: Corpus, file: File, into: Form) -> int:
     with parquet_file(file.path) as opened:
         own = opened.schema_arrow
     text = own.field(corpus.text_column) if corpus.text_column in own.names else None
     changed = (corpus.schema.field(field.name) for field in own if field != text)
-    at_risk = [f for f in changed if _may_fail(f.type, into) or f.type != own.field(f.name).type]
+    at_risk = [f for f in changed if _may_fail(f.type, into.kind) or f.type != own.field(f.name).type]
     before = replaced = 0
     for table in corpus.tables(file, pa.schema([*at_risk, *([text] if text else [])])):
         if text is not None and not types.is_null(text.type):

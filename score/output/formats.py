@@ -1,4 +1,4 @@
-"""Write scored rows as Parquet, CSV or JSON Lines: a segment of the output, and many segments as one file."""
+"""Write scored rows as Parquet, CSV, TSV or JSON Lines: segments of an output, and these as one file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as types
 from pyarrow import csv
 
+from score.input.files import Form
 from score.input.json_lines import LINE
 from score.input.read import parquet_file
 from score.output.plain import dump, json_values, strings
@@ -53,23 +55,33 @@ def _field(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([strings(chunk) for chunk in column.chunks], pa.large_string())
 
 
-def _csv(table: pa.Table) -> bytes:
+def _csv(table: pa.Table, delimiter: str) -> bytes:
     """Return rows without a header; a string is quoted, so that the empty one is not null."""
     buffer = io.BytesIO()
     plain = pa.Table.from_arrays([_field(column) for column in table.columns], names=table.column_names)
-    csv.write_csv(plain, buffer, csv.WriteOptions(include_header=False))
+    csv.write_csv(plain, buffer, csv.WriteOptions(include_header=False, delimiter=delimiter))
     return buffer.getvalue()
 
 
-def encode(kind: str, table: pa.Table) -> bytes:
+def encode(form: Form, table: pa.Table) -> bytes:
     """Return rows as a segment of text has them; none of Parquet, which holds whatever Arrow does.
 
     Raises:
         UnfitError: the kind cannot hold a value of the table.
     """
-    if kind == "parquet" or not table.num_columns:
+    if form.kind == "parquet" or not table.num_columns:
         return b""
-    return _csv(table) if kind == "csv" else _json_lines(table)
+    return _csv(table, form.delimiter) if form.kind == "csv" else _json_lines(table)
+
+
+def header(form: Form, schema: pa.Schema) -> bytes:
+    """Return what a file of text begins with: the names of the columns in CSV, else nothing."""
+    if form.kind != "csv":
+        return b""
+    buffer = io.BytesIO()
+    names = pa.table({name: pa.array([], pa.string()) for name in schema.names})
+    csv.write_csv(names, buffer, csv.WriteOptions(delimiter=form.delimiter))
+    return buffer.getvalue()
 
 
 class _Hashing(io.RawIOBase):
@@ -98,20 +110,23 @@ class _Hashing(io.RawIOBase):
 
 
 class SegmentWriter:
-    """A segment of an output that is being written; text formats leave the header to the finished file."""
+    """A segment of an output that is being written.
 
-    def __init__(self, kind: str, path: Path, schema: pa.Schema) -> None:
+    Text formats leave the header, and that they are compressed, to the finished file.
+    """
+
+    def __init__(self, form: Form, path: Path, schema: pa.Schema) -> None:
         """Open the file."""
-        self._kind = kind
+        self._form = form
         self._file = _Hashing(path)
-        self._parquet = pq.ParquetWriter(self._file, schema) if kind == "parquet" else None
+        self._parquet = pq.ParquetWriter(self._file, schema) if form.kind == "parquet" else None
 
     def write(self, table: pa.Table) -> None:
         """Add one window."""
         if self._parquet:
             self._parquet.write_table(table, row_group_size=len(table))
         else:
-            self._file.write(encode(self._kind, table))
+            self._file.write(encode(self._form, table))
 
     def close(self) -> tuple[int, str]:
         """Finish the file; return its size in bytes and its SHA-256, which are on the disk."""
@@ -136,17 +151,26 @@ def _groups(segments: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     yield pa.concat_tables(held) if held else schema.empty_table()
 
 
-def join(kind: str, segments: Sequence[Path], target: Path, schema: pa.Schema) -> None:
+@contextmanager
+def _compressing(file: BinaryIO, gzipped: bool) -> Iterator[BinaryIO]:
+    """Yield what to write a file's content to; compressed bytes are the same at any time."""
+    if not gzipped:
+        yield file
+        return
+    with pa.CompressedOutputStream(pa.PythonFile(file, "w"), "gzip") as stream:
+        yield stream
+
+
+def join(form: Form, segments: Sequence[Path], target: Path, schema: pa.Schema) -> None:
     """Write segments, in their order, as one file."""
     with target.open("wb") as file:
-        if kind == "parquet":
+        if form.kind == "parquet":
             with pq.ParquetWriter(file, schema) as writer:
                 for table in _groups(segments, schema):
                     writer.write_table(table, row_group_size=max(len(table), 1))
             return
-        if kind == "csv":
-            names = pa.table({name: pa.array([], pa.string()) for name in schema.names})
-            csv.write_csv(names, file)
-        for path in segments:
-            with path.open("rb") as source:
-                shutil.copyfileobj(source, file)
+        with _compressing(file, form.gzipped) as stream:
+            stream.write(header(form, schema))
+            for path in segments:
+                with path.open("rb") as source:
+                    shutil.copyfileobj(source, stream)

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from core.disk.files import UNFINISHED, sync
 from core.errors import ScoreError
+from score.input.files import Form
 from score.output import formats, progress
 from score.output.progress import PROGRESS_FILE, Segment
 
@@ -39,9 +40,9 @@ def folder_of(output: Path) -> Path:
 class Segments:
     """The output of one run, or of an interrupted run that is resumed."""
 
-    def __init__(self, output: Path, kind: str, job: dict[str, Any], schema: pa.Schema) -> None:
+    def __init__(self, output: Path, form: Form, job: dict[str, Any], schema: pa.Schema) -> None:
         """Name the output; `job` is what a resumed run must share with the interrupted one."""
-        self._output, self._kind, self._job, self._schema = output, kind, job, schema
+        self._output, self._form, self._job, self._schema = output, form, job, schema
         self.folder = folder_of(output)
         self._finished: list[Segment] = []
         self._writer: formats.SegmentWriter | None = None
@@ -87,7 +88,7 @@ class Segments:
         self._list()
 
     def _read(self, resume: bool) -> None:
-        job, listed = progress.read(self.folder, self._kind)
+        job, listed = progress.read(self.folder, self._form.kind)
         if not listed:
             return
         if not resume:
@@ -121,7 +122,7 @@ class Segments:
     def append(self, table: pa.Table) -> None:
         """Add one scored window."""
         if self._writer is None:
-            self._writer = formats.SegmentWriter(self._kind, self.folder / _UNFINISHED, self._schema)
+            self._writer = formats.SegmentWriter(self._form, self.folder / _UNFINISHED, self._schema)
         self._writer.write(table)
         self._rows += len(table)
 
@@ -130,7 +131,7 @@ class Segments:
         if self._writer is None:
             return
         written = self._writer.close()
-        name = progress.name_of(len(self._finished), self._kind)
+        name = progress.name_of(len(self._finished), self._form.kind)
         (self.folder / _UNFINISHED).replace(self.folder / name)
         # Its bytes and its name are on the disk before the list says so.
         sync(self.folder)
@@ -149,7 +150,7 @@ class Segments:
             segment.check(self.folder)
         joined = self.folder / _UNFINISHED
         paths = [self.folder / segment.file for segment in self._finished]
-        formats.join(self._kind, paths, joined, self._schema)
+        formats.join(self._form, paths, joined, self._schema)
         sync(joined)
         joined.replace(self._output)
         sync(self._output.parent)

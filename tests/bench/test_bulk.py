@@ -68,8 +68,9 @@ def test_reading_and_writing_alone(bench):
 
 
 def test_kills_are_counted_and_the_bytes_compared(bench, monkeypatch):
-    found = bench("kills", "--rows", 60_000, "--kills", 2)
-    assert found["kills"] == 2
+    found = bench("kills", "--rows", 20_000, "--kills", 2)
+    assert found["kills"] == len(found["lost_seconds"]) == 2
+    assert max(found["lost_seconds"]) < 10
     assert found["same_bytes"] == found["finished"] >= 1
     # A run that answers otherwise is found out.
     join = process.hashlib.sha256

@@ -210,7 +210,7 @@ def test_what_changed_is_refused(work, in_process, change):
     spoil(work) if spoil is another_artifact else spoil()
     before = everything(work)
     status, printed = in_process(command.main, "artifact", "in", "out.csv", "--resume")
-    assert status == 1
+    assert status == 2
     assert [line[:7] for line in printed.err.splitlines()] == ["error: "]
     assert said in printed.err
     assert everything(work) == before
@@ -237,7 +237,7 @@ def test_an_input_that_changes_while_it_is_scored(work, in_process, monkeypatch)
     status, printed = in_process(
         command.main, "artifact", "in", "out.csv", "--resume", "--checkpoint-seconds", 0
     )
-    assert status == 1
+    assert status == 2
     assert "error: in/b.csv: changed while it was scored" in printed.err
     assert (work / FIRST).is_file()
 
@@ -253,7 +253,7 @@ def test_a_part_that_changes_before_it_is_joined(work, in_process, monkeypatch):
 
     monkeypatch.setattr(Segment, "check", late)
     status, printed = in_process(command.main, "artifact", "in", "out.csv", "--resume")
-    assert status == 1
+    assert status == 2
     assert "part-000000.csv: a finished segment changed" in printed.err
     assert not (work / "out.csv").exists()
 
@@ -263,7 +263,7 @@ def test_a_folder_of_other_files_is_left_alone(work, in_process):
     PARTS.mkdir()
     (PARTS / "thesis.txt").write_text("mine")
     status, printed = in_process(command.main, "artifact", "in", "out.csv")
-    assert status == 1
+    assert status == 2
     assert f"{PARTS}/thesis.txt: is nothing that a run made" in printed.err
     assert list(PARTS.iterdir()) == [PARTS / "thesis.txt"]
 

@@ -25,7 +25,7 @@ def corpus(tmp_path):
 def refused(run, folder, *words):
     before = sorted(folder.rglob("*"))
     code, printed = run()
-    assert code == 1
+    assert code == 2
     assert [line.startswith("error: ") for line in printed.err.splitlines()].count(True) == 1
     for word in words:
         assert word in printed.err

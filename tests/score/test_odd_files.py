@@ -30,7 +30,7 @@ def ends(tiny, tmp_path, runs):
     given = large(tmp_path / "in.csv", 400_000)
     for _ in range(runs):
         ended = commands.run("score", tiny, given, tmp_path / "out.csv", timeout=60)
-        assert ended.returncode == 1
+        assert ended.returncode == 2
         assert ended.stderr.strip().splitlines() == [
             f"error: {given}, line 6: found 3 fields, b'4,a comment, with a comma that nobody quoted', "
             "expected 2: id, text"
@@ -227,7 +227,7 @@ def test_a_disk_that_is_full_is_one_line(tiny, tmp_path):
         ended = subprocess.run(
             line, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
         )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert [text for text in ended.stderr.splitlines() if "━" not in text] == [
         "error: standard output: cannot be written: No space left on device"
     ]

@@ -127,7 +127,7 @@ def test_an_empty_field_of_csv_is_null_and_quotes_are_the_empty_string(score, tm
     assert score(tmp_path / "in.csv", tmp_path / "out.csv")[0] == 0
     found = scored.rows(tmp_path / "out.csv")
     assert [(row["n"], row["labels"]) for row in found] == [("01", None), ("02", scored.labels(""))]
-    assert score(tmp_path / "out.csv", tmp_path / "again.csv")[0] == 1
+    assert score(tmp_path / "out.csv", tmp_path / "again.csv")[0] == 2
 
 
 def test_standard_input_is_a_text_a_line(score, tmp_path, monkeypatch):

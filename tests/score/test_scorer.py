@@ -51,7 +51,7 @@ def test_windows_depend_on_the_rows_alone(monkeypatch, rows_a_table):
 
     def cut(skip):
         slices = (table.slice(start, rows_a_table) for start in range(0, 400, rows_a_table))
-        return [w.column("n").to_pylist() for w in corpus.windows(slices, skip)]
+        return [w.column("n").to_pylist() for w in corpus.windows(slices, skip, "text")]
 
     whole = cut(0)
     assert [n for window in whole for n in window] == list(range(400))

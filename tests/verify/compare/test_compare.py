@@ -56,6 +56,18 @@ def test_flips_and_changes_are_by_label_whatever_their_order(pair, tmp_path):
     assert len([row for row in rows if row.startswith("| <i>")]) == 1
 
 
+def test_variants_of_one_artifact(pair, tmp_path):
+    for options in ((), ("--pair", "fp32:int8"), (pair[0],)):
+        target = tmp_path / "found.json"
+        found = run("verify", "compare", pair[0], *options, *QUICK, "--json", target)
+        assert (found.returncode, found.stderr) == (0, "")
+        written = json.loads(target.read_text())
+        assert written["a"] == written["b"] == str(pair[0])
+        assert [(each["a"], each["b"]) for each in written["pairs"]] == [("fp32", "int8")]
+        change = abs(probabilities(TEXTS, 0.25) - probabilities(TEXTS, 0)).max()
+        assert written["pairs"][0]["texts"][0]["max_probability_change"] == pytest.approx(change, abs=1e-6)
+
+
 def test_variants_can_be_paired(pair):
     found = run("verify", "compare", pair[0], pair[0], "--pair", "fp32:int8", "--pair", "int8:int8", *QUICK)
     assert found.returncode == 0, found.stderr
@@ -98,7 +110,7 @@ def test_other_labels_and_unknown_variants_are_refused(pair, tmp_path):
         ((a, b, "--rounds", 0), "expected every number to be at least 1"),
     ):
         found = run("verify", "compare", *arguments, "--json", tmp_path / "found.json")
-        assert (found.returncode, found.stdout) == (1, "")
+        assert (found.returncode, found.stdout) == (2, "")
         assert found.stderr.startswith("error: ")
         assert message in found.stderr
         assert not (tmp_path / "found.json").exists()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from core import recipe as recipes
+from export.head import thresholds
+from export.sources.resolve import Source
 from tests.support import builds
 from tests.support.commands import assert_failed
 from verify.quality import answers
@@ -69,6 +73,47 @@ def test_a_recipes_file_is_not_written_over_silently(build, verify):
     code, _ = verify("thresholds", "--out", out, "--replace")
     assert code == 0
     assert list(json.loads(out.read_text())) == builds.LABELS
+
+
+def read_by_builds(build):
+    """The thresholds that the export of the recipe would read."""
+    recipe = recipes.load(build.recipe_folder)
+    head = Source("head", build.recipe_folder / recipe.head.source.removeprefix("path:"))
+    return thresholds.read(head, recipe.thresholds, build.recipe_folder, builds.LABELS).values
+
+
+@pytest.mark.parametrize("source", ["path:.", "path:head", "package:some_head/model", "hub:me/head"])
+def test_applied_thresholds_are_those_that_builds_read(build, verify, source):
+    (build.recipe_folder / "head").mkdir()
+    file = build.recipe_folder / "recipe.toml"
+    content = tomllib.loads(file.read_text("utf-8"))
+    file.write_text(file.read_text("utf-8").replace(content["head"]["source"], source), "utf-8")
+    for options in ([], ["--min-recall", "joy=0.9"]):
+        assert verify("thresholds", *options)[0] == 0
+        chosen = json.loads((build.folder / "thresholds.json").read_text("utf-8"))
+        (build.folder / "thresholds.json").unlink()
+        code, said = verify("thresholds", "--apply", *options)
+        assert code == 0, said.err
+        assert said.out.endswith("next       make artifact\n")
+        found = read_by_builds(build)
+        assert (found, list(found)) == (chosen, builds.LABELS)
+    assert not (build.folder / "thresholds.json").exists()
+
+
+def test_thresholds_that_cannot_be_applied(build, verify, monkeypatch):
+    file = build.recipe_folder / "recipe.toml"
+    text, before = file.read_text("utf-8"), sorted(build.recipe_folder.rglob("*"))
+    head = tomllib.loads(text)["head"]["source"]
+    file.write_text(
+        text.replace(f'"{head}"', '"path:."\nsha256 = { "thresholds.json" = "' + "0" * 64 + '" }')
+    )
+    assert_failed(verify("thresholds", "--apply"), "head.sha256 pins thresholds.json")
+    file.write_text(text.replace(f'"{head}"', '"hub:me/head"') + "\n[thresholds]\ndefault = 0.5\n")
+    assert_failed(verify("thresholds", "--apply"), 'expected source = "thresholds.json"')
+    file.write_text(text)
+    monkeypatch.setenv("HEAD", "path:other")
+    assert_failed(verify("thresholds", "--apply"), "found HEAD on the make line")
+    assert sorted(build.recipe_folder.rglob("*")) == before
 
 
 def test_a_damaged_file_of_probabilities_is_named(build, verify):
