@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from core.errors import ToolchainError
@@ -37,6 +38,20 @@ def interrupted(message: str = "interrupted") -> int:
     if _MAKE not in os.environ or message != "interrupted":
         say(message)
     return INTERRUPTED
+
+
+@contextmanager
+def not_interrupted() -> Iterator[None]:
+    """Let what is started in the block ignore the terminal's interrupts: whoever started it ends it."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def status_of(error: BaseException) -> int:

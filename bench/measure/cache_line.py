@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import psutil
 
+from core.ends import not_interrupted
 from core.errors import BenchmarkError
 
 _TRIPS = 2000
@@ -101,7 +102,8 @@ def opened() -> Iterator[RoundTrip | None]:
     shared = RawArray("q", _CELLS)
     ours, theirs = context.Pipe()
     process = context.Process(target=_answer, args=(shared, theirs, cpus[1]), daemon=True)
-    process.start()
+    with not_interrupted():
+        process.start()
     theirs.close()
     try:
         yield lambda: _ask(shared, ours, cpus[0])
