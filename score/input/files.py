@@ -44,6 +44,10 @@ def _ending(path: Path) -> str:
     return Path(path.stem if is_gzipped(path) else path.name).suffix.lower()
 
 
+def _is_lines(path: Path) -> bool:
+    return _KINDS.get(_ending(path)) == "lines"
+
+
 def _is_known(path: Path) -> bool:
     return _ending(path) in _KINDS and not (is_gzipped(path) and _ending(path) == ".parquet")
 
@@ -74,7 +78,8 @@ def _is_input(path: Path, folder: Path) -> bool:
 def find(given: str) -> tuple[list[Path], int]:
     """Return the files of an INPUT in the order of their names, and how many beside them are none.
 
-    A file that is named itself is taken, whatever its name.
+    A file that is named itself is taken, whatever its name; of a folder, lines of text only where there is no
+    other kind: beside a table they are somebody's notes.
 
     Raises:
         ScoreError: nothing is there, or what is there cannot be read twice.
@@ -84,7 +89,8 @@ def find(given: str) -> tuple[list[Path], int]:
         return [path], 0
     if path.is_dir():
         inside = [found for found in path.rglob("*") if not found.is_dir()]
-        paths = [found for found in inside if found.is_file() and _is_input(found, path)]
+        every = [found for found in inside if found.is_file() and _is_input(found, path)]
+        paths = [found for found in every if not _is_lines(found)] or every
     elif path.exists():
         raise ScoreError(f"{given}: found a pipe or a device, expected a file, which is read twice, or -")
     else:

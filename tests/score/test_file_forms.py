@@ -60,9 +60,8 @@ def test_what_is_between_two_fields(score, tmp_path, name, options, between):
     for target in (tmp_path / "out.csv", tmp_path / "out.tsv"):
         code, printed = score(given, target, *options)
         assert code == 0, printed.err
-        rows = read(target.read_bytes(), "\t" if target.suffix == ".tsv" or between == "\t" else between)
-        if target.suffix == ".csv" and not options:
-            rows = read(target.read_bytes(), ",")
+        told = {"\\t": "\t"}.get(options[1], options[1]) if options else ","
+        rows = read(target.read_bytes(), "\t" if target.suffix == ".tsv" else told)
         assert answered(rows) == expected()
         assert [row["n"] for row in rows] == [str(n) for n in range(len(TEXTS))]
         target.unlink()

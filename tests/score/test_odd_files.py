@@ -150,7 +150,7 @@ def test_hidden_and_unfinished_copies_are_no_input(score, tmp_path):
             "x.csv.crdownload",
             "x.csv.partial",
         ),
-        *("_temporary/0/x.csv", ".ipynb_checkpoints/x.csv", "out.csv.parts/part-000000.csv", "notes.txt"),
+        *("_temporary/0/x.csv", ".ipynb_checkpoints/x.csv", "out.csv.parts/part-000000.csv", "notes.md"),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("text\nno input\n")
@@ -158,6 +158,8 @@ def test_hidden_and_unfinished_copies_are_no_input(score, tmp_path):
     for name in ("x.csv", "lang=en/_x=1/y.csv"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("text\na\n")
+    # Beside a corpus of another kind it is no text of it.
+    (folder / "README.txt").write_text("what is in here\n")
     for given in (folder, folder / "**" / "*.csv"):
         code, printed = score(given, tmp_path / "out.csv")
         assert code == 0, printed.err
@@ -165,7 +167,7 @@ def test_hidden_and_unfinished_copies_are_no_input(score, tmp_path):
         assert "files beside the input are none by their names" in printed.out
     code, printed = score(folder, tmp_path / "out.csv")
     assert [row["text"] for row in scored.rows(tmp_path / "out.csv")] == ["a", "a"]
-    assert "11 files beside the input" in printed.out
+    assert "12 files beside the input" in printed.out
     # A file that is named is taken.
     assert score(folder / "._x.csv", tmp_path / "out.csv")[0] == 0
     assert scored.rows(tmp_path / "out.csv")[0]["text"] == "no input"
