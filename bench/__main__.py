@@ -9,17 +9,16 @@ import core.start  # isort: skip  # noqa: F401  what fails or is interrupted fro
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from bench.bulk import options
 from bench.measure.plan import Plan
 from core.cli import CommandLine
 from core.contract import VARIANT_FILES
-
-DEFAULT_RECIPE = Path("recipes/minilm-l6-go-emotions")
 
 
 def _graphs(arguments: Namespace) -> None:
@@ -210,45 +209,6 @@ def _counts(text: str) -> tuple[int, ...]:
     return counts
 
 
-def _add_bulk(parser: ArgumentParser) -> None:
-    """Add the measurements of `bench/bulk`, each with an artifact and options of its own."""
-    commands = parser.add_subparsers(required=True, dest="measurement", metavar="MEASUREMENT")
-
-    def add(name: str, summary: str, *texts: str) -> ArgumentParser:
-        command = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=parser.formatter_class
-        )
-        command.add_argument("artifact", type=Path)
-        for text in texts:
-            command.add_argument(text)
-        command.add_argument("--variant", default="int8", help="of the artifact's graphs")
-        if name != "once":
-            command.add_argument("--split", default="train", help="of the data")
-            command.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE, help="whose data to take")
-            command.add_argument("--join", type=int, default=1, help="so many texts to one, for long ones")
-            command.add_argument(
-                "--rows", type=int, help="the first ones, or texts drawn again (default: all once)"
-            )
-        if name in ("sweep", "rate", "against"):
-            command.add_argument("--rounds", type=int, default=2, help="in turns")
-        return command
-
-    add("sweep", "the graph by itself, by batch size and threads")
-    rate = add("rate", "the whole way beside the graph by itself")
-    rate.add_argument("--tokens", type=int, help="the graph's best batch (default: the scorer's)")
-    edges = add("edges", "reading and writing alone")
-    edges.add_argument("--probabilities", action="store_true", help="write a column a label")
-    add("alone", "answers in bulk beside those of one text at a time")
-    memory = add("memory", "resident memory of a long run")
-    memory.add_argument("--seconds", type=float, default=1200.0, help="at most")
-    kills = add("kills", "runs killed at random moments and resumed")
-    kills.add_argument("--kills", type=int, default=10, help="how many")
-    often = "how often finished work is kept"
-    kills.add_argument("--checkpoint-seconds", type=float, default=0.0, help=often)
-    add("against", "another command, a line that is given the file of texts, in turns with ours", "other")
-    add("once", "score a file and print its time", "file")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status, of a failure with one line that says why."""
     line = CommandLine("python -m bench", "Benchmarks against others, and the processes they start.")
@@ -280,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     profile.add_argument("--sizes", type=_counts, default=(1, 8, 32), help="batch sizes, such as 1,8,32")
     profile.add_argument("--texts", type=int, default=128, help="of test, in natural order")
     line.add("tokenizer", _tokenizer, "time the tokenizer's graph beside the Rust one", "recipe", "build")
-    _add_bulk(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
+    options.add(line.add("bulk", _bulk, "measure how an artifact scores many texts"))
     optimum = line.add("optimum", _optimum, "write the graph of the contender optimum", "source", "target")
     optimum.add_argument("--venv", help="optimum's environment (default, and where empty: without optimum)")
     line.add("products", _products, "write bare matrix products, one per graph", "folder")
