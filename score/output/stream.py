@@ -13,7 +13,7 @@ from score.output import formats
 
 
 class Stream:
-    """The output of one run, which nothing of is kept: the same calls as `segments.Segments`."""
+    """The output of one run, of which nothing is kept: the same calls as `segments.Segments`."""
 
     rows = 0
 
