@@ -10,7 +10,8 @@ import pytest
 from bench.contenders.bare_products import Product
 from bench.contenders.contenders import BARE_PRODUCTS
 from bench.measure.floor import Shape, macs
-from bench.measure.run import Plan, Setup, run
+from bench.measure.plan import Plan
+from bench.measure.run import Setup, run
 from tests.support.contenders import fake, steady
 
 IDS = [[2, *range(10, 10 + n), 3] for n in (1, 4, 2, 7, 3)]

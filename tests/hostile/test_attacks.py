@@ -88,7 +88,7 @@ def _faults(attack: Attack, line: tuple[str, ...], arena: Arena) -> list[str]:
         return [*faults, *([f"status {outcome.status}: {outcome.stderr}"] if outcome.status else [])]
     errors = _errors(outcome.stderr)
     if outcome.status not in (1, 2):
-        faults.append(f"status {outcome.status}, expected 1 (make: 2)")
+        faults.append(f"status {outcome.status}, expected 1 or 2")
     if outcome.cpu_seconds > traced.SECONDS or outcome.peak_bytes > traced.BYTES:
         faults.append(figures)
     shown = errors or [text for text in outcome.stderr.split("\n") if text]
