@@ -81,7 +81,7 @@ def _tokenizer(arguments: Namespace) -> None:
 
 
 def _profile(arguments: Namespace) -> None:
-    from bench.measure import machine, profile
+    from bench.measure import cores, machine, profile
     from bench.report import markdown
     from core import recipe as recipes
     from core.artifact import tokens
@@ -95,6 +95,9 @@ def _profile(arguments: Namespace) -> None:
     measured = {place: profile.profile(file, ids, place[1], place[0]) for place in places}
     print(f"{file}, {found['cpu']} with {', '.join(found['int8_instructions']) or 'no int8 instructions'}:")
     print(f"\n{markdown.profiles(measured)}")
+    if (cpus := max(arguments.threads)) > 1:
+        scaled = {size: cores.scaling(file, ids, size, cpus) for size in arguments.sizes}
+        print(f"\n{markdown.scalings(scaled)}")
 
 
 def _optimum(arguments: Namespace) -> None:

@@ -1,5 +1,5 @@
 # Benchmarks against others.
-.PHONY: bench bench-recipe bench-guarded bench-profile bench-peer
+.PHONY: bench bench-recipe bench-guarded bench-profile
 
 # `make bench` runs both encoders, or the one that RECIPE= names. OPTIMUM= does without optimum.
 ROUNDS ?= 7

@@ -288,7 +288,7 @@ def test_a_place_that_is_read_only(case, disk):
     line = case.variables | {"BUILD": disk / "build", "DIST": disk / "dist"}
     found = make("artifact", **line)
     assert found.returncode != 0
-    assert "cannot be written: Read-only file system" in found.stderr
+    assert f"{disk}/build: cannot be written: Read-only file system" in found.stderr
     # With the build elsewhere, dist/ alone is read-only.
     case.build()
     released = run("verify", "release", case.folder / "tiny", case.folder / "build", disk / "dist")

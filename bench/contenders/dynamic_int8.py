@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from bench.contenders import environment
 from core.disk.files import replacing, write_text
 from core.errors import GraphError
 
 _SCRIPT = Path(__file__).with_name("optimum_script.py")
 _STAMP = "installed"
-_TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -32,27 +31,19 @@ class Quantizer:
     reason: str | None
 
 
-def _with_optimum(source: Path, target: Path, environment: Path | None) -> dict[str, str]:
+def _with_optimum(source: Path, target: Path, folder: Path | None) -> dict[str, str]:
     """Run optimum on `source`; return the versions of what did it.
 
     Raises:
         GraphError: there is no such environment, or optimum fails; the message ends with the last line it
         wrote.
     """
-    if environment is None:
+    if folder is None:
         raise GraphError("no environment for optimum was asked for")
-    if not (environment / _STAMP).is_file():
-        raise GraphError(f"{environment}: optimum is not installed there")
-    # Not resolved: a virtual environment's Python is a link, and the link is what makes it one.
-    command = [environment.absolute() / "bin" / "python", _SCRIPT, source, target]
-    try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GraphError(f"{environment}: {error}") from error
-    if ended.returncode:
-        lines = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
-        raise GraphError(lines[-1].strip())
-    versions: dict[str, str] = json.loads(ended.stdout.splitlines()[-1])
+    if not (folder / _STAMP).is_file():
+        raise GraphError(f"{folder}: optimum is not installed there")
+    command = [folder.absolute() / "bin" / "python", _SCRIPT, source, target]
+    versions: dict[str, str] = json.loads(environment.output(folder, command, GraphError).splitlines()[-1])
     return versions
 
 
@@ -80,8 +71,10 @@ def _with_onnxruntime(source: Path, target: Path) -> None:
     logging.disable(logging.NOTSET)
 
 
-def quantize(source: Path, target: Path, environment: Path | None) -> Quantizer:
+def quantize(source: Path, target: Path, folder: Path | None) -> Quantizer:
     """Write `source` in dynamic int8 to `target`, and who did it to the JSON file beside it.
+
+    `folder` is optimum's environment.
 
     Raises:
         GraphError: there is no `source`.
@@ -90,7 +83,7 @@ def quantize(source: Path, target: Path, environment: Path | None) -> Quantizer:
         raise GraphError(f"{source}: no such file")
     with replacing(target) as temporary:
         try:
-            made = Quantizer("optimum-onnx", _with_optimum(source, temporary, environment), None)
+            made = Quantizer("optimum-onnx", _with_optimum(source, temporary, folder), None)
         except GraphError as error:
             _with_onnxruntime(source, temporary)
             made = Quantizer("onnxruntime", {"onnxruntime": version("onnxruntime")}, str(error))

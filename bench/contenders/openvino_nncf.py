@@ -7,7 +7,6 @@ and bias correction, on 300 texts), and compiled for latency, in float32 elsewhe
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.contenders import environment
 from bench.contenders.protocol import Model, TokenIds, started
 from core import decisions
 from core.build.facts import HeadInfo
@@ -22,7 +22,7 @@ from core.contract import PROBABILITIES
 from core.errors import BenchmarkError
 from core.runtime import feeds, pad
 
-_TEXTS, _BATCH, _TIMEOUT_SECONDS = 300, 32, 600.0
+_TEXTS, _BATCH = 300, 32
 
 
 def quantize(source: Path, target: Path, given: str) -> None:
@@ -70,20 +70,7 @@ def write(python: Path, source: Path, target: Path, ids: TokenIds) -> None:
     """
     line = [str(python.absolute()), "-m", "bench", "nncf-quantize", str(source), str(target)]
     chosen = list(ids[:: max(1, len(ids) // _TEXTS)][:_TEXTS])
-    try:
-        ended = subprocess.run(
-            line,
-            input=json.dumps(chosen),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BenchmarkError(f"{python}: {error}") from error
-    if ended.returncode:
-        last = (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]
-        raise BenchmarkError(f"{python}: NNCF: {last}")
+    environment.output(python, line, BenchmarkError, given=json.dumps(chosen), said=f"{python}: NNCF: ")
 
 
 def flip_rates(
@@ -103,7 +90,7 @@ def flip_rates(
     thresholds = decisions.threshold_vector(info.thresholds, info.labels)
     decided: dict[str, NDArray[Any]] = {}
     for name, line in commands.items():
-        with started({name: line}, _TIMEOUT_SECONDS) as workers:
+        with started({name: line}, environment.TIMEOUT_SECONDS) as workers:
             answers: list[Sequence[float]] = []
             for start in range(0, len(ids), _BATCH):
                 answers += workers[name].probabilities(ids[start : start + _BATCH])

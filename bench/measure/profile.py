@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import onnx_ir as ir
 from bench.measure import texts
 from core import runtime
 from core.contract import IR_VERSION, OPSET
-from core.timing import Turn, interleave
+from core.timing import Turn, call_seconds, interleave
 
 # Kinds of work, in the order in which a table has them.
 PRODUCTS, FUSED, QUANTIZING = "products", "projections with attention (`QAttention`)", "quantizing"
@@ -37,6 +37,7 @@ _BY_NAME = {
     ),
     LAYOUT: re.compile(r"layout_|heads_(long|short)_"),
     NORMALIZATION: re.compile(r"norm_sum(_residual)?$"),
+    ATTENTION: re.compile(r"masked_scores$"),
 }
 _BY_OPERATOR = {
     PRODUCTS: "MatMulIntegerToFloat Gemm DynamicQuantizeMatMul",
@@ -48,7 +49,6 @@ _BY_OPERATOR = {
     LAYOUT: "Gather GatherND ScatterND Reshape Squeeze Unsqueeze Flatten Concat Split Slice Transpose Expand",
 }
 _OPERATORS = {operator: kind for kind, words in _BY_OPERATOR.items() for operator in words.split()}
-_MASKED = re.compile(r"masked_scores$")
 _KERNEL, _RUN = "_kernel_time", "model_run"
 _EMPTY_NODES, _ROUNDS = 400, 7
 
@@ -75,10 +75,8 @@ class Profile:
 
 def kind_of(name: str, operator: str) -> str:
     """Return the kind of work of a node, by its name and operator."""
-    found = next((kind for kind, pattern in _BY_NAME.items() if pattern.search(name)), None)
-    if found is not None:
-        return found
-    return ATTENTION if _MASKED.search(name) else _OPERATORS.get(operator, BRANCHES)
+    named = (kind for kind, pattern in _BY_NAME.items() if pattern.search(name))
+    return next(named, _OPERATORS.get(operator, BRANCHES))
 
 
 def kernels(events: Iterable[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
@@ -112,14 +110,13 @@ def _empty(nodes: int) -> bytes:
 
 
 def _turn(session: runtime.Session, feeds: Sequence[Mapping[str, Any]]) -> Turn:
-    def run(_: int) -> list[float]:
-        session.run(None, feeds[0])
-        start = time.perf_counter()
-        for each in feeds:
-            session.run(None, each)
-        return [(time.perf_counter() - start) / len(feeds) * 1e6]
+    run = partial(session.run, None)
 
-    return run
+    def turn(_: int) -> list[float]:
+        run(feeds[0])
+        return [float(np.mean(call_seconds(run, feeds))) * 1e6]
+
+    return turn
 
 
 def profile(file: Path, ids: texts.Ids, size: int, threads: int) -> Profile:

@@ -116,24 +116,23 @@ def measurements(
             [getattr(r, amount) / seconds for r, seconds in zip(rounds, own, strict=True)]
             for amount in ("texts", "tokens", "macs")
         )
-        floor = {
-            "share_of_floor": asdict(ratio(macs, [r.peaks[each.precision] for r in rounds])),
-            "share_of_best_floor": asdict(spread([rate / best[each.precision] for rate in macs])),
+        row = {
+            "contender": each.name,
+            "texts_per_second": asdict(spread(texts)),
+            "tokens_per_second": asdict(spread(tokens)),
+            "latency_ms": {"p50": percentile_ms(calls, 50), "p99": percentile_ms(calls, 99)},
+            "calls": len(calls),
+            "times_as_fast_as": {
+                name: asdict(ratio(theirs, own)) for name, theirs in totals.items() if name != each.name
+            },
+            "rounds_texts_per_second": texts,
         }
-        rows.append(
-            {
-                "contender": each.name,
-                "texts_per_second": asdict(spread(texts)),
-                "tokens_per_second": asdict(spread(tokens)),
-                "latency_ms": {"p50": percentile_ms(calls, 50), "p99": percentile_ms(calls, 99)},
-                "calls": len(calls),
-                **({} if each.peer else floor),
-                "times_as_fast_as": {
-                    name: asdict(ratio(theirs, own)) for name, theirs in totals.items() if name != each.name
-                },
-                "rounds_texts_per_second": texts,
+        if not each.peer:
+            row |= {
+                "share_of_floor": asdict(ratio(macs, [r.peaks[each.precision] for r in rounds])),
+                "share_of_best_floor": asdict(spread([rate / best[each.precision] for rate in macs])),
             }
-        )
+        rows.append(row)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Figures as Markdown: `bench.json` by the template beside this file, the tokenizers' times, and profiles."""
+"""Figures as Markdown: `bench.json` by the template beside this file, and tables of single measurements."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.measure.cache_line import NO_SHARED_CACHE_NS
+from bench.measure.cores import Scaling, amdahl
 from bench.measure.profile import KINDS, Profile
 from core.timing import Spread
 
 # Beyond this many CPUs of somebody else's work, a run says more of them than of the contenders.
 _QUIET_CPUS = 0.1
+# Machines that people have and this was not run on: a speedup there is Amdahl's, on paper.
+_PAPER_CPUS = (8, 64)
 
 
 def figure(value: float) -> str:
@@ -33,6 +36,11 @@ def percent(share: Mapping[str, float]) -> str:
     return f"{share['median']:.0%} ({share['low']:.0%}–{share['high']:.0%})"
 
 
+def thread_count(count: int) -> str:
+    """Return `1 thread`, `2 threads`."""
+    return f"{count} thread{'' if count == 1 else 's'}"
+
+
 def markdown(result: dict[str, Any]) -> str:
     """Return the report of the content of `bench.json`."""
     environment = Environment(
@@ -41,7 +49,12 @@ def markdown(result: dict[str, Any]) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"figure": figure, "spread": spread, "percent": percent}
+    environment.filters |= {
+        "figure": figure,
+        "spread": spread,
+        "percent": percent,
+        "thread_count": thread_count,
+    }
     template = environment.get_template("bench.md.j2")
     return template.render(bench=result, no_shared_cache_ns=NO_SHARED_CACHE_NS, quiet_cpus=_QUIET_CPUS)
 
@@ -57,7 +70,7 @@ def tokenizers(times: Mapping[int, Mapping[str, Spread]]) -> str:
 
 def profiles(measured: Mapping[tuple[int, int], Profile]) -> str:
     """Return a table of where a run's time goes: (threads, batch size) → profile; microseconds and shares."""
-    heads = [f"batch {size}, {threads} thread{'s' if threads > 1 else ''}" for threads, size in measured]
+    heads = [f"batch {size}, {thread_count(threads)}" for threads, size in measured]
     lines = [f"| µs a run | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(heads)]
 
     def row(name: str, values: list[float]) -> None:
@@ -73,3 +86,18 @@ def profiles(measured: Mapping[tuple[int, int], Profile]) -> str:
     row("in all", [each.wall for each in measured.values()])
     lines.append(f"| operators run | {' | '.join(figure(each.nodes) for each in measured.values())} |")
     return "\n".join(lines)
+
+
+def scalings(measured: Mapping[int, Scaling]) -> str:
+    """Return a table of what more threads and sessions give: batch size → scaling."""
+    heads = ["a session of {0} threads", "{0} sessions of one thread", "serial share of a session"]
+    lines = []
+    for size, found in measured.items():
+        given = [spread(asdict(each)) for each in (found.threads, found.sessions)]
+        paper = (f"{amdahl(max(found.serial_share.median, 0.0), cpus):.1f}" for cpus in _PAPER_CPUS)
+        cells = [*given, percent(asdict(found.serial_share)), *paper]
+        lines.append(f"| {size} | {' | '.join(cells)} |")
+    names = [head.format(next(iter(measured.values())).cpus) for head in heads]
+    names += [f"on {cpus} CPUs, by that share" for cpus in _PAPER_CPUS]
+    top = f"| batch | {' | '.join(names)} |\n| ---: |" + " ---: |" * len(names)
+    return "\n".join(["Times the texts/s of one session of one thread:", "", top, *lines])

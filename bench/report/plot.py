@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bench.report.markdown import thread_count
 from graphs.search.frontier import svg
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; a contender keeps its own.
@@ -21,15 +22,14 @@ _COLOURS = {
     "fp32": "#0072B2",
     "int8": "#009E73",
     "guarded": "#CC79A7",
+    "nncf": "#F0E442",
+    "minilmv2-l6": "#000000",
+    "roberta-base": "#666666",
 }
 _PEER, _DARK = "#DDDDDD", "#333333"
 _MARKERS = {"fused": "s", "optimum": "^", "fp32": "D", "int8": "o", "guarded": "v"}
 _FLOOR_STYLES = {"int8": ":", "fp32": "--"}
 _BAR_GROUP = 0.8
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'' if count == 1 else 's'}"
 
 
 def _spreads(spreads: Iterable[dict[str, float]]) -> NDArray[np.float64]:
@@ -58,7 +58,7 @@ def _draw_throughput(panel: Axes, result: dict[str, Any], threads: int) -> None:
         style, name = _FLOOR_STYLES[floor["precision"]], f"floor, {floor['precision']}"
         panel.axhline(floor["texts_per_second"], color=_DARK, linestyle=style, linewidth=1, label=name)
     panel.set_xticks(range(len(sizes)), [f"batch {size}" for size in sizes])
-    panel.set_title(_threads(threads))
+    panel.set_title(thread_count(threads))
     _tidy(panel)
 
 
@@ -97,5 +97,5 @@ def cost(result: dict[str, Any]) -> str:
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("µs a real token")
     panels[1].legend(frameon=False)
-    figure.suptitle(f"{result['recipe']}, {_threads(max(result['plan']['threads']))}")
+    figure.suptitle(f"{result['recipe']}, {thread_count(max(result['plan']['threads']))}")
     return svg(figure)

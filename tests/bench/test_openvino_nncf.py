@@ -36,6 +36,8 @@ def test_it_is_quantized_there_on_texts_from_all_of_train(python, tmp_path):
     assert target.read_text() == "a graph"
     given = json.loads((tmp_path / "python.ids").read_text())
     assert given == [[2, number, 3] for number in range(0, 900, 3)]
+    line = (tmp_path / "python.line").read_text().split()
+    assert line == ["-m", "bench", "nncf-quantize", str(source), str(target)]
 
 
 def test_what_it_says_last_is_the_error(python, tmp_path):

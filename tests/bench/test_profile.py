@@ -74,9 +74,8 @@ def test_a_graph_is_profiled_as_it_runs(tiny_build, monkeypatch):
     alone, padded = (profile.profile(file, ids, size, 1) for size in (1, 2))
     for found in (alone, padded):
         assert 0 < found.dispatch < found.wall
-        assert found.rest == pytest.approx(
-            found.wall - sum(found.kinds.values()) - found.dispatch - found.call
-        )
+        assert 0 < found.call < found.wall
+        assert list(found.kinds) == list(KINDS)
     # A text alone has a branch of its own, without layout.
     assert 50 < alone.nodes < padded.nodes
 
