@@ -4,7 +4,7 @@ PYTHON ?= python3
 
 # What a user types reaches no shell but in quotes, $(call q,NAME), and no rule: any path of one line is legal,
 # $ included.
-TYPED := RECIPE ENCODER HEAD INPUT OUTPUT ARTIFACT OUT REPO KEY PUBLIC_KEY FORMAT NAME VARIANT
+TYPED := RECIPE ENCODER HEAD INPUT OUTPUT ARTIFACT OUT REPO KEY PUBLIC_KEY FORMAT NAME VARIANT TORCH TORCH_INDEX
 define newline
 
 
@@ -15,11 +15,16 @@ q = '$(subst ','\'',$($(1)))'
 
 VENV := .venv/installed
 PY := .venv/bin/python
+# An older Python says so, in one sentence.
+UNFIT := $(shell said=$$($(PYTHON) -c 'import core' 2>&1) || echo "$$said")
+ifneq ($(UNFIT),)
+$(error $(UNFIT))
+endif
 # The recipe's name, which is one of folders and of no shell, and what is to be done again whatever the times say.
 FRONT := $(shell $(PYTHON) -m core.build.front $(call q,RECIPE) $(call q,ENCODER) $(call q,HEAD) \
-  $(if $(filter command,$(origin BUILD)),$(call q,BUILD),'') $(call q,VENV))
+  $(if $(filter command,$(origin BUILD)),$(call q,BUILD),'') $(call q,VENV) $(call q,TORCH))
 ifeq ($(FRONT),)
-$(error $(PYTHON): found no answer of core.build.front, expected Python 3.11 or later, and make in the checkout)
+$(error $(PYTHON): found no answer of core.build.front)
 endif
 ifeq ($(firstword $(FRONT)),error:)
 $(error $(wordlist 2,999,$(FRONT)))
@@ -33,6 +38,13 @@ export ENCODER
 endif
 ifdef HEAD
 export HEAD
+endif
+# The build of torch on Linux: TORCH=cpu [TORCH_INDEX=ADDRESS], TORCH=cuda (docs/installing.md)
+ifdef TORCH
+export TORCH
+endif
+ifdef TORCH_INDEX
+export TORCH_INDEX
 endif
 
 artifact = $(if $(ARTIFACT),$(call q,ARTIFACT),$(DIST))

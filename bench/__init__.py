@@ -6,3 +6,5 @@ the recipe's data. Out: `build/NAME/bench` with `bench.json`, `bench.md` and two
 one after the other and always on the same texts, so that ratios are taken between neighbours in time. Start
 reading at `__main__.py`, then `measure/run.py`. Nothing here is in the wheel.
 """
+
+import core  # noqa: F401  an older Python stops here

@@ -33,6 +33,10 @@ class RecipeError(ToolchainError):
     """A recipe that cannot be read, or contradicts itself."""
 
 
+class InstallError(ToolchainError):
+    """An environment that cannot be made, or for which something has to be chosen first."""
+
+
 class SourceError(ToolchainError):
     """A source that cannot be reached, or a file of it that is missing or has the wrong hash."""
 

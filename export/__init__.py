@@ -4,3 +4,5 @@ In: a recipe, a BERT checkpoint, a head in the published format. Out, in `build/
 head's weights, the tokenizer and config of the artifact, texts for calibration, and `reference.npz`, the
 answers of the original pair. No other room but `bench` imports torch, transformers or scikit-learn.
 """
+
+import core  # noqa: F401  an older Python stops here

@@ -4,3 +4,5 @@
 package by version and hash; `install` makes a virtual environment from one. Standard library only: both run
 before anything is installed.
 """
+
+import core  # noqa: F401  an older Python stops here

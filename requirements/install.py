@@ -1,5 +1,6 @@
 """Make a virtual environment of what a lock file lists: `python -m requirements.install FOLDER LOCK`.
 
+Before anything is downloaded, the build of torch is chosen, and one line says what comes and how large it is.
 `FOLDER/installed` is there while the environment is complete: it is removed before anything is installed and
 written last. Without it, after an interrupted pip, the environment is made anew; a folder that is no
 environment is left as it is. Standard library only.
@@ -10,39 +11,73 @@ from __future__ import annotations
 import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
 
 import fcntl
+import json
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 from core.build import installed
-from core.build.installed import TORCH_CPU, TORCH_CUDA
-from requirements.pin import NEEDS_TORCH
+from core.cli import exit_code
+from core.errors import InstallError
+from requirements import torch_build
 
-_PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
+_ROOT = Path(__file__).resolve().parents[1]
+_WHERE = "Python 3.11 to 3.14 on Linux (x86_64 or aarch64, glibc 2.28) or macOS 14 on Apple silicon"
+_PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--require-hashes")
 
 
-def attempts(lock_file: Path) -> list[list[Path]]:
-    """Return the lock files to install from, and those to try where that fails.
+def _plan(python: Path, lock_files: list[Path]) -> dict[str, Any]:
+    """Return what `requirements.plan` says of the new environment.
 
-    Which build of torch pip will take is not known before: the CPU build where the user's pip finds it, else,
-    on Linux, the index's, which needs the CUDA packages.
+    Raises:
+        InstallError: a pin has no file for this system and Python.
     """
-    if NEEDS_TORCH not in lock_file.read_text("utf-8"):
-        return [[lock_file]]
-    return [[lock_file, lock_file.with_name(name)] for name in (TORCH_CPU, TORCH_CUDA)]
+    line = [str(python), "-m", "requirements.plan", *(str(path.absolute()) for path in lock_files)]
+    told = subprocess.run(line, check=False, capture_output=True, text=True, cwd=_ROOT)
+    if told.returncode:
+        said = told.stderr.strip().splitlines() or ["nothing said"]
+        raise InstallError(f"{python}: cannot tell what fits this system: {said[-1]}")
+    plan: dict[str, Any] = json.loads(told.stdout)
+    if plan["missing"]:
+        pins = " and ".join(plan["missing"])
+        raise InstallError(
+            f"{lock_files[0]}: found no wheel of {pins} for {torch_build.place()}, expected {_WHERE}"
+        )
+    return plan
 
 
-def _install(python: Path, lock_file: Path) -> int:
-    errors = ""
-    for files in attempts(lock_file):
-        command = [str(python), *_PIP, *(f"--requirement={file}" for file in files)]
-        result = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
-        if result.returncode == 0:
-            return 0
-        errors += result.stderr
-    print(errors, end="", file=sys.stderr)
-    return result.returncode
+def _described(plan: dict[str, Any], build: str) -> str:
+    """Return in a line what will be installed, and how large it is."""
+    count, size = plan["packages"], plan["size_bytes"]
+    parts = [f"{count} package{'' if count == 1 else 's'} for {torch_build.place()}"]
+    parts += [f"torch for {build.upper()}"] if build else []
+    parts += [f"{name} built from its source" for name in plan["sources"]]
+    about = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    return f"{', '.join(parts)}: about {about}"
+
+
+def _install(folder: Path, lock_file: Path, asked: torch_build.Wish) -> str:
+    """Install what a lock file lists; return the build of torch, or nothing where it needs none.
+
+    Raises:
+        InstallError: something has to be chosen or is not to be had, or pip failed, and said why.
+    """
+    python = folder / "bin" / "python"
+    build = torch_build.choose(python, lock_file, asked) if installed.needs_torch(lock_file) else ""
+    of_torch = [lock_file.with_name(installed.BUILDS[build])] if build else []
+    plan = _plan(python, [lock_file, *of_torch])
+    print(f"  install  {folder}: {_described(plan, build)}", flush=True)
+    # Somebody looks on: pip shows what it does.
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    # torch comes first and alone, so that its index is asked for nothing else.
+    steps = [["--no-deps", *asked.options, f"--requirement={path}"] for path in of_torch]
+    for step in [*steps, [f"--requirement={lock_file}"]]:
+        ended = subprocess.run([str(python), *_PIP, *quiet, *step], check=False)
+        if ended.returncode:
+            raise InstallError(f"{folder}: pip failed with status {ended.returncode}, and said why")
+    return build
 
 
 def _check_environment(folder: Path) -> None:
@@ -51,42 +86,51 @@ def _check_environment(folder: Path) -> None:
         return
     file = next((path for path in sorted(folder.rglob("*")) if not path.is_dir()), None)
     if file is not None or not folder.is_dir():
-        raise FileExistsError(f"found {file or 'a file'}, expected an environment or an empty folder")
+        raise InstallError(
+            f"{folder}: cannot be made: found {file or 'a file'}, expected an environment or an empty folder"
+        )
 
 
-def make(folder: Path, lock_file: Path) -> int:
-    """Install what `lock_file` pins into `folder`, one process at a time; return pip's exit code.
+def _create(folder: Path, clear: bool) -> None:
+    try:
+        venv.create(folder, clear=clear, with_pip=True, symlinks=True)
+    except subprocess.CalledProcessError as error:
+        without = f"{sys.executable} has no ensurepip, which Debian and Ubuntu have in python3-venv"
+        raise InstallError(f"{folder}: cannot be made: {without}") from error
+
+
+def make(folder: Path, lock_file: Path) -> None:
+    """Install what `lock_file` pins into `folder`, one process at a time.
 
     Raises:
-        OSError: a file cannot be read or written, or the folder is another than an environment.
-        subprocess.CalledProcessError: the new environment has no pip.
+        InstallError: something has to be chosen or is not to be had, or the folder is another than an
+            environment.
+        OSError: a file cannot be read or written.
     """
     stamp = folder / installed.STAMP
+    asked = torch_build.wish()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         # Another make may have done it meanwhile.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if installed.is_current(stamp, lock_file):
-            return 0
+        if installed.is_current(stamp, lock_file, asked.build):
+            return
         _check_environment(folder)
-        venv.create(folder, clear=not stamp.is_file(), with_pip=True, symlinks=True)
+        before = installed.build_of(stamp)
+        # With another build of torch the packages of this one would stay.
+        other = installed.needs_torch(lock_file) and asked.build not in ("", before)
+        _create(folder, clear=other or not stamp.is_file())
         stamp.unlink(missing_ok=True)
-        code = _install(folder / "bin" / "python", lock_file)
-        if code == 0:
-            stamp.write_text(installed.content(lock_file), "ascii")
-    return code
+        build = _install(folder, lock_file, asked if asked.build else torch_build.Wish(before))
+        stamp.write_text(f"{installed.content(lock_file)} {build}".strip(), "ascii")
 
 
 def main(arguments: list[str]) -> int:
-    """Make the environment; pip's own messages say what failed."""
+    """Make the environment."""
     if len(arguments) != 2:
         print("usage: python -m requirements.install FOLDER LOCK", file=sys.stderr)
         return 2
-    try:
-        return make(*map(Path, arguments))
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"error: {arguments[0]}: cannot be made: {error}", file=sys.stderr)
-    return 1
+    return exit_code(lambda paths: make(*paths), [Path(path) for path in arguments])
 
 
 if __name__ == "__main__":

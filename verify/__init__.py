@@ -5,3 +5,5 @@ tables, JSON or JUnit XML; and the artifact itself, with its manifest, model car
 report.
 Checking an artifact needs numpy, onnxruntime and tokenizers alone.
 """
+
+import core  # noqa: F401  an older Python stops here

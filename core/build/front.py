@@ -1,8 +1,8 @@
-"""Tell make what it may not find out by itself: `python -m core.build.front RECIPE ENCODER HEAD BUILD VENV`.
+"""Tell make what it may not find out by itself, of its RECIPE, ENCODER, HEAD, BUILD, VENV and TORCH.
 
-Prints one line: the recipe's name, which is one of folders and of no shell, then what is to be done again
-though no time says so, `inputs`, `plan`, `data` or `installed`; or, after `error:`, what is wrong. No other
-name of a recipe's or a source's reaches make. Standard library only.
+`python -m core.build.front` and these six print one line: the recipe's name, which is one of folders and of no
+shell, then what is to be done again though no time says so, `inputs`, `plan`, `data` or `installed`; or, after
+`error:`, what is wrong. No other name of a recipe's or a source's reaches make. Standard library only.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def name_of(recipe: Path) -> str:
     return name
 
 
-def answer(recipe: str, encoder: str, head: str, build: str, venv: str) -> str:
-    """Return the line for make; `build` is empty where the make line gives no other folder.
+def answer(recipe: str, encoder: str, head: str, build: str, venv: str, torch: str) -> str:
+    """Return the line for make; `build` and `torch` are empty where the make line says nothing of them.
 
     Raises:
         RecipeError: as `name_of`.
@@ -59,7 +59,7 @@ def answer(recipe: str, encoder: str, head: str, build: str, venv: str) -> str:
     # Without a stage that is done, make sees by itself what there is to do.
     done = (folder / ".exported").is_file()
     words = inputs.due(folder, Path(recipe), sources) if done else []
-    if not installed.is_current(Path(venv), _LOCK):
+    if not installed.is_current(Path(venv), _LOCK, torch):
         words.append(installed.STAMP)
     return " ".join([name, *(word.removeprefix(".") for word in words)])
 
