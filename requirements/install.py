@@ -28,50 +28,79 @@ _WHERE = "Python 3.11 to 3.14 on Linux (x86_64 or aarch64, glibc 2.28) or macOS 
 _PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--require-hashes")
 
 
-def _plan(python: Path, lock_files: list[Path]) -> dict[str, Any]:
+def _lock_files(lock_file: Path, build: str) -> list[Path]:
+    """Return a lock file, and that of a build of torch where one is named."""
+    return [lock_file, *([lock_file.with_name(installed.BUILDS[build])] if build else [])]
+
+
+def _plan(python: Path, lock_file: Path, build: str) -> dict[str, Any]:
     """Return what `requirements.plan` says of the new environment.
 
     Raises:
         InstallError: a pin has no file for this system and Python.
     """
-    line = [str(python), "-m", "requirements.plan", *(str(path.absolute()) for path in lock_files)]
+    paths = (str(path.absolute()) for path in _lock_files(lock_file, build))
+    line = [str(python), "-m", "requirements.plan", *paths]
     told = subprocess.run(line, check=False, capture_output=True, text=True, cwd=_ROOT)
     if told.returncode:
         said = told.stderr.strip().splitlines() or ["nothing said"]
         raise InstallError(f"{python}: cannot tell what fits this system: {said[-1]}")
     plan: dict[str, Any] = json.loads(told.stdout)
     if plan["missing"]:
-        pins = " and ".join(plan["missing"])
-        raise InstallError(
-            f"{lock_files[0]}: found no wheel of {pins} for {torch_build.place()}, expected {_WHERE}"
-        )
+        found = f"found no wheel of {' and '.join(plan['missing'])} for {torch_build.place()}"
+        raise InstallError(f"{lock_file}: {found}, expected {_WHERE}")
     return plan
+
+
+def _about(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
 def _described(plan: dict[str, Any], build: str) -> str:
     """Return in a line what will be installed, and how large it is."""
-    count, size = plan["packages"], plan["size_bytes"]
+    count = plan["packages"]
     parts = [f"{count} package{'' if count == 1 else 's'} for {torch_build.place()}"]
     parts += [f"torch for {build.upper()}"] if build else []
     parts += [f"{name} built from its source" for name in plan["sources"]]
-    about = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-    return f"{', '.join(parts)}: about {about}"
+    return f"{', '.join(parts)}: about {_about(plan['size_bytes'])}"
+
+
+def _choose(python: Path, lock_file: Path, asked: torch_build.Wish) -> tuple[str, dict[str, Any]]:
+    """Return the build of torch to install, nothing where none is needed, and the plan of all.
+
+    Raises:
+        InstallError: the user has to choose, or something is not to be had.
+    """
+    if not installed.needs_torch(lock_file):
+        return "", _plan(python, lock_file, "")
+    plan = _plan(python, lock_file, "cpu")
+    build = torch_build.choose(python, lock_file, asked)
+    if build == "cpu":
+        return build, plan
+    of_cuda = _plan(python, lock_file, "cuda")
+    if build == "cuda":
+        return build, of_cuda
+    version, sizes = torch_build.cpu_version(lock_file), [_about(of["size_bytes"]) for of in (plan, of_cuda)]
+    raise InstallError(
+        f"torch: pip finds no CPU build for {torch_build.place()}: say TORCH=cpu TORCH_INDEX=ADDRESS, with an "
+        f"index that has {version} as PyTorch's own does ({sizes[0]} in all), or TORCH=cuda for the default "
+        f"index's build ({sizes[1]})"
+    )
 
 
 def _install(folder: Path, lock_file: Path, asked: torch_build.Wish) -> str:
     """Install what a lock file lists; return the build of torch, or nothing where it needs none.
 
     Raises:
-        InstallError: something has to be chosen or is not to be had, or pip failed, and said why.
+        InstallError: as `_choose`, or pip failed, and said why.
     """
     python = folder / "bin" / "python"
-    build = torch_build.choose(python, lock_file, asked) if installed.needs_torch(lock_file) else ""
-    of_torch = [lock_file.with_name(installed.BUILDS[build])] if build else []
-    plan = _plan(python, [lock_file, *of_torch])
+    build, plan = _choose(python, lock_file, asked)
     print(f"  install  {folder}: {_described(plan, build)}", flush=True)
     # Somebody looks on: pip shows what it does.
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
     # torch comes first and alone, so that its index is asked for nothing else.
+    _, *of_torch = _lock_files(lock_file, build)
     steps = [["--no-deps", *asked.options, f"--requirement={path}"] for path in of_torch]
     for step in [*steps, [f"--requirement={lock_file}"]]:
         ended = subprocess.run([str(python), *_PIP, *quiet, *step], check=False)

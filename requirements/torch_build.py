@@ -93,8 +93,17 @@ def _versions(python: Path, asked: Wish) -> set[str]:
     return set(listed[1].split(", "))
 
 
+def cpu_version(lock_file: Path) -> str:
+    """Return the version of the CPU build for Linux that goes with a lock file."""
+    pins = map(pin_of, entries(lock_file.with_name(installed.TORCH_CPU).read_text("utf-8")))
+    (version,) = (pin.split(" ")[0].split("==")[1] for pin in pins if CPU in pin)
+    return version
+
+
 def choose(python: Path, lock_file: Path, asked: Wish) -> str:
-    """Return the build to install, `cpu` or `cuda`.
+    """Return the build to install, `cpu` or `cuda`; nothing where the user has to choose.
+
+    That is where pip finds no CPU build, and nobody asked for CUDA's.
 
     Args:
         python: the new environment's.
@@ -102,19 +111,15 @@ def choose(python: Path, lock_file: Path, asked: Wish) -> str:
         asked: what the user asked for.
 
     Raises:
-        InstallError: pip finds no CPU build, and nobody asked for CUDA's.
+        InstallError: pip finds no torch at all, or none in the index that was named.
     """
     if asked.build == "cuda":
         return "cuda"
     if sys.platform == "darwin":
         return "cpu"
-    pins = entries(lock_file.with_name(installed.TORCH_CPU).read_text("utf-8"))
-    (version,) = (pin_of(pin).split(" ")[0].split("==")[1] for pin in pins if CPU in pin_of(pin))
+    version = cpu_version(lock_file)
     if version in _versions(python, asked):
         return "cpu"
     if asked.index:
         raise InstallError(f"{INDEX}: has no torch {version} for {place()}")
-    raise InstallError(
-        f"torch: pip finds no CPU build {version} for {place()}: {TORCH}=cpu {INDEX}=URL names an index that "
-        f"has it (pytorch.org's, for pip and CPU), {TORCH}=cuda takes the default index's build"
-    )
+    return ""

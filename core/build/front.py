@@ -1,8 +1,8 @@
 """Tell make what it may not find out by itself, of its RECIPE, ENCODER, HEAD, BUILD, VENV and TORCH.
 
-`python -m core.build.front` and these six print one line: the recipe's name, which is one of folders and of no
-shell, then what is to be done again though no time says so, `inputs`, `plan`, `data` or `installed`; or, after
-`error:`, what is wrong. No other name of a recipe's or a source's reaches make. Standard library only.
+`python -m core.build.front` and these six print one line: the recipe's name, which is one of folders and of
+no shell, then what is to be done again though no time says so, `inputs`, `plan`, `data` or `installed`; or,
+after `error:`, what is wrong. No other name of a recipe's or a source's reaches make. Standard library only.
 """
 
 from __future__ import annotations
