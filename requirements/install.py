@@ -82,7 +82,7 @@ def _choose(python: Path, lock_file: Path, asked: torch_build.Wish) -> tuple[str
         return build, of_cuda
     version, sizes = torch_build.cpu_version(lock_file), [_about(of["size_bytes"]) for of in (plan, of_cuda)]
     raise InstallError(
-        f"torch: pip finds no CPU build for {torch_build.place()}: say TORCH=cpu TORCH_INDEX=ADDRESS, with an "
+        f"torch: pip finds no CPU build for {torch_build.place()}: say TORCH=cpu TORCH_INDEX=ADDRESS, an "
         f"index that has {version} as PyTorch's own does ({sizes[0]} in all), or TORCH=cuda for the default "
         f"index's build ({sizes[1]})"
     )

@@ -41,7 +41,8 @@ def _rank(file: File, ranks: Mapping[tags.Tag, int]) -> int | None:
     """Return how far down the tags a file fits, a source after all of them; None where it does not."""
     if not file.name.endswith(".whl"):
         return len(ranks)
-    return min((ranks[tag] for tag in utils.parse_wheel_filename(file.name)[3] if tag in ranks), default=None)
+    fits = tags.parse_tag("-".join(file.name.removesuffix(".whl").split("-")[-3:]))
+    return min((ranks[tag] for tag in fits if tag in ranks), default=None)
 
 
 def choose(

@@ -20,6 +20,9 @@ from tests.support.graphs import exported, linear_head, pooled
 # What optimum's Python is here: pip installs nothing, and the script copies and knows versions.
 PYTHON = """#!/bin/sh
 echo "$1 $2" >> "$0.log"
+if [ "$2" = requirements.plan ]; then
+  echo '{"packages": 1, "size_bytes": 1, "sources": [], "missing": []}'; exit
+fi
 if [ "$1" != -m ]; then cp "$2" "$3"; echo 'a warning'; echo '{"optimum-onnx": "0.0.7"}'; fi
 """
 
@@ -65,7 +68,10 @@ def test_without_optimum_onnxruntime_quantizes_every_product(merged, tmp_path):
 
 def test_the_environment_that_was_installed_is_used_and_left_as_it_is(merged, tmp_path, environment):
     log, stamp = environment / "bin" / "python.log", environment / "installed"
-    assert [line.split()[:2] for line in log.read_text().splitlines()] == [["-m", "pip"]]
+    assert [line.split()[:2] for line in log.read_text().splitlines()] == [
+        ["-m", "requirements.plan"],
+        ["-m", "pip"],
+    ]
     before = stamp.stat()
     made = dynamic_int8.quantize(merged, tmp_path / "optimum.onnx", environment)
     assert (made.way, made.versions, made.reason) == ("optimum-onnx", {"optimum-onnx": "0.0.7"}, None)
@@ -74,7 +80,7 @@ def test_the_environment_that_was_installed_is_used_and_left_as_it_is(merged, tm
     # Who owns it finds it finished, and pip runs no second time.
     assert install.main([str(environment), str(tmp_path / "requirements-optimum.txt")]) == 0
     runs = [line.split()[0] for line in log.read_text().splitlines()]
-    assert runs == ["-m", str(dynamic_int8._SCRIPT)]
+    assert runs == ["-m", "-m", str(dynamic_int8._SCRIPT)]
 
 
 def test_an_environment_that_is_unfinished_or_fails_is_the_reason(merged, tmp_path, environment):

@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from requirements import pin
+from requirements.files import File
 from tests.support.places import ROOT
 
 RESOLVED = """\
@@ -36,11 +37,17 @@ def test_what_is_resolved_is_split_three_ways():
 
 
 def test_torchs_builds_go_to_the_file_that_has_what_they_need():
-    linux, mac, more = ("1" * 64, "2" * 64, "3" * 64)
-    wheels = [("torch-2.13.0-manylinux_2_28_x86_64.whl", linux), ("torch-2.13.0-macosx_14_0_arm64.whl", mac)]
-    cpu, cuda = pin.torch_entries("torch==2.13.0", wheels, [more])
-    assert cpu == f"torch==2.13.0 \\\n    --hash=sha256:{mac} \\\n    --hash=sha256:{more}\n"
-    assert cuda == f"torch==2.13.0 \\\n    --hash=sha256:{linux}\n"
+    systems = [
+        "2.13.0-x-manylinux_2_28_x86_64",
+        "2.13.0-x-macosx_14_0_arm64",
+        "2.13.0+cpu-x-manylinux_2_28_x86_64",
+    ]
+    cuda, mac, cpu = (File(f"{number}" * 64, 1, f"torch-{name}.whl") for number, name in enumerate(systems))
+    assert pin.torch_entries("torch==2.13.0", [cuda, mac, cpu]) == (
+        f"torch==2.13.0 ; sys_platform == 'darwin' \\\n    --hash=sha256:{mac.sha256}\n"
+        f"torch==2.13.0+cpu ; sys_platform == 'linux' \\\n    --hash=sha256:{cpu.sha256}\n",
+        f"torch==2.13.0 ; sys_platform == 'linux' \\\n    --hash=sha256:{cuda.sha256}\n",
+    )
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
@@ -50,7 +57,7 @@ def test_everything_that_is_installed_is_pinned_by_hash_and_no_registry_is_named
     assert locked
     for entry in locked:
         first, *hashes = entry.rstrip("\n").split(" \\\n")
-        assert re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.]+( ; .+)?", first)
+        assert re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.]+(\+cpu)?( ; .+)?", first)
         assert hashes
         assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}", line) for line in hashes)
     # The systems that a build runs on.
@@ -76,10 +83,12 @@ def test_what_pyproject_pins_is_locked_in_that_version(group):
 
 
 def test_torch_has_builds_without_cuda_and_with_it_and_none_is_in_both():
-    cpu, cuda = (
-        set(re.findall("[0-9a-f]{64}", pin.entries((FOLDER / name).read_text("utf-8"))[0]))
+    mac, cpu, cuda = (
+        set(re.findall("[0-9a-f]{64}", entry))
         for name in (pin.TORCH_CPU, pin.TORCH_CUDA)
+        for entry in pin.entries((FOLDER / name).read_text("utf-8"))
+        if entry.startswith("torch==")
     )
-    # Five Pythons on macOS and a CPU build that is on no index; five Pythons on two architectures of Linux.
-    assert (len(cpu), len(cuda)) == (6, 10)
+    # Five Pythons on macOS, and on two architectures of Linux (3.14 with and without threads of its own).
+    assert (len(mac), len(cpu), len(cuda)) == (5, 10, 10)
     assert not cpu & cuda

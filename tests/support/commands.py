@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,20 @@ def call(*line: object, cwd: Path = ROOT, **more: object) -> subprocess.Complete
     """Run a command line in the checkout; its output as text, its exit status for the test to judge."""
     more = {"capture_output": True, "text": True, "check": False, **more}
     return subprocess.run([*map(str, line)], cwd=cwd, **more)
+
+
+def in_terminal(*line: object, cwd: Path = ROOT, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run a command line as `call` does, in a terminal: all that it prints there is its output."""
+    reader, writer = pty.openpty()
+    process = subprocess.Popen([*map(str, line)], cwd=cwd, stdout=writer, stderr=writer, **more)
+    os.close(writer)
+    printed = b""
+    # Linux says with an error that nobody writes any more.
+    with suppress(OSError):
+        while part := os.read(reader, 65_536):
+            printed += part
+    os.close(reader)
+    return subprocess.CompletedProcess(line, process.wait(), printed.decode(), "")
 
 
 def environment_of_make(*dropped: str) -> dict[str, str]:

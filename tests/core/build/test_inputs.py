@@ -35,7 +35,7 @@ def recorded(tmp_path):
 
 def changed(folder, recipe="recipe", encoder="", **environment):
     """What make is told to do again."""
-    line = (folder / recipe, encoder, "", folder / "build", folder / "recipe" / "recipe.toml")
+    line = (folder / recipe, encoder, "", folder / "build", folder / "recipe" / "recipe.toml", "")
     told = run("core.build.front", *line, check=True, env=os.environ | environment)
     return told.stdout.split()[1:]
 
