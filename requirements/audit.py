@@ -10,6 +10,7 @@ from __future__ import annotations
 import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -82,17 +83,27 @@ def _one_by_one(command: Sequence[str], pins: Sequence[str]) -> list[str]:
     return found
 
 
+def _public(text: str) -> str:
+    """Return a lock file with public versions: an advisory on torch 2.13.0 is one on 2.13.0+cpu."""
+    return re.sub(r"^([a-z0-9-]+==[^\s+]+)\+\w+", r"\1", text, flags=re.MULTILINE)
+
+
 def audit(command: Sequence[str], listed: Path) -> list[str]:
     """Return what is wrong with the pins of a lock file, a sentence each: an advisory, or no answer.
 
     Args:
         command: pip-audit, and what is accepted.
+        listed: the lock file.
     """
-    pins = entries(listed.read_text("utf-8"))
-    try:
-        answered = _ask(command, listed)
-    except _FailedError:
-        return _one_by_one(command, pins)
+    text = _public(listed.read_text("utf-8"))
+    pins = entries(text)
+    with tempfile.TemporaryDirectory() as scratch:
+        public = Path(scratch) / listed.name
+        public.write_text(text, "utf-8")
+        try:
+            answered = _ask(command, public)
+        except _FailedError:
+            return _one_by_one(command, pins)
     told = {pin["name"].lower() for pin in answered}
     # A pin for another system is in no answer; it is looked up with the files of that system.
     untold = [pin.split(" ")[0] for pin in pins if ";" not in pin and pin.split("==")[0].lower() not in told]

@@ -41,6 +41,17 @@ def test_on_every_system_and_python_that_the_readme_names(jobs):
     assert jobs["build-and-test"]["runs-on"] == "${{ matrix.os }}"
 
 
+def test_every_job_on_linux_chooses_a_build_of_torch(jobs):
+    linux = {"TORCH": "vars.TORCH_INDEX && 'cpu' || 'cuda'", "TORCH_INDEX": "vars.TORCH_INDEX"}
+    both = {
+        "TORCH": f"matrix.os == 'macos-latest' && 'cpu' || {linux['TORCH']}",
+        "TORCH_INDEX": "matrix.os != 'macos-latest' && vars.TORCH_INDEX || ''",
+    }
+    for job in jobs.values():
+        wanted = linux if job["runs-on"] == "ubuntu-latest" else both
+        assert job["env"] == {name: f"${{{{ {value} }}}}" for name, value in wanted.items()}
+
+
 def test_its_actions_are_pinned(jobs):
     used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
     assert used

@@ -72,6 +72,17 @@ def test_the_first_file_keeps_nobody_from_the_next(stub, files, capsys, wrong, s
     assert said in line
 
 
+def test_a_local_version_is_looked_up_as_the_public_one(tmp_path):
+    listed, asked, asker = (tmp_path / name for name in ("lock.txt", "asked", "pip-audit"))
+    listed.write_text("first==1.0+cpu ; sys_platform == 'linux' \\\n    --hash=sha256:00\n")
+    asker.write_text(
+        f'#!/bin/sh\nfor word; do\ncat "${{word#--requirement=}}" >> {asked} 2> /dev/null\ndone\nexit 1\n'
+    )
+    asker.chmod(0o755)
+    assert audit.main([str(asker), str(listed)]) == 1
+    assert set(asked.read_text().splitlines()[::2]) == {"first==1.0 ; sys_platform == 'linux' \\"}
+
+
 def test_a_dead_service_is_not_asked_forever(stub, files, capsys):
     lines = [f"p{number}==1.0 --hash=sha256:00\n" for number in range(9)]
     with open(files[0], "a") as file:  # noqa: PTH123
