@@ -17,6 +17,7 @@ MODULES = ["bench", "core.build.front", "deliver", "export", "graphs", "score", 
 MODULES += [f"requirements.{name}" for name in ("audit", "install", "pin", "plan")]
 SAID = "error: found Python {} ({}), expected 3.11 or later"
 OLD = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10"]
+PRINTED = "import sys; print(sys.version.split()[0] + ' ' + sys.executable)"
 # This interpreter, as if it were older: it stops before it meets anything that an older one lacks.
 PRETENDED = "import sys; sys.version_info = (3, 10, 13, 'final', 0); sys.version = '3.10.13 (main)'"
 
@@ -33,9 +34,7 @@ def interpreter(version):
     found = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"versions/{version}.*/bin/python"))]
     for path in filter(None, found):
         try:
-            told = call(
-                path, "-c", "import sys; print(sys.version.split()[0]); print(sys.executable)", check=True
-            )
+            told = call(path, "-c", PRINTED, check=True)
         except (OSError, subprocess.CalledProcessError):
             continue
         return told.stdout.split()

@@ -75,9 +75,8 @@ def test_the_first_file_keeps_nobody_from_the_next(stub, files, capsys, wrong, s
 def test_a_local_version_is_looked_up_as_the_public_one(tmp_path):
     listed, asked, asker = (tmp_path / name for name in ("lock.txt", "asked", "pip-audit"))
     listed.write_text("first==1.0+cpu ; sys_platform == 'linux' \\\n    --hash=sha256:00\n")
-    asker.write_text(
-        f'#!/bin/sh\nfor word; do\ncat "${{word#--requirement=}}" >> {asked} 2> /dev/null\ndone\nexit 1\n'
-    )
+    program = 'for word; do cat "${word#--requirement=}" 2> /dev/null; done'
+    asker.write_text(f"#!/bin/sh\n({program}) >> {asked}\nexit 1\n")
     asker.chmod(0o755)
     assert audit.main([str(asker), str(listed)]) == 1
     assert set(asked.read_text().splitlines()[::2]) == {"first==1.0 ; sys_platform == 'linux' \\"}
