@@ -88,6 +88,21 @@ def _choose(python: Path, lock_file: Path, asked: torch_build.Wish) -> tuple[str
     )
 
 
+def _pip(line: list[str], folder: Path) -> None:
+    """Run pip: where somebody looks on, it shows what it does; elsewhere it speaks only where it fails.
+
+    Raises:
+        InstallError: it failed, and said why.
+    """
+    if sys.stdout.isatty():
+        ended = subprocess.run(line, check=False)
+    else:
+        ended = subprocess.run([*line, "--quiet"], check=False, stderr=subprocess.PIPE)
+    if ended.returncode:
+        sys.stderr.write((ended.stderr or b"").decode(errors="replace"))
+        raise InstallError(f"{folder}: pip failed with status {ended.returncode}, and said why")
+
+
 def _install(folder: Path, lock_file: Path, asked: torch_build.Wish) -> str:
     """Install what a lock file lists; return the build of torch, or nothing where it needs none.
 
@@ -97,15 +112,11 @@ def _install(folder: Path, lock_file: Path, asked: torch_build.Wish) -> str:
     python = folder / "bin" / "python"
     build, plan = _choose(python, lock_file, asked)
     print(f"  install  {folder}: {_described(plan, build)}", flush=True)
-    # Somebody looks on: pip shows what it does.
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
     # torch comes first and alone, so that its index is asked for nothing else.
     _, *of_torch = _lock_files(lock_file, build)
     steps = [["--no-deps", *asked.options, f"--requirement={path}"] for path in of_torch]
     for step in [*steps, [f"--requirement={lock_file}"]]:
-        ended = subprocess.run([str(python), *_PIP, *quiet, *step], check=False)
-        if ended.returncode:
-            raise InstallError(f"{folder}: pip failed with status {ended.returncode}, and said why")
+        _pip([str(python), *_PIP, *step], folder)
     return build
 
 
