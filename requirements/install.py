@@ -52,7 +52,8 @@ def _plan(python: Path, lock_file: Path, build: str) -> dict[str, Any]:
     return plan
 
 
-def _about(size_bytes: int) -> str:
+def about(size_bytes: int) -> str:
+    """Return a size in words."""
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
@@ -62,7 +63,7 @@ def _described(plan: dict[str, Any], build: str) -> str:
     parts = [f"{count} package{'' if count == 1 else 's'} for {torch_build.place()}"]
     parts += [f"torch for {build.upper()}"] if build else []
     parts += [f"{name} built from its source" for name in plan["sources"]]
-    return f"{', '.join(parts)}: about {_about(plan['size_bytes'])}"
+    return f"{', '.join(parts)}: about {about(plan['size_bytes'])}"
 
 
 def _choose(python: Path, lock_file: Path, asked: torch_build.Wish) -> tuple[str, dict[str, Any]]:
@@ -80,7 +81,7 @@ def _choose(python: Path, lock_file: Path, asked: torch_build.Wish) -> tuple[str
     of_cuda = _plan(python, lock_file, "cuda")
     if build == "cuda":
         return build, of_cuda
-    version, sizes = torch_build.cpu_version(lock_file), [_about(of["size_bytes"]) for of in (plan, of_cuda)]
+    version, sizes = torch_build.cpu_version(lock_file), [about(of["size_bytes"]) for of in (plan, of_cuda)]
     raise InstallError(
         f"torch: pip finds no CPU build for {torch_build.place()}: say TORCH=cpu TORCH_INDEX=ADDRESS, an "
         f"index that has {version} as PyTorch's own does ({sizes[0]} in all), or TORCH=cuda for the default "

@@ -71,20 +71,10 @@ def _versions(python: Path, asked: Wish) -> set[str]:
     Raises:
         InstallError: pip finds none at all; it said why.
     """
-    line = [
-        str(python),
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "index",
-        "versions",
-        *asked.options,
-        "torch",
-    ]
+    line = [str(python), "-m", "pip", "index", "versions", "torch", *asked.options]
     # Its answer is what a quiet pip leaves out.
-    told = subprocess.run(
-        line, check=False, capture_output=True, text=True, env={**os.environ, "PIP_QUIET": "0"}
-    )
+    spoken = {**os.environ, "PIP_QUIET": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    told = subprocess.run(line, check=False, capture_output=True, text=True, env=spoken)
     listed = re.search(r"^Available versions: (.+)$", told.stdout, re.MULTILINE)
     if listed is None:
         said = [text for text in told.stderr.splitlines() if not text.startswith("WARNING: pip index")]

@@ -9,12 +9,13 @@ from packaging.markers import Marker
 from packaging.utils import parse_wheel_filename
 
 from core.build import installed
-from requirements import files, pin, plan
+from requirements import files, install, pin, plan
 from requirements.files import File
 from tests.support.places import ROOT
 from tests.support.targets import BUILDS, TARGETS, Target
 
 FOLDER = ROOT / "requirements"
+DOCUMENT = ROOT / "docs" / "installing.md"
 LISTED = files.read()
 builds = pytest.mark.parametrize(("target", "build"), BUILDS, ids=str)
 
@@ -46,13 +47,18 @@ def test_every_pin_of_the_build_has_a_wheel_on_every_system_and_python(target, b
     assert torch.endswith(f"{target.machine}.whl")
 
 
-def test_what_comes_is_a_sixth_without_cuda():
-    sizes = {
-        build: sum(file.size_bytes for file in chosen(pins_of(build), TARGETS[0]).chosen)
-        for build in ("cpu", "cuda")
-    }
-    assert 0.4e9 < sizes["cpu"] < 0.7e9
-    assert 2.5e9 < sizes["cuda"] < 4e9
+def test_the_documents_table_is_what_comes():
+    rows = re.findall(
+        r"^\| (Linux|macOS)\b.*\| (\d+) \| ([\d.]+ [MG]B) \|$", DOCUMENT.read_text("utf-8"), re.MULTILINE
+    )
+    firsts = [target for target in TARGETS if target.python == (3, 11)]
+    cuda = [(target, "cuda") for target in firsts if target.system == "linux"]
+    wanted = []
+    for target, build in [*((target, "cpu") for target in firsts), *cuda]:
+        found = chosen(pins_of(build), target).chosen
+        size = install.about(sum(file.size_bytes for file in found))
+        wanted.append(({"linux": "Linux", "darwin": "macOS"}[target.system], str(len(found)), size))
+    assert rows == wanted
 
 
 @pytest.mark.parametrize(
