@@ -136,6 +136,7 @@ clean: #: remove build/ and dist/
 
 help: ## this list
 	@echo 'make TARGET [RECIPE=recipes/NAME] [ENCODER=path:FOLDER HEAD=path:FOLDER]'
+	@echo '  on Linux, to choose the build of torch: TORCH=cpu [TORCH_INDEX=ADDRESS] or TORCH=cuda'
 	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s%s\n", $$1, $$2 }'
 	@echo 'and:'
 	@sed -n 's/^\([a-z-]*\):.*#: /  \1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s%s\n", $$1, $$2 }'

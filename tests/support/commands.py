@@ -41,8 +41,8 @@ def in_terminal(*line: object, cwd: Path = ROOT, **more: object) -> subprocess.C
 
 
 def environment_of_make(*dropped: str) -> dict[str, str]:
-    """This process's environment for a make of its own, not one that a make around it started."""
-    names = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", *dropped}
+    """This process's environment for a make of its own: not one that a make around it started."""
+    names = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "TORCH", "TORCH_INDEX", *dropped}
     return {name: value for name, value in os.environ.items() if name not in names}
 
 

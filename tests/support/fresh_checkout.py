@@ -39,7 +39,7 @@ class FreshCheckout:
 
     def make(self, *arguments: object, terminal: bool = False, **variables: object):
         """Run make with this index alone; stages do nothing (`PY=true`). `PIP_…` go to the environment."""
-        environment = {k: v for k, v in environment_of_make().items() if not k.startswith(("PIP_", "TORCH"))}
+        environment = {k: v for k, v in environment_of_make().items() if not k.startswith("PIP_")}
         environment |= {
             "PIP_CONFIG_FILE": "/dev/null",
             "PIP_INDEX_URL": self.index.url(INDEX),
