@@ -16,7 +16,7 @@ q = '$(subst ','\'',$($(1)))'
 VENV := .venv/installed
 PY := .venv/bin/python
 # An older Python says so, in one sentence.
-UNFIT := $(shell said=$$($(PYTHON) -c 'import core' 2>&1) || echo "$$said")
+UNFIT := $(shell said=$$($(PYTHON) -c 'import core' 2>&1) || echo "$$said" | tail -n 1)
 ifneq ($(UNFIT),)
 $(error $(UNFIT))
 endif

@@ -28,6 +28,10 @@ _WHERE = "Python 3.11 to 3.14 on Linux (x86_64 or aarch64, glibc 2.28) or macOS 
 _PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--require-hashes")
 
 
+def _python(folder: Path) -> Path:
+    return (folder / "bin" / "python").absolute()
+
+
 def _lock_files(lock_file: Path, build: str) -> list[Path]:
     """Return a lock file, and that of a build of torch where one is named."""
     return [lock_file, *([lock_file.with_name(installed.BUILDS[build])] if build else [])]
@@ -110,7 +114,7 @@ def _install(folder: Path, lock_file: Path, asked: torch_build.Wish) -> str:
     Raises:
         InstallError: as `_choose`, or pip failed, and said why.
     """
-    python = folder / "bin" / "python"
+    python = _python(folder)
     build, plan = _choose(python, lock_file, asked)
     print(f"  install  {folder}: {_described(plan, build)}", flush=True)
     # torch comes first and alone, so that its index is asked for nothing else.
@@ -160,6 +164,9 @@ def make(folder: Path, lock_file: Path) -> None:
         before = installed.build_of(stamp)
         # With another build of torch the packages of this one would stay.
         other = installed.needs_torch(lock_file) and asked.build not in ("", before)
+        if other and stamp.is_file():
+            # A choice that cannot be had costs nobody an environment.
+            _choose(_python(folder), lock_file, asked)
         _create(folder, clear=other or not stamp.is_file())
         stamp.unlink(missing_ok=True)
         build = _install(folder, lock_file, asked if asked.build else torch_build.Wish(before))

@@ -106,6 +106,12 @@ def test_a_cpu_build_that_pip_finds_by_itself_is_taken(checkout):
     assert checkout.installed()["torch"] == "2.13.0"
     assert sum(name.startswith("nvidia-") for name in brought(checkout)) > 10
     assert checkout.in_vain() == 0
+    # A choice that cannot be had takes nothing away.
+    none = {"TORCH": "cpu", "TORCH_INDEX": checkout.index.url(INDEX)}
+    assert "TORCH_INDEX: has no torch 2.13.0+cpu" in refused(
+        checkout.make("artifact", PYTHON=sys.executable, **none)
+    )
+    assert checkout.installed()["torch"] == "2.13.0"
     # Chosen once, it needs no choice again.
     with (checkout.folder / "requirements" / "build.txt").open("a") as lock:
         lock.write("# changed\n")
