@@ -2,9 +2,13 @@
 RECIPE ?= recipes/minilm-l6-go-emotions
 PYTHON ?= python3
 
+# Some shells export one of their own.
+ifeq ($(origin HOST),environment)
+override HOST :=
+endif
 # What a user types reaches no shell but in quotes, $(call q,NAME), and no rule: any path of one line is legal,
 # $ included.
-TYPED := RECIPE ENCODER HEAD INPUT OUTPUT ARTIFACT OUT REPO KEY PUBLIC_KEY FORMAT NAME VARIANT TORCH TORCH_INDEX
+TYPED := RECIPE ENCODER HEAD INPUT OUTPUT ARTIFACT OUT REPO KEY PUBLIC_KEY FORMAT NAME VARIANT TORCH TORCH_INDEX PORT HOST
 define newline
 
 

@@ -81,3 +81,11 @@ class ScoreError(ToolchainError):
 
 class PublishError(ToolchainError):
     """An artifact that the hub does not take, or that cannot be brought there."""
+
+
+class ServerError(ToolchainError):
+    """A server that cannot listen where it should, or an option of one that is none."""
+
+
+class RequestError(ToolchainError):
+    """A request to a server that it does not answer: not of its form, or over a limit."""

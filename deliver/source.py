@@ -16,8 +16,6 @@ from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, VARIANT_FILES, Prob
 from core.errors import ArtifactError
 from core.untrusted import inside
 
-_DEFAULT_VARIANT = "int8"
-
 
 @dataclass(frozen=True)
 class Tensor:
@@ -104,16 +102,13 @@ def open_source(folder: Path, variant: str | None) -> Source:
         ArtifactError: the folder is no artifact, has no such variant, or its graph is not of the contract or
             does not run within the limits of an untrusted one.
     """
-    files = {listed.name: listed.file for listed in manifest.variants(folder)}
-    chosen = variant or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in files else next(iter(files), ""))
-    if chosen not in files:
-        raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(files)}")
-    own_file(folder, VARIANT_FILES[chosen])
-    graph = Graph(files[chosen])
+    chosen = manifest.choose(folder, variant)
+    own_file(folder, VARIANT_FILES[chosen.name])
+    graph = Graph(chosen.file)
     source = Source(
         folder,
         manifest.name(folder),
-        chosen,
+        chosen.name,
         graph.path,
         graph.labels,
         graph.thresholds,

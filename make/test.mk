@@ -9,7 +9,7 @@ lint: $(VENV) #: style, types and the walls between the rooms
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 test: lint package ## lint, types and tests
-	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m "not slow and not ray and not engines and not consumers and not kill and not sign and not hostile and not install"
+	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m "not slow and not ray and not engines and not consumers and not kill and not sign and not hostile and not install and not serve"
 test-slow: package parity-test-split #: parity on all test texts, two checkouts byte for byte
 	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
 # Hostile encoders, heads, recipes, artifacts and corpora through make and every command; a trace (strace) of

@@ -26,7 +26,7 @@ from requirements.files import File
 
 _FOLDER = Path("requirements")
 # A lock file holds the dependency group of its name, and these extras.
-EXTRAS = {"build": ["build", "score"], "ray": ["ray"]}
+EXTRAS = {"build": ["build", "score"], "ray": ["ray"], "serve": ["serve"]}
 NEEDS_TORCH = f"# Needs {TORCH_CPU} or, on Linux with the index's build, {TORCH_CUDA}.\n"
 _HEADER = "# Written by `make lock`; --require-hashes installs from it.\n"
 _COMPILE = "pip compile --universal --no-header --quiet --python-version 3.11".split()

@@ -47,7 +47,8 @@ def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[
 class Scorer:
     """One session of one thread, which any number of threads may call at the same time.
 
-    `labels` are in the order of the answers' columns; `run` runs one batch of token ids.
+    `labels` are in the order of the answers' columns, and so are `thresholds`, by label; `run` runs one batch
+    of token ids.
 
     That is n sessions with one thread each, and one copy of the weights. Measured on two cores against one
     session with two threads (python -m bench bulk sweep): the former is faster at every batch that
@@ -61,7 +62,8 @@ class Scorer:
             ArtifactError: its graph or tokenizer does not load, or the metadata is not of the contract.
         """
         graph = Graph(artifact / VARIANT_FILES[variant], threads=1)
-        self.labels, self.run, self.close = graph.labels, graph.run, graph.session.close
+        self.labels, self.thresholds = graph.labels, graph.thresholds
+        self.run, self.close = graph.run, graph.session.close
         max_length = graph.metadata.max_length
         self._tokenizer = tokenizer_file.load(artifact / TOKENIZER_FILE, ArtifactError, max_length)
 

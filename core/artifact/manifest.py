@@ -19,6 +19,7 @@ from core.untrusted.regular_file import FIELD_ERRORS, naming
 MANIFEST_FILE = "manifest.json"
 REFERENCE_FILE = "reference.npz"
 TOKENIZER_FILE = "tokenizer.json"
+_DEFAULT_VARIANT = "int8"
 
 # Every file that an artifact may have; what else one lists is not ours to prove, sign or publish.
 RELEASED = {
@@ -153,6 +154,19 @@ def variants(folder: Path) -> list[Variant]:
     if len({variant.name for variant in found}) < len(found):
         raise ArtifactError(f"{path}: variants: found {[v.name for v in found]}, expected each once")
     return found
+
+
+def choose(folder: Path, name: str | None) -> Variant:
+    """Return the variant of a name; where none is named, `int8` if the artifact has it, else its first.
+
+    Raises:
+        ArtifactError: `manifest.json` is missing or not an artifact's, or it has no such variant.
+    """
+    by_name = {variant.name: variant for variant in variants(folder)}
+    chosen = name or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in by_name else next(iter(by_name)))
+    if chosen not in by_name:
+        raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(by_name)}")
+    return by_name[chosen]
 
 
 def text_graph(folder: Path) -> TextGraph | None:

@@ -1,0 +1,135 @@
+"""`python -m deliver.server ARTIFACT`: answer texts over HTTP until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from core.cli import exit_code
+from core.errors import ServerError, ToolchainError
+from deliver.server.app import application
+from deliver.server.classifier import Classifier
+from deliver.server.metrics import Metrics
+from score.options import usable_cpus
+
+HOST, PORT = "127.0.0.1", 8080
+# How long requests under way have to end, once it is told to stop.
+_STOP_SECONDS = 10
+_BACKLOG = 1_024
+_LOOPBACK = ("127.", "::1")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command line of a server to a parser."""
+    parser.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
+    parser.add_argument("--variant", help="int8 where the artifact has it and none is named")
+    parser.add_argument("--host", default=HOST, help="the address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="0: one that is free (%(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="batches at the same time, a core each; 0: every CPU"
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; who connects from now on is answered once the graph is open.
+
+    Raises:
+        ServerError: there is no such address or port, or it is taken.
+    """
+    place = f"{host}:{port}"
+    if not 0 <= port <= 65_535:
+        raise ServerError(f"port: found {port}, expected 0 to 65535")
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except socket.gaierror as error:
+        raise ServerError(f"{place}: found no such address: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        # Its own words name the place again.
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        hint = "; expected a free port, or 0 for any"
+        raise ServerError(f"{place}: cannot be listened on: {reason}{hint}") from error
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    """Serve the artifact that the arguments name; on SIGTERM or an interrupt, answer who has asked, and end.
+
+    Raises:
+        ToolchainError: the artifact or an option cannot be used, or the graph's process is gone.
+    """
+    if arguments.threads < 0:
+        raise ServerError(f"--threads {arguments.threads}: expected 1 or more, or 0 for every CPU")
+    # First: it takes no time, and fails most.
+    with listen(arguments.host, arguments.port) as listening:
+        metrics = Metrics()
+        threads = arguments.threads or usable_cpus()
+        classifier = Classifier(arguments.artifact, arguments.variant, threads, metrics)
+        try:
+            _run(classifier, metrics, listening)
+        finally:
+            classifier.close()
+
+
+def _run(classifier: Classifier, metrics: Metrics, listening: socket.socket) -> None:
+    failures: list[ToolchainError] = []
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    def fail(error: ToolchainError) -> None:
+        failures.append(error)
+        stop()
+
+    config = uvicorn.Config(
+        application(classifier, metrics, fail),
+        # uvloop brings 14 MB and takes a few hundredths off a request; httptools, 2 MB and a tenth.
+        loop="asyncio",
+        http="httptools",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn has its own while it runs, and hands on what it got as it ends: by default, a death.
+        signal.signal(number, stop)
+    url = _url(listening)
+    print(
+        f"  serve    {url}  {classifier.name}, {classifier.variant}, {classifier.callers} threads; "
+        "POST /classify, GET /health, /metrics"
+    )
+    if not listening.getsockname()[0].startswith(_LOOPBACK):
+        print("  serve    other machines can reach it, and it asks nobody who they are")
+    sys.stdout.flush()
+    server.run(sockets=[listening])
+    if failures:
+        raise failures[0]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve; return 0 where it was stopped, else say in one line why it ended."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deliver.server", description="Answer texts over HTTP until it is stopped."
+    )
+    add_options(parser)
+    return exit_code(serve, parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

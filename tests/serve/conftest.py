@@ -1,0 +1,108 @@
+"""A server of the artifact in a process of its own, and one that asks it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from bench.servers.load import Answer
+from core.build import reference
+from tests.support.places import ROOT
+from tests.support.server_process import answers, free_ports, serving
+
+GO_EMOTIONS_TEXTS = 200
+
+
+class Reply(NamedTuple):
+    """What came back: the status, the headers, and the JSON or text."""
+
+    status: int
+    headers: dict[str, str]
+    content: object
+
+
+class Server(NamedTuple):
+    """A server that answers on a port of the loopback; its process, and the file of what it prints."""
+
+    port: int
+    pid: int
+    log: Path
+
+    def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+        """Ask on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            return _reply(connection)
+        finally:
+            connection.close()
+
+    def classify(self, *texts: str) -> list[Answer]:
+        """Answer texts in one request."""
+        reply = self.send("POST", "/classify", json.dumps({"texts": texts}).encode())
+        assert reply.status == 200, reply
+        return [as_answer(row) for row in reply.content["answers"]]
+
+    def connect(self):
+        """Open a connection that stays: a function of one text."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+
+        def ask(text: str) -> Answer:
+            connection.request("POST", "/classify", json.dumps({"texts": [text]}))
+            reply = _reply(connection)
+            if reply.status != 200:
+                raise ConnectionError(f"{reply.status} {reply.content}")
+            return as_answer(reply.content["answers"][0])
+
+        return ask
+
+
+def _reply(connection: http.client.HTTPConnection) -> Reply:
+    response = connection.getresponse()
+    content, headers = response.read(), {key.lower(): value for key, value in response.getheaders()}
+    is_json = headers.get("content-type") == "application/json"
+    return Reply(response.status, headers, json.loads(content) if is_json else content.decode())
+
+
+def as_answer(row: dict) -> Answer:
+    """Return the arrays of one text's answer, in the order in which it names the labels."""
+    probabilities = np.array(list(row["probabilities"].values()), np.float32)
+    return Answer(probabilities, np.array([label in row["labels"] for label in row["probabilities"]]))
+
+
+@contextmanager
+def started(folder: Path, log: Path, *options: object, **more: object) -> Iterator[Server]:
+    """Serve an artifact while the block lasts."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "deliver.server", folder, "--port", port, *options]
+    more = {"cwd": ROOT, "stopped_with": (0,), **more}
+    with serving(command, answers(f"http://127.0.0.1:{port}/health"), log, **more) as process:
+        yield Server(port, process.pid, log)
+
+
+@pytest.fixture(scope="module")
+def server(artifact, tmp_path_factory):
+    """The variant that is served where none is named."""
+    with started(artifact, tmp_path_factory.mktemp("server") / "log") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def texts(artifact, request) -> list[str]:
+    """The reference's texts, and 200 of GoEmotions' test split where the data is."""
+    found = list(reference.read(artifact / "reference.npz").texts)
+    try:
+        folder = request.getfixturevalue("go_emotions")
+    except pytest.skip.Exception as reason:
+        print(f"the reference's {len(found)} texts alone: {reason}")
+        return found
+    lines = (folder / "test.tsv").read_text("utf-8").split("\n")
+    return found + [line.split("\t")[0] for line in lines[:GO_EMOTIONS_TEXTS]]
