@@ -20,8 +20,8 @@ from deliver.server.metrics import Metrics
 from score.options import usable_cpus
 
 HOST, PORT = "127.0.0.1", 8080
-# How long requests under way have to end, once it is told to stop.
-_STOP_SECONDS = 10
+# How long requests under way have to end, once it is told to stop: Docker kills after 10.
+_STOP_SECONDS = 8
 _BACKLOG = 1_024
 _LOOPBACK = ("127.", "::1")
 
@@ -100,6 +100,8 @@ def _run(classifier: Classifier, metrics: Metrics, listening: socket.socket) -> 
         lifespan="off",
         ws="none",
         log_config=None,
+        # What a stranger sends is no news.
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,

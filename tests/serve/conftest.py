@@ -21,6 +21,12 @@ from tests.support.server_process import answers, free_ports, serving
 GO_EMOTIONS_TEXTS = 200
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that one has started, in any of its threads."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text().split()]
+
+
 class Reply(NamedTuple):
     """What came back: the status, the headers, and the JSON or text."""
 

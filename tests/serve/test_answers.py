@@ -26,7 +26,9 @@ def expected(artifact, texts):
 
 
 def compare(found, expected):
-    different = sum(not np.array_equal(a.decisions, b.decisions) for a, b in zip(found, expected, strict=True))
+    different = sum(
+        not np.array_equal(a.decisions, b.decisions) for a, b in zip(found, expected, strict=True)
+    )
     pairs = zip(found, expected, strict=True)
     return different, max(float(np.abs(a.probabilities - b.probabilities).max()) for a, b in pairs)
 

@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from tests.serve.conftest import Server, started
+from tests.serve.conftest import Server, children, started
 from tests.support.commands import call, environment_of_make
 from tests.support.places import ROOT
-from tests.support.server_process import answers, children, free_ports, serving
+from tests.support.server_process import answers, free_ports, serving
 
 pytestmark = pytest.mark.serve
 
@@ -43,20 +43,28 @@ def command(*arguments):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_who_has_asked_is_answered_before_it_ends(artifact, tmp_path, number):
     (port,) = free_ports(1)
-    process = subprocess.Popen(command(artifact, "--port", port), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(artifact, "--port", port, "--threads", 2), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     server = Server(port, process.pid, tmp_path)
     try:
         while not answers(f"http://127.0.0.1:{port}/health")():
             assert process.poll() is None
         (graph,) = children(process.pid)
-        found, threads = [], []
-        for _ in range(8):
-            threads.append(threading.Thread(target=lambda: found.append(len(server.classify(*["a b"] * 200)))))
-            threads[-1].start()
-        while sum("waiting_texts 0" in line for line in server.send("GET", "/metrics").content.splitlines()):
-            assert any(thread.is_alive() for thread in threads)
+        found: list[int] = []
+        os.kill(graph, signal.SIGSTOP)
+        asking = [
+            threading.Thread(target=lambda: found.append(len(server.classify(*["a b"] * 200))))
+            for _ in range(8)
+        ]
+        for thread in asking:
+            thread.start()
+        # All have asked: two batches of 128 texts run, the others wait.
+        while f"classifier_waiting_texts {8 * 200 - 2 * 128}.0" not in server.send("GET", "/metrics").content:
+            assert process.poll() is None
         process.send_signal(number)
-        for thread in threads:
+        os.kill(graph, signal.SIGCONT)
+        for thread in asking:
             thread.join()
         assert process.wait(30) == 0
     finally:
@@ -90,7 +98,10 @@ def test_without_its_graph_it_says_so_and_ends(artifact, path):
         os.kill(graph, signal.SIGKILL)
         given = ("POST", path, b'{"texts": ["a"]}') if path == "/classify" else ("GET", path)
         reply = Server(port, process.pid, artifact).send(*given)
-        assert (reply.status, reply.content) == (500, {"error": "the graph failed; the server's log says why"})
+        assert (reply.status, reply.content) == (
+            500,
+            {"error": "the graph failed; the server's log says why"},
+        )
         assert process.wait(30) not in (0, -signal.SIGTERM)
     finally:
         process.kill()
@@ -120,9 +131,13 @@ def test_a_port_that_is_taken_is_one_line(artifact):
 
 def test_what_cannot_be_served_is_one_line(artifact, tmp_path):
     one_line(make(f"ARTIFACT={tmp_path}"), f"{tmp_path}/manifest.json: not an artifact's manifest")
-    one_line(make(f"ARTIFACT={artifact}", "VARIANT=int4"), "found 'int4'; expected one of fp32, int8, guarded")
+    one_line(
+        make(f"ARTIFACT={artifact}", "VARIANT=int4"), "found 'int4'; expected one of fp32, int8, guarded"
+    )
     one_line(make(f"ARTIFACT={artifact}", "PORT=65536"), "port: found 65536, expected 0 to 65535")
-    one_line(make(f"ARTIFACT={artifact}", "HOST=nowhere.invalid"), "nowhere.invalid:8080: found no such address")
+    one_line(
+        make(f"ARTIFACT={artifact}", "HOST=nowhere.invalid"), "nowhere.invalid:8080: found no such address"
+    )
     one_line(make(f"ARTIFACT={artifact}", "OPTIONS=--threads -1"), "--threads -1: expected 1 or more")
     copy = shutil.copytree(artifact, tmp_path / "copy")
     (copy / "tokenizer.json").write_text("{}")

@@ -13,8 +13,7 @@ import pytest
 
 from deliver.server import request as limits
 from deliver.server.batcher import WAITING
-from tests.serve.conftest import started
-from tests.support.server_process import children
+from tests.serve.conftest import children, started
 
 pytestmark = pytest.mark.serve
 
