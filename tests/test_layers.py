@@ -17,7 +17,7 @@ LIBRARIES = {
         *("filelock", "huggingface_hub", "numpy", "onnxruntime", "pyarrow", "pydantic", "safetensors"),
         "tokenizers",
     },
-    "deliver": {"httpx2", "huggingface_hub", "jinja2"},
+    "deliver": {"httpx2", "huggingface_hub", "jinja2", "numpy", "prometheus_client", "starlette", "uvicorn"},
     # requirements/plan.py: of the pip that a new environment has.
     "requirements": {"pip"},
     "score": {"filelock", "numpy", "onnxruntime", "pyarrow", "ray", "rich", "tokenizers"},
@@ -31,7 +31,10 @@ ONLY_IN = {
     "ray": {"score/engines/ray_engine.py"},
     "httpx2": {"deliver/publish.py"},
     "huggingface_hub": {"core/data/place.py", "deliver/publish.py"},
+    "prometheus_client": {"deliver/server/metrics.py"},
     "pyarrow": {"core/untrusted/parquet_file.py"},
+    "starlette": {"deliver/server/app.py"},
+    "uvicorn": {"deliver/server/__main__.py"},
 }
 # Graphs are run in graphs/ only to calibrate and to judge; onnxsim brings its own onnxruntime.
 RUN_IN_GRAPHS = {"graphs/int8/calibration.py", "graphs/search/evaluator.py"}

@@ -36,6 +36,7 @@ RUN_BY = {
     ("docs/runtimes.md", "## OpenVINO", "python"): "tests/engines/test_engines.py",
     ("docs/runtimes.md", "## transformers and optimum", "python"): "tests/optimum/test_pipeline.py",
     ("docs/runtimes.md", "### transformers.js", "js"): "tests/js/readme.test.mjs",
+    ("docs/serving.md", "# Labels over HTTP", "python"): "tests/serve/test_answers.py",
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TARGET = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.errors import RequestError, ToolchainError
 from deliver.server import metrics as figures
 from deliver.server import request as asked
+from deliver.server import v2
 from deliver.server.batcher import BusyError
 from deliver.server.classifier import Answer, Classifier
 from deliver.server.metrics import Metrics
@@ -90,11 +91,12 @@ class _Endpoints:
         answers = await self._classifier.answer(asked.texts_of(await _body(request)))
         return JSONResponse({"answers": [self._shown(answer) for answer in answers]})
 
-    async def health(self, request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
+        """Answer 200 where the graph runs, also while many texts wait."""
         broken = await self._classifier.is_broken()
         if broken is not None:
             return await self.failed(request, broken)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"name": self._classifier.name, "ready": True})
 
     async def metrics(self, request: Request) -> Response:
         return Response(self._metrics.text(), media_type=figures.CONTENT_TYPE)
@@ -114,6 +116,22 @@ class _Endpoints:
             }
         )
 
+    async def infer(self, request: Request) -> Response:
+        if "inference-header-content-length" in request.headers:
+            raise RequestError("body: found binary tensors, expected JSON; a client has an option for it")
+        given = v2.asked_of(await _body(request))
+        answers = await self._classifier.answer(given.texts)
+        return JSONResponse(v2.inferred(self._classifier.name, given, [answer.row for answer in answers]))
+
+    async def live(self, request: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def v2_server(self, request: Request) -> Response:
+        return JSONResponse(v2.server(self._classifier.name))
+
+    async def v2_model(self, request: Request) -> Response:
+        return JSONResponse(v2.model(self._classifier.name, len(self._classifier.labels)))
+
     async def failed(self, request: Request, error: Exception) -> Response:
         """Answer that the graph failed; what it said is for the server's own log."""
         print(f"error: {error}", file=sys.stderr, flush=True)
@@ -123,11 +141,24 @@ class _Endpoints:
         return _error(500, "the graph failed; the server's log says why")
 
     def routes(self) -> list[Route]:
+        own = f"/v2/models/{self._classifier.name}"
         return [
             Route("/classify", self.classify, methods=["POST"]),
-            Route("/health", self.health),
+            Route("/health", self.ready),
             Route("/metrics", self.metrics),
             Route("/", self.model),
+            Route("/v2", self.v2_server),
+            Route("/v2/health/live", self.live),
+            Route("/v2/health/ready", self.ready),
+            *(
+                route
+                for model in (own, f"{own}/versions/{v2.VERSION}")
+                for route in (
+                    Route(model, self.v2_model),
+                    Route(f"{model}/ready", self.ready),
+                    Route(f"{model}/infer", self.infer, methods=["POST"]),
+                )
+            ),
         ]
 
 
@@ -143,8 +174,14 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = error.detail
     if error.status_code in (404, 405):
-        message = f"{request.method} {request.url.path}: expected POST /classify, GET /, /health or /metrics"
+        expected = "POST /classify, GET /, /health or /metrics, or the Open Inference Protocol's /v2"
+        message = f"{request.method} {request.url.path}: expected {expected}"
     return _error(error.status_code, message, error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    # Starlette raises it again, and uvicorn prints it.
+    return _error(500, "the server failed; its log says why")
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -164,6 +201,7 @@ def application(
         ToolchainError: endpoints.failed,
         HTTPException: _http,
         ClientDisconnect: _gone,
+        Exception: _unexpected,
     }
     counted = Middleware(_Counted, metrics=metrics, paths={route.path for route in routes})
     return Starlette(routes=routes, middleware=[counted], exception_handlers=handlers)

@@ -30,22 +30,22 @@ def texts_of(body: bytes) -> list[str]:
     return checked(content[_KEY])
 
 
-def checked(texts: object) -> list[str]:
-    """Return what is a list of some texts, within the limits.
+def checked(texts: object, place: str = _KEY) -> list[str]:
+    """Return what is a list of some texts, within the limits; `place` is for the messages.
 
     Raises:
         RequestError: it is something else.
     """
     if not isinstance(texts, list):
-        raise RequestError(f"{_KEY}: found {_kind(texts)}, expected a list of strings")
+        raise RequestError(f"{place}: found {_kind(texts)}, expected a list of strings")
     if not 1 <= len(texts) <= TEXTS:
-        raise RequestError(f"{_KEY}: found {len(texts):,}, expected 1 to {TEXTS}")
+        raise RequestError(f"{place}: found {len(texts):,}, expected 1 to {TEXTS}")
     for index, text in enumerate(texts):
         if not isinstance(text, str):
-            raise RequestError(f"{_KEY}[{index}]: found {_kind(text)}, expected a string")
+            raise RequestError(f"{place}[{index}]: found {_kind(text)}, expected a string")
         if len(text) > CHARACTERS:
             found = f"found {len(text):,} characters, expected at most {CHARACTERS:,}"
-            raise RequestError(f"{_KEY}[{index}]: {found}")
+            raise RequestError(f"{place}[{index}]: {found}")
     return texts
 
 

@@ -13,6 +13,8 @@ from core.contract import VARIANT_FILES
 from deliver.server import request as limits
 from tests.serve.alone import alone, labels
 from tests.serve.conftest import started
+from tests.support.places import ROOT
+from tests.support.snippets import run_python, snippet
 
 pytestmark = pytest.mark.serve
 # What else is in the batch may round a float32 probability otherwise, and an int8 one not at all.
@@ -66,6 +68,13 @@ def test_labels_probabilities_and_decisions_go_together(server, artifact):
         assert set(answer["labels"]) == reached
 
 
+def test_the_documents_program_runs(server):
+    program = snippet("# Labels over HTTP", "python", "docs/serving.md")
+    lines = run_python(program.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}"), ROOT)
+    assert lines[0].startswith("['love'] 0.99")
+    assert len(lines) == 2
+
+
 def test_an_answer_is_the_same_bits_from_any_batch(server, texts, expected):
     print(f"\n{load.HEADER}")
     for callers, requests in ((1, 200), (8, 600), (32, 1_200)):
@@ -82,6 +91,33 @@ def test_an_answer_is_the_same_bits_from_any_batch(server, texts, expected):
 
 def figure(text, name):
     return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])
+
+
+def test_the_open_inference_protocol_gives_the_same_answers(server, artifact, texts, expected):
+    name = "minilm-l6-go-emotions"
+    for path in ("/v2", "/v2/health/live", "/v2/health/ready", f"/v2/models/{name}/ready"):
+        assert server.send("GET", path).status == 200
+    described = server.send("GET", f"/v2/models/{name}").content
+    columns = len(labels(artifact, "int8"))
+    assert described["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    assert [tuple(output.values()) for output in described["outputs"]] == [
+        ("probabilities", "FP32", [-1, columns]),
+        ("predictions", "BOOL", [-1, columns]),
+    ]
+    given = {"name": "text", "datatype": "BYTES", "shape": [50, 1], "data": texts[:50]}
+    body = json.dumps({"id": "a", "inputs": [given]}).encode()
+    for path in (f"/v2/models/{name}/infer", f"/v2/models/{name}/versions/1/infer"):
+        reply = server.send("POST", path, body)
+        assert (reply.status, reply.content["id"], reply.content["model_name"]) == (200, "a", name)
+        found = {
+            output["name"]: np.reshape(output["data"], output["shape"]) for output in reply.content["outputs"]
+        }
+        rows = zip(found["probabilities"].astype(np.float32), found["predictions"], strict=True)
+        assert compare([load.Answer(*row) for row in rows], expected[:50]) == (0, 0.0)
+    assert server.send("POST", "/v2/models/another/infer", body).status == 404
+    binary = server.send("POST", path, body, **{"Inference-Header-Content-Length": "9"})
+    assert (binary.status, binary.content["error"][:26]) == (400, "body: found binary tensors")
+    assert server.send("POST", path, b'{"inputs": []}').content["error"].startswith("inputs: found []")
 
 
 def test_metrics_count_what_was_done(artifact, tmp_path):
