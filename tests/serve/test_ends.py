@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from deliver.server.__main__ import listen
 from tests.serve.conftest import Server, children, started
 from tests.support.commands import call, environment_of_make
 from tests.support.places import ROOT
@@ -127,6 +128,12 @@ def test_a_port_that_is_taken_is_one_line(artifact):
         port = taken.getsockname()[1]
         told = make(f"ARTIFACT={artifact}", f"PORT={port}")
     one_line(told, f"127.0.0.1:{port}: cannot be listened on: Address already in use")
+
+
+def test_no_answer_waits_for_its_heads_acknowledgement():
+    # asyncio sets TCP_NODELAY where the protocol is stated; else the body comes 40 ms after the head.
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_what_cannot_be_served_is_one_line(artifact, tmp_path):
