@@ -28,11 +28,11 @@ _LOOPBACK = ("127.", "::1")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command line of a server to a parser."""
     parser.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
-    parser.add_argument("--variant", help="int8 where the artifact has it and none is named")
-    parser.add_argument("--host", default=HOST, help="the address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=PORT, help="0: one that is free (%(default)s)")
+    parser.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that)")
+    parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="0: any free one (default: %(default)s)")
     parser.add_argument(
-        "--threads", type=int, default=0, help="batches at the same time, a core each; 0: every CPU"
+        "--threads", type=int, default=0, help="batches at the same time, a core each (default: every CPU)"
     )
 
 
