@@ -111,6 +111,20 @@ def test_without_its_graph_it_says_so_and_ends(artifact, path):
     assert all(line.startswith("error: ") for line in lines)
 
 
+def test_a_pause_of_the_machine_is_no_fault_of_the_graphs(artifact, tmp_path):
+    with started(artifact, tmp_path / "log") as server:
+        (graph,) = children(server.pid)
+        os.kill(graph, signal.SIGSTOP)
+        found = []
+        asking = threading.Thread(target=lambda: found.append(len(server.classify("a"))))
+        asking.start()
+        # An untrusted graph would have been given up after 8.
+        time.sleep(10)
+        os.kill(graph, signal.SIGCONT)
+        asking.join()
+    assert found == [1]
+
+
 def one_line(ended, *words):
     assert ended.returncode not in (0, None)
     lines = [line for line in ended.stderr.splitlines() if not line.startswith("make: ***")]
