@@ -29,19 +29,42 @@ async function read(folder, name, limit) {
   }
 }
 
+// What the page shows of a recipe's card: lines, all optional.
+const CARD = ["title", "description", "encoder", "base_model", "use", "misuse", "training", "license"];
+const isText = (value) => typeof value === "string";
+const isTexts = (value) => Array.isArray(value) && value.every(isText);
+
 function checked(manifest, at) {
-  if (manifest?.recipe?.contract !== "stacked") {
-    throw new Error(`${at}: contract: found ${shown(manifest?.recipe?.contract)}, expected stacked`);
-  }
-  if (!Array.isArray(manifest.variants) || manifest.variants.length === 0)
+  const found = (field, value, expected) =>
+    new Error(`${at}: ${field}: found ${shown(value)}, expected ${expected}`);
+  const { name, recipe, variants, head, evaluations } = manifest ?? {};
+  const files = manifest?.files ?? {};
+  if (recipe?.contract !== "stacked") throw found("contract", recipe?.contract, "stacked");
+  if (!Array.isArray(variants) || variants.length === 0)
     throw new Error(`${at}: variants: expected a list of some`);
-  for (const name of [...Object.keys(manifest.files ?? {}), ...manifest.variants.map((row) => row?.file)]) {
-    if (!isPlain(name)) throw new Error(`${at}: file: found ${shown(name)}, expected one inside the folder`);
+  for (const file of [...Object.keys(files), ...variants.map((row) => row?.file)]) {
+    if (!isPlain(file)) throw found("file", file, "one inside the folder");
   }
-  const { name, recipe } = manifest;
-  if (![name, ...(recipe.labels?.names ?? [null])].every((word) => typeof word === "string"))
+  for (const { name, file } of variants) {
+    if (!isText(name)) throw found("variants: name", name, "a text");
+    if (!Number.isSafeInteger(files[file]?.size))
+      throw found(`files: ${file}: size`, files[file]?.size, "a number");
+  }
+  if (![name, ...(recipe.labels?.names ?? [null])].every(isText))
     throw new Error(`${at}: name and labels: expected texts`);
-  return manifest;
+  for (const label of recipe.labels.names) {
+    const threshold = Object.hasOwn(head?.thresholds ?? {}, label) ? head.thresholds[label] : undefined;
+    if (!(threshold >= 0 && threshold < 1))
+      throw found(`head: threshold of ${shown(label)}`, threshold, "0 to 1");
+  }
+  const card = recipe.card ?? {};
+  for (const field of CARD) {
+    if (!isText(card[field] ?? "")) throw found(`card: ${field}`, card[field], "a text");
+  }
+  if (!isTexts(card.examples ?? [])) throw found("card: examples", card.examples, "texts");
+  if (!isTexts(Object.values(card.licenses ?? {}))) throw found("card: licenses", card.licenses, "texts");
+  if (!Array.isArray(evaluations ?? [])) throw found("evaluations", evaluations, "a list");
+  return { ...manifest, recipe: { ...recipe, card } };
 }
 
 /** The manifest of the artifact in `folder`, and the bytes that it was read from. */

@@ -1,9 +1,22 @@
 /** Build the page: `node web/build.mjs ARTIFACT OUT` makes a folder of static files around an artifact. */
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
 import { contentOf, manifestOf } from "./artifact.mjs";
+import { asPage, underPolicy } from "./card.mjs";
+import { described } from "./described.mjs";
 import { filled } from "./words.mjs";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -43,11 +56,26 @@ async function make(artifact, folder) {
     await writeFile(path.join(folder, to), content);
   };
   const copy = async (from, to) => write(to, await readFile(from));
+  const program = (await stat(path.join(RUNTIME, PROGRAM))).size;
+  const model = described(manifest, program);
+  /** A page of the artifact's own beside this one, where it has such a file. */
+  const beside = async (file, name, text, page) => {
+    if (!Object.hasOwn(manifest.files, file)) return [];
+    const content = await contentOf(artifact, manifest, file);
+    await write(name, page(content.toString("utf-8"), model.title));
+    return [{ href: name, text }];
+  };
+  const pages = [
+    ...(await beside("README.md", "card.html", "Model card", asPage)),
+    ...(await beside("report.html", "report.html", "Verification report", underPolicy)),
+    { href: "model/manifest.json", text: "Files and their hashes" },
+  ];
   await bundle("page.js", "iife", path.join(folder, "page.js"));
-  await bundle("page.css", undefined, path.join(folder, "page.css"));
+  for (const name of ["page.css", "card.css"])
+    await bundle(`style/${name}`, undefined, path.join(folder, name));
   await bundle("worker.js", "esm", path.join(folder, "worker.js"));
   const page = await readFile(path.join(ROOT, "web/index.html"), "utf-8");
-  await write("index.html", filled(page, manifest));
+  await write("index.html", filled(page, model, pages));
   await copy(path.join(ROOT, "web/icon.svg"), "icon.svg");
   for (const name of [GLUE, PROGRAM]) await copy(path.join(RUNTIME, name), `ort/${name}`);
   await write("model/manifest.json", content);

@@ -1,7 +1,8 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 
 const MOST_TOKENS = 65536;
-const FILES = ["config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
+/** What an artifact is opened from, besides its graph. */
+export const FILES = ["config.json", "thresholds.json", "tokenizer.json", "tokenizer_config.json"];
 
 /** Open an artifact: `ort` is onnxruntime-node or onnxruntime-web, `read(name)` gives a file's bytes. */
 export async function open(ort, read, graph = "onnx/model_quantized.onnx", options = {}) {

@@ -1,50 +1,114 @@
-/** The list of labels: one row each, a bar for the probability and a mark at the threshold, if any. */
+/** The list of labels: one row each, a bar for each answer's probability, and a mark at the threshold, if any. */
+import { short, word } from "../variants.mjs";
 
 const percent = (share) => `${(100 * share).toFixed(2)}%`;
+const places = (probability) => probability.toFixed(2);
 
-function row({ label, threshold }) {
-  const item = document.createElement("li");
-  item.className = "row";
-  item.innerHTML = `
-    <span class="name" aria-hidden="true"></span>
-    <span class="track" role="meter" aria-valuemin="0" aria-valuemax="1" aria-valuenow="0">
-      <span class="bar"></span><span class="mark"></span>
-    </span>
-    <span class="value" aria-hidden="true"></span>`;
-  item.querySelector(".name").textContent = label;
-  item.querySelector(".track").setAttribute("aria-label", label);
-  const mark = item.querySelector(".mark");
-  mark.style.left = percent(threshold);
-  mark.hidden = threshold === 0;
-  return item;
+/** What a row says: of a single-label model the highest is chosen, and not below its threshold. */
+function said(found, threshold, singleLabel) {
+  const [yes, no] = singleLabel ? ["chosen", "not chosen"] : ["reaches", "below"];
+  const end = singleLabel ? "" : ` its threshold of ${short(threshold)}`;
+  return found
+    .map(({ variant, probability, decided }) => {
+      const who = found.length > 1 ? `${word(variant)} ` : "";
+      return `${who}${places(probability)}, ${decided ? yes : no}${end}`;
+    })
+    .join("; ");
 }
 
-/** What a bar says: of a single-label model the highest is chosen, and not below its threshold. */
-function said({ probability, threshold, decided }, singleLabel) {
-  const share = probability.toFixed(2);
-  if (!singleLabel) return `${share}, ${decided ? "reaches" : "below"} its threshold of ${threshold}`;
-  return `${share}, ${decided ? "chosen" : "not chosen"}`;
+function part(item, selector) {
+  return item.querySelector(selector);
 }
 
-/** Rows of `list` for `[{label, threshold}]`, made once; the returned function shows one answer. */
+/** Show in a row what each of the variants found for its label. */
+function show({ item, threshold }, found, singleLabel) {
+  const decided = found.map((each) => each.decided);
+  item.classList.toggle("decided", decided.includes(true));
+  item.classList.toggle("differs", decided.includes(true) && decided.includes(false));
+  const values = found.map(({ probability, decided }) => {
+    const text = document.createElement(decided ? "b" : "span");
+    text.textContent = places(probability);
+    return text;
+  });
+  part(item, ".value").replaceChildren(...values);
+  const bars = item.querySelectorAll(".bar");
+  for (const [place, bar] of bars.entries()) {
+    bar.style.width = percent(found[place]?.probability ?? 0);
+    bar.classList.toggle("yes", found[place]?.decided ?? false);
+  }
+  const track = part(item, ".track");
+  track.setAttribute("aria-valuenow", found[0].probability.toFixed(3));
+  track.setAttribute("aria-valuetext", said(found, threshold, singleLabel));
+}
+
+/** One row at a time is in the order of the Tab key; arrows, Home and End go to the others. */
+function move(list) {
+  const steps = { ArrowDown: (at) => at + 1, ArrowUp: (at) => at - 1, Home: () => 0, End: () => -1 };
+  list.addEventListener("keydown", (event) => {
+    const tracks = [...list.querySelectorAll(".track")];
+    if (event.key === "Escape") list.classList.add("quiet");
+    if (!Object.hasOwn(steps, event.key)) return;
+    event.preventDefault();
+    tracks.at(steps[event.key](tracks.indexOf(event.target)) % tracks.length).focus();
+  });
+  list.addEventListener("pointerover", () => list.classList.remove("quiet"));
+  list.addEventListener("focusin", (event) => {
+    list.classList.remove("quiet");
+    for (const track of list.querySelectorAll("[tabindex='0']")) track.tabIndex = -1;
+    event.target.tabIndex = 0;
+  });
+  // A tap anywhere on a row tells its threshold.
+  list.addEventListener("click", (event) => event.target.closest(".row")?.querySelector(".track").focus());
+}
+
+/**
+ * Take over the page's rows of `labels`, `[{label, threshold}]`.
+ *
+ * `show(answers)` shows one or two variants' answers; `order(byProbability)` sorts, now and from then on.
+ */
 export function bars(list, labels, singleLabel) {
-  const rows = new Map(labels.map((each) => [each.label, row(each)]));
-  list.replaceChildren(...rows.values());
-  return (answers) => {
-    for (const answer of answers) {
-      const { label, probability, decided } = answer;
-      const item = rows.get(label);
-      const track = item.querySelector(".track");
-      item.classList.toggle("decided", decided);
-      item.querySelector(".bar").style.width = percent(probability);
-      item.querySelector(".value").textContent = probability.toFixed(2);
-      track.setAttribute("aria-valuenow", probability.toFixed(3));
-      track.setAttribute("aria-valuetext", said(answer, singleLabel));
-    }
-  };
-}
+  const rows = [...list.children].map((item, place) => ({ item, ...labels[place], place, highest: 0 }));
+  for (const { item, threshold } of rows) {
+    const mark = part(item, ".mark");
+    if (!mark) continue;
+    mark.style.left = percent(threshold);
+    const told = part(item, ".threshold");
+    if (threshold > 0.5) told.style.right = percent(1 - threshold);
+    else told.style.left = percent(threshold);
+  }
+  let byProbability = true;
 
-/** The labels that are decided, the surest first. */
-export function decidedOf(answers) {
-  return answers.filter(({ decided }) => decided).sort((a, b) => b.probability - a.probability);
+  function sort() {
+    const sorted = byProbability ? rows.toSorted((a, b) => b.highest - a.highest || a.place - b.place) : rows;
+    const items = sorted.map(({ item }) => item);
+    if (items.every((item, place) => item === list.children[place])) return;
+    const { activeElement } = document;
+    const inside = list.contains(activeElement);
+    list.append(...items);
+    if (inside) activeElement.focus();
+    else first();
+  }
+
+  function first() {
+    for (const track of list.querySelectorAll(".track")) track.tabIndex = -1;
+    list.querySelector(".track").tabIndex = 0;
+  }
+
+  move(list);
+  first();
+  return {
+    show(answers) {
+      list.classList.toggle("two", answers.length > 1);
+      for (const [column, row] of rows.entries()) {
+        const found = answers.map(({ variant, labels }) => ({ variant, ...labels[column] }));
+        row.highest = Math.max(...found.map(({ probability }) => probability));
+        show(row, found, singleLabel);
+      }
+      sort();
+    },
+    order(probability) {
+      byProbability = probability;
+      sort();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /** The page's large files: downloaded with progress, checked by SHA-256, kept in the Cache API. */
 import { isPlain } from "../names.mjs";
+import { word } from "../variants.mjs";
 import { interrupted, missing, unlisted, unreachable, unreadable, wrong } from "./failure.js";
 
 const CACHE = "decisions-model-files";
@@ -66,13 +67,13 @@ async function forgetOthers(cache, url, key) {
 /**
  * A file's bytes, from `cache` (or null) or the server.
  *
- * `file` is `{name, url, size, sha256}`; `told.begin(size, cached)` and `told.progress(bytes)` hear of it.
+ * `file` is `{name, url, size, sha256}`; `told.begin(cached)` and `told.progress(bytes)` hear of it.
  */
 export async function read(cache, { name, url, size, sha256 }, told, signal) {
   const key = `${url}?sha256=${sha256}`;
   const kept = await cache?.match(key);
   const bytes = kept && new Uint8Array(await kept.arrayBuffer());
-  told.begin(size, bytes?.length === size);
+  told.begin(bytes?.length === size);
   if (bytes?.length === size) {
     told.progress(size);
     return bytes;
@@ -86,11 +87,14 @@ export async function read(cache, { name, url, size, sha256 }, told, signal) {
   return received;
 }
 
-/** The manifest of the artifact at `base`, a URL that ends in a slash. */
-export async function manifestOf(base) {
+/** The manifest of the artifact at `base`, a URL that ends in a slash, which has the variants of these names. */
+export async function manifestOf(base, names) {
   const response = await request(new URL("manifest.json", base), "manifest.json", { cache: "no-cache" });
   const manifest = await response.json().catch(() => null);
-  if (!manifest?.files || !manifest.variants?.length) throw unreadable("manifest.json");
+  if (!manifest?.files || !Array.isArray(manifest.variants)) throw unreadable("manifest.json");
+  for (const name of names) {
+    if (!manifest.variants.some((variant) => variant?.name === name)) throw unlisted(word(name));
+  }
   return manifest;
 }
 

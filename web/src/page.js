@@ -1,138 +1,163 @@
-/** The page: what is typed goes to the worker, what it answers is shown. */
-import { facts, megabytes, milliseconds } from "./about.js";
-import { bars, decidedOf } from "./bars.js";
+/** The page: what is typed or pasted goes to the worker, what it answers is shown. */
+import { megabytes, parts, words } from "../variants.mjs";
+import { json } from "./answers.js";
+import { many } from "./many.js";
+import { connect } from "./model.js";
+import { one } from "./one.js";
+import * as reading from "./reading.js";
+import { copy, download, fitsLink, fromLink, linkTo } from "./share.js";
 import { unfit } from "./unfit.js";
-import { announce, element, made, onlyOne, verdict } from "./view.js";
+import { announce, chips, element } from "./view.js";
 
-const state = { variant: null, ready: null, manifest: null, show: null, asking: false };
-let worker;
+const LABEL_AFTER_MS = 400;
+const model = JSON.parse(element("model").textContent);
+const field = element("text");
+const radios = [...document.querySelectorAll("#choices input")];
+const choiceOf = (variants) => model.choices.find((choice) => choice.variants.join() === variants.join());
+const chosen = () => model.choices.find(({ value }) => radios.find(({ checked }) => checked).value === value);
 
-function fail(text, runs = null) {
+/** The variants that answer; none while they load. */
+let ready = [];
+/** The worker, and the views of one text and of many; null where the page cannot run. */
+let worker = null;
+let single;
+let table;
+let waiting;
+
+function failed({ text, runs }) {
   element("failure-text").textContent = text;
   element("failure").hidden = false;
+  element("retry").hidden = worker === null;
   element("loading").hidden = true;
-  element("retry").hidden = !worker;
-  state.asking = false;
-  if (!runs) state.ready = null;
-  choose(runs ?? state.variant);
-  if (!state.ready) verdict("The model is not running.");
+  ready = runs;
+  if (runs.length) choose(choiceOf(runs));
+  else element("verdict").replaceChildren(...chips([], "The model is not running."));
 }
 
-/** Ask for what stands in the field; while an answer is on its way, only the latest text waits. */
-function ask() {
-  const text = element("text").value;
-  if (!state.ready || state.asking) return;
-  if (!text.trim()) return clear();
-  state.asking = true;
-  worker.postMessage({ type: "ask", text });
+/** What is wrong with a text, or nothing. */
+function problem(words) {
+  element("problem").textContent = words ?? "";
+  element("problem").hidden = !words;
 }
 
-function clear() {
-  document.body.classList.add("idle");
-  const examples = document.querySelector(".examples button");
-  verdict(`Write something${examples ? ", or take an example" : ""}.`);
-  element("measure").textContent = "";
-  announce("");
-}
+/** What is to be asked as one text, or null. */
+const asked = () => {
+  const { value } = field;
+  return ready.length && reading.kind() === "one" && value.trim() && !reading.refusal(value) ? value : null;
+};
 
-function answered({ text, ids, truncated, labels, ms, variant }) {
-  state.asking = false;
-  const now = element("text").value;
-  if (now.trim()) {
-    document.body.classList.remove("idle");
-    state.show(labels);
-    const decided = decidedOf(labels);
-    verdict("No label reaches its threshold.", decided);
-    const cut = truncated ? ", cut there" : "";
-    element("measure").textContent = `${ids.length} tokens${cut} · ${milliseconds(ms)} · ${variant}`;
-    announce(decided.length ? decided.map(({ label }) => label).join(", ") : "no label");
+/** Answer what the field holds. */
+function answer() {
+  const refused = reading.refusal(field.value);
+  const isMany = !refused && reading.kind() !== "one";
+  problem(refused);
+  element("one").hidden = isMany;
+  element("many").hidden = !isMany;
+  element("download").hidden = !isMany;
+  element("share").disabled = !fitsLink(field.value);
+  clearTimeout(waiting);
+  if (!ready.length) return;
+  if (refused || !field.value.trim()) {
+    element("copy").disabled = true;
+    const example = document.querySelector(".examples") ? ", or take an example" : "";
+    return single.clear(refused ? "Nothing was read." : `Write something${example}.`);
   }
-  if (now !== text) ask();
+  if (!isMany) return single.update(asked);
+  waiting = setTimeout(() => table.start(reading.many(), ready), LABEL_AFTER_MS);
 }
 
-function choices(manifest) {
-  const fieldset = element("choices");
-  if (fieldset.children.length) return;
-  const listed = manifest.variants.map(({ name, file }) => ({ name, bytes: manifest.files[file].size }));
-  for (const { name, bytes } of listed.toSorted((a, b) => a.bytes - b.bytes)) {
-    const radio = made("input", { type: "radio", name: "variant", value: name });
-    const size = made("small", { textContent: megabytes(bytes) });
-    const label = made("label", {});
-    label.append(radio, made("span", { textContent: name }), size);
-    radio.addEventListener("change", () => load(name));
-    fieldset.append(label);
-  }
+function typed(wanted) {
+  reading.look(field.value, wanted);
+  answer();
 }
 
-function load(variant) {
-  state.variant = variant;
+/** Put a text into the field, read as one, or as told. */
+function put(text, kind = "one") {
+  field.value = text;
+  typed(kind);
+}
+
+function choose(choice) {
+  for (const radio of radios) radio.checked = radio.value === choice.value;
+  element("says").textContent = choice.says;
+  element("parts").textContent = parts(choice, model.download);
+}
+
+function load(choice) {
+  choose(choice);
   element("failure").hidden = true;
   element("loading").hidden = false;
   element("progress").removeAttribute("value");
-  element("loading-text").textContent = `Loading ${variant ?? "the model"}`;
-  worker.postMessage({ type: "load", variant });
+  element("loading-text").textContent = `Loading ${words(choice.variants)}`;
+  worker.load(choice.variants);
 }
 
-function choose(variant) {
-  for (const radio of document.querySelectorAll("#choices input")) radio.checked = radio.value === variant;
+function about({ manifest, keeps, threads }) {
+  // A host may have the page of one build and the model of another.
+  const labels = model.labels.map(({ label }) => label);
+  if (JSON.stringify(manifest.recipe?.labels?.names) !== JSON.stringify(labels)) {
+    worker.stop();
+    worker = null;
+    return failed({ text: "The model on the server is not this page's: load the page again.", runs: [] });
+  }
+  element("runs-in").textContent = `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  element("kept").textContent = keeps
+    ? "kept by this browser for the next visit"
+    : "not kept: the page is not secure (https)";
 }
 
-function about({ variant, manifest, keeps, threads }) {
-  Object.assign(state, { variant, manifest, keeps, threads });
-  choices(manifest);
-  choose(variant);
-  const { recipe, head } = manifest;
-  const labels = recipe.labels.names.map((label) => ({ label, threshold: head.thresholds[label] }));
-  const singleLabel = head.problem_type === "single_label_classification";
-  if (singleLabel) onlyOne(labels);
-  state.show ??= bars(element("bars"), labels, singleLabel);
-  element("variants").disabled = false;
+function progress({ variants, loaded, total, cached }) {
+  const name = words(variants);
+  element("progress").max = total;
+  element("progress").value = loaded;
+  const doing = `${cached ? "Opening" : "Downloading"} ${name}: ${megabytes(loaded)} of ${megabytes(total)}`;
+  element("loading-text").textContent = loaded < total ? doing : `Starting ${name}`;
 }
 
-function progress({ variant, loaded, total, cached }) {
-  const bar = element("progress");
-  bar.max = total;
-  bar.value = loaded;
-  const from = cached ? "Opening" : "Downloading";
-  element("loading-text").textContent =
-    loaded === total
-      ? `Starting ${variant}`
-      : `${from} ${variant}: ${megabytes(loaded)} of ${megabytes(total)}`;
-}
-
-function ready(message) {
-  state.ready = message;
+function started({ variants, ms, cached }) {
+  ready = variants;
   element("loading").hidden = true;
-  const list = facts(state.manifest, message.variant, state).flatMap(([term, text]) => [
-    made("dt", { textContent: term }),
-    made("dd", { textContent: text }),
-  ]);
-  element("facts").replaceChildren(...list);
-  element("about").hidden = false;
-  announce(`${message.variant} is ready`);
-  state.asking = false;
-  if (element("text").value.trim()) ask();
-  else clear();
+  element("loaded").textContent =
+    `from ${cached ? "this browser's cache" : "the server"}, in ${(ms / 1000).toFixed(1)} s`;
+  announce(`${words(variants)} ready`);
+  answer();
 }
 
 function start() {
   const reason = unfit();
-  if (reason) return fail(reason);
-  worker = new Worker("worker.js", { type: "module" });
-  const heard = { about, progress, ready, answer: answered, failure: ({ text, runs }) => fail(text, runs) };
-  worker.onmessage = ({ data }) => heard[data.type](data);
-  worker.onerror = (event) => {
-    fail(`The page's program could not be started: ${event.message ?? "worker.js is missing or blocked"}.`);
-  };
-  load(null);
+  if (reason) return failed({ text: reason, runs: [] });
+  worker = connect({ about, progress, ready: started, failure: failed });
+  single = one(model, worker.ask, () => {
+    element("copy").disabled = false;
+  });
+  table = many(model, worker.ask);
+  load(chosen());
 }
 
-element("text").addEventListener("input", ask);
-element("retry").addEventListener("click", () => load(state.variant));
-for (const button of document.querySelectorAll(".examples button")) {
-  button.addEventListener("click", () => {
-    element("text").value = button.textContent;
-    ask();
-  });
+function link() {
+  const found = fromLink();
+  if (!found) return;
+  if (found.problem) return problem(found.problem);
+  put(found.text, found.kind);
 }
+
+field.addEventListener("input", ({ inputType }) => {
+  const pasted = inputType === "insertFromPaste" || inputType === "insertFromDrop";
+  typed(pasted ? "best" : "same");
+});
+reading.onChoice(answer);
+element("retry").addEventListener("click", () => load(chosen()));
+element("order").addEventListener("change", ({ target }) => single?.order(target.value === "probability"));
+element("stop").addEventListener("click", () => table.stop());
+element("copy").addEventListener("click", ({ target }) => {
+  copy(target, reading.kind() === "one" ? json(model, [single.shown()]) : table.json());
+});
+element("download").addEventListener("click", () => download(`${model.name}.csv`, "text/csv", table.csv()));
+element("share").addEventListener("click", ({ target }) => copy(target, linkTo(field.value, reading.kind())));
+for (const radio of radios) radio.addEventListener("change", () => load(chosen()));
+for (const button of document.querySelectorAll(".examples button")) {
+  button.addEventListener("click", () => put(button.textContent));
+}
+addEventListener("hashchange", link);
 start();
+link();

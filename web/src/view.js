@@ -1,4 +1,6 @@
 /** The page's words: the verdict, and what a screen reader is told. */
+import { word } from "../variants.mjs";
+import { decidedOf } from "./answers.js";
 
 const ANNOUNCE_AFTER_MS = 900;
 let announcing;
@@ -16,21 +18,25 @@ export function announce(text) {
   }, ANNOUNCE_AFTER_MS);
 }
 
-/** Say what the bars mean where a text has one label; without thresholds there are no marks. */
-export function onlyOne(labels) {
-  const marked = labels.some(({ threshold }) => threshold > 0);
-  const legend = element("legend");
-  legend.textContent = `The longest bar is named${marked ? ", unless it is short of its mark" : ""}.`;
-  legend.previousElementSibling.hidden = !marked;
+/** The labels that any variant decides, the surest first: `[{label, probability, only}]`, only by which. */
+export function named(answers) {
+  const found = new Map();
+  for (const { variant, labels } of answers) {
+    for (const { label, probability } of decidedOf(labels)) {
+      const before = found.get(label);
+      if (before) before.only = null;
+      else found.set(label, { label, probability, only: answers.length > 1 ? word(variant) : null });
+    }
+  }
+  return [...found.values()].sort((a, b) => b.probability - a.probability);
 }
 
-/** Show the decided labels, or `sentence` where there are none. */
-export function verdict(sentence, chips = []) {
-  const shown = chips.map(({ label, probability }) => {
-    const chip = made("span", { className: "chip", textContent: label });
-    chip.append(made("small", { textContent: ` ${probability.toFixed(2)}` }));
+/** Chips of labels as `named` gives them, or `sentence` where there are none. */
+export function chips(labels, sentence) {
+  if (!labels.length) return [made("span", { className: "none", textContent: sentence })];
+  return labels.map(({ label, probability, only }) => {
+    const chip = made("span", { className: only ? "chip only" : "chip", textContent: label });
+    chip.append(made("small", { textContent: ` ${probability.toFixed(2)}${only ? `, ${only} only` : ""}` }));
     return chip;
   });
-  const none = made("span", { className: "none", textContent: sentence });
-  element("verdict").replaceChildren(...(chips.length ? shown : [none]));
 }

@@ -1,11 +1,11 @@
-/** The worker: loads a variant, answers texts. Everything slow is here, away from the keys. */
+/** The worker: loads variants, answers texts. Everything slow is here, away from the keys. */
 import * as ort from "onnxruntime-web/wasm";
-import { open } from "../decide.mjs";
+import { FILES, open } from "../decide.mjs";
+import { words } from "../variants.mjs";
 import { explain } from "./failure.js";
 import { entry, manifestOf, read, store } from "./files.js";
 
 const MODEL = new URL("model/", self.location.href);
-const FIRST = "int8";
 const MAX_THREADS = 4;
 
 // Shared memory, and so threads, only where the host sends COOP and COEP.
@@ -18,19 +18,26 @@ const runtime = { ...RUNTIME, url: new URL(RUNTIME.name, self.location.href).hre
 
 let cache;
 let manifest = null;
-/** What answers: `{ variant, decide }`. */
-let active = null;
+/** Variants that are open, by name, and the names of those that answer. */
+const held = new Map();
+let active = [];
 let loading = new AbortController();
 
-/** Adds up the progress of a variant's files. */
-function progress(variant) {
-  const sum = { loaded: 0, total: 0, cached: true };
+/** No graph is closed while it runs: what uses them goes one after the other. */
+let turn = Promise.resolve();
+const inTurn = (work) => {
+  turn = turn.then(work, work);
+  return turn;
+};
+
+/** Adds up the progress of `total` bytes. */
+function progress(variants, total) {
+  const sum = { loaded: 0, total, cached: true };
   let told = 0;
-  const tell = () => self.postMessage({ type: "progress", variant, ...sum });
+  const tell = () => self.postMessage({ type: "progress", variants, ...sum });
   return {
     sum,
-    begin(size, cached) {
-      sum.total += size;
+    begin(cached) {
       sum.cached &&= cached;
       tell();
     },
@@ -43,15 +50,26 @@ function progress(variant) {
   };
 }
 
-/** Open a variant; the one before it answers until the new one's bytes are here: never both in memory. */
-async function opened({ file }, told, signal) {
+const keepOnly = (names) =>
+  inTurn(async () => {
+    const others = [...held.keys()].filter((name) => !names.includes(name));
+    active = active.filter((name) => names.includes(name));
+    for (const name of others) {
+      const { close } = held.get(name);
+      held.delete(name);
+      await close();
+    }
+  });
+
+/** Open a variant; those before it answer until its bytes are here, and are in memory no longer than that. */
+async function opened({ file }, names, told, signal) {
   const { wasm } = ort.env;
   const program = wasm.wasmBinary ?? read(cache, runtime, told, signal);
   const bytesOf = async (name) => {
     const bytes = await read(cache, entry(manifest, MODEL, name), told, signal);
     if (name !== file) return bytes;
     wasm.wasmBinary = await program;
-    if (!signal.aborted) await release();
+    if (!signal.aborted) await keepOnly(names);
     return bytes;
   };
   const [decide] = await Promise.all([open(ort, bytesOf, file), program]);
@@ -60,54 +78,68 @@ async function opened({ file }, told, signal) {
   return decide;
 }
 
-async function load(asked) {
+/** How much is to be read before `variants` can be opened. */
+function bytesOf(variants) {
+  const size = (name) => entry(manifest, MODEL, name).size;
+  const each = variants.flatMap(({ file }) => [file, ...FILES]).map(size);
+  return each.reduce((sum, bytes) => sum + bytes, ort.env.wasm.wasmBinary ? 0 : runtime.size);
+}
+
+async function load(names) {
   const started = performance.now();
   loading.abort();
   loading = new AbortController();
   const { signal } = loading;
   try {
     cache ??= await store();
-    manifest ??= await manifestOf(MODEL);
+    manifest ??= await manifestOf(MODEL, names);
     if (signal.aborted) return;
-    const find = (wanted) => manifest.variants.find(({ name }) => name === wanted);
-    const chosen = find(asked) ?? find(FIRST) ?? manifest.variants[0];
-    const variant = chosen.name;
-    self.postMessage({ type: "about", variant, manifest, keeps: cache !== null, threads });
-    const told = progress(variant);
-    const decide = await opened(chosen, told, signal);
-    if (signal.aborted) return void decide.close();
-    active = { variant, decide };
+    self.postMessage({ type: "about", manifest, keeps: cache !== null, threads });
+    const missing = manifest.variants.filter(({ name }) => names.includes(name) && !held.has(name));
+    const told = progress(names, bytesOf(missing));
+    for (const variant of missing) {
+      const decide = await opened(variant, names, told, signal);
+      if (signal.aborted) return void decide.close();
+      held.set(variant.name, decide);
+    }
+    await keepOnly(names);
+    if (signal.aborted) return;
+    active = names;
     const ms = performance.now() - started;
-    self.postMessage({ type: "ready", variant, ms, cached: told.sum.cached });
+    self.postMessage({ type: "ready", variants: names, ms, cached: told.sum.cached });
   } catch (error) {
     if (signal.aborted) return;
     loading.abort();
     // The server's files may have changed since the manifest was read.
     manifest = null;
-    fail(error, asked ?? FIRST);
+    fail(error, names);
   }
 }
 
-async function release() {
-  const { decide } = active ?? {};
-  active = null;
-  await decide?.close();
-}
-
+/** Every active variant's answer to a text: `[{variant, ids, truncated, labels, ms}]`; null where there is none. */
 async function answer(text) {
-  if (!active) return;
-  const { variant, decide } = active;
-  try {
+  const found = [];
+  for (const variant of active) {
     const started = performance.now();
-    const [found] = await decide([text]);
-    self.postMessage({ type: "answer", variant, text, ...found, ms: performance.now() - started });
-  } catch (error) {
-    fail(error, variant);
+    const [decided] = await held.get(variant)([text]);
+    found.push({ variant, ...decided, ms: performance.now() - started });
   }
+  return found.length ? found : null;
 }
 
-function fail(error, variant) {
-  self.postMessage({ type: "failure", text: explain(error, variant), runs: active?.variant ?? null });
+async function ask({ id, text }) {
+  const names = active;
+  let answers = null;
+  try {
+    answers = await inTurn(() => answer(text));
+  } catch (error) {
+    fail(error, names);
+  }
+  self.postMessage({ type: "answer", id, answers });
 }
 
-self.onmessage = ({ data }) => (data.type === "load" ? load(data.variant) : answer(data.text));
+function fail(error, names) {
+  self.postMessage({ type: "failure", text: explain(error, words(names)), runs: active });
+}
+
+self.onmessage = ({ data }) => (data.type === "load" ? load(data.variants) : ask(data));

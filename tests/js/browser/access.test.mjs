@@ -31,7 +31,7 @@ test("keys alone: reach the text, an example, the variants and the details", () 
     );
     assert.equal(outline, "solid");
     await page.keyboard.press("ArrowRight");
-    await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("fp32"));
+    await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("exact"));
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     assert.ok(await page.$eval("#about", (details) => details.open));

@@ -90,7 +90,7 @@ test("a browser without WebAssembly, or out of memory, says so", async () => {
   await visit(
     async ({ page, url }) => {
       await page.goto(url);
-      assert.match(await failure(page), /too little free memory for int8/);
+      assert.match(await failure(page), /too little free memory for small/);
     },
     {
       host: {

@@ -45,7 +45,7 @@ async function measure(browser, folder, isolated) {
   console.log(`${threads}: first answer of a warm load, ms: ${spread(warm)}`);
   console.log(`${threads}: int8, 20 tokens, ms: ${spread(await answers(page))}`);
   await page.check("[value=fp32]");
-  await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("fp32"));
+  await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("exact"));
   console.log(`${threads}: fp32, 20 tokens, ms: ${spread(await answers(page))}`);
   await context.close();
   await server.close();

@@ -13,13 +13,13 @@ test("what is typed is answered as Python answers it, in both variants", () =>
     await type(page, TEXT);
     await assertShows(page, "int8", ROW);
     assert.match(await page.textContent(".chip"), /^love \d\.\d\d$/);
-    assert.match(await page.textContent("#measure"), /^\d+ tokens · [\d.]+ ms · int8$/);
+    assert.match(await page.textContent("#measure"), /^\d+ tokens · [\d.]+ ms · small$/);
     await page.check("[value=fp32]");
-    await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("fp32"));
+    await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("exact"));
     await page.waitForTimeout(500);
     await assertShows(page, "fp32", ROW);
     await page.click("summary");
-    assert.match(await page.textContent("#facts"), /minilm-l6-go-emotions, fp32.*90\.7 MB/s);
+    assert.match(await page.textContent("#facts"), /minilm-l6-go-emotions.*onnx\/model\.onnx, 91 MB/s);
     await page.fill("#text", " ");
     assert.match(await page.textContent("#verdict"), /Write something/);
     assert.equal(await page.textContent("#measure"), "");
@@ -76,9 +76,7 @@ test("progress is shown in bytes while the model comes", async () => {
     async ({ page, url }) => {
       await page.goto(url);
       await page.waitForFunction(() =>
-        /Downloading int8: \d+\.\d MB of \d+\.\d MB/.test(
-          document.querySelector("#loading-text").textContent,
-        ),
+        /Downloading small: [\d.]+ MB of 40 MB/.test(document.querySelector("#loading-text").textContent),
       );
       await page.waitForFunction(() => document.querySelector("#progress").position > 0.5);
       assert.ok((await page.evaluate(() => document.querySelector("#progress").position)) < 1);

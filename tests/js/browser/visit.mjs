@@ -84,7 +84,7 @@ async function shown(page) {
 /** The rows are what Python says of a text. */
 export async function assertShows(page, variant, row) {
   const rows = await shown(page);
-  assert.deepEqual([...rows.keys()], expected.labels);
+  assert.deepEqual([...rows.keys()].toSorted(), expected.labels.toSorted());
   for (const [column, label] of expected.labels.entries()) {
     const { value, now, decided, mark, bar, track } = rows.get(label);
     const probability = expected.variants[variant].probabilities[row][column];

@@ -62,12 +62,12 @@ for (const variant of Object.keys(expected.variants)) {
           worker.onerror = (event) => reject(new Error(event.message));
           worker.onmessage = ({ data }) => {
             if (data.type === "failure") reject(new Error(data.text));
-            if (data.type === "answer") found.push({ ids: data.ids, labels: data.labels });
+            if (data.type === "answer") found.push(data.answers[0]);
             if (data.type !== "answer" && data.type !== "ready") return;
             if (found.length === texts.length) resolve(found);
-            else worker.postMessage({ type: "ask", text: texts[found.length] });
+            else worker.postMessage({ type: "ask", id: found.length, text: texts[found.length] });
           };
-          worker.postMessage({ type: "load", variant: chosen });
+          worker.postMessage({ type: "load", variants: [chosen] });
         }),
       [`${server.origin}/page/worker.js`, variant, expected.texts],
     );
