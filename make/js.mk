@@ -4,7 +4,8 @@
 NODE ?= node
 WEB := $(DIST)-web
 MODULES := node_modules/.installed
-JS_TEST = ARTIFACT=$(DIST) EXPECTED=$(BUILD)/js/expected.json PAGE=$(WEB) $(NODE) --test --test-concurrency=1
+OTHER := $(BUILD)/js/other
+JS_TEST = ARTIFACT=$(DIST) EXPECTED=$(BUILD)/js/expected.json PAGE=$(WEB) OTHER=$(OTHER)-web $(NODE) --test --test-concurrency=1
 
 $(MODULES): package.json package-lock.json .npmrc
 	npm ci --loglevel=error
@@ -26,6 +27,8 @@ test-js: lint-js $(BUILD)/js/expected.json #: Node against Python, and the lint 
 # Debian's Chromium, where it is missing and can be installed; CHROMIUM= names another.
 test-web: web $(BUILD)/js/expected.json #: the page and WebAssembly in Chromium
 	@tests/js/chromium.sh
+	@$(PY) -m tests.js.other $(DIST) $(OTHER)
+	@$(NODE) web/build.mjs $(OTHER) $(OTHER)-web
 	$(JS_TEST) tests/js/browser/*.test.mjs
 bench-web: web #: the page's times in Chromium
 	@tests/js/chromium.sh

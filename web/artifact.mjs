@@ -54,7 +54,7 @@ function checked(manifest, at) {
     throw new Error(`${at}: name and labels: expected texts`);
   for (const label of recipe.labels.names) {
     const threshold = Object.hasOwn(head?.thresholds ?? {}, label) ? head.thresholds[label] : undefined;
-    if (!(threshold >= 0 && threshold < 1))
+    if (typeof threshold !== "number" || !(threshold >= 0 && threshold < 1))
       throw found(`head: threshold of ${shown(label)}`, threshold, "0 to 1");
   }
   const card = recipe.card ?? {};

@@ -23,6 +23,8 @@ const FILES = [
   "tokenizer.json",
   "tokenizer_config.json",
   "onnx/model.onnx",
+  "README.md",
+  "report.html",
 ];
 let place;
 
@@ -38,7 +40,8 @@ function artifact(change = () => {}) {
     files[name] = { size: content.length, sha256: createHash("sha256").update(content).digest("hex") };
   }
   const recipe = { contract: "stacked", card: {}, labels: { names: ["a"] } };
-  const manifest = { name: "tiny", recipe, variants: [{ name: "fp32", file: "onnx/model.onnx" }], files };
+  const variants = [{ name: "fp32", file: "onnx/model.onnx" }];
+  const manifest = { name: "tiny", recipe, head: { thresholds: { a: 0.5 } }, variants, files };
   change(manifest);
   writeFileSync(at("artifact/manifest.json"), JSON.stringify(manifest));
 }
@@ -133,6 +136,42 @@ test("manifests that are none", () => {
   rmSync(at("artifact/manifest.json"));
   symlinkSync("/dev/zero", at("artifact/manifest.json"));
   refused("manifest.json: found a link");
+});
+
+test("a card or thresholds that are no texts or numbers", () => {
+  const changes = [
+    ["card: title", (manifest) => (manifest.recipe.card.title = 5)],
+    ["card: examples", (manifest) => (manifest.recipe.card.examples = ["a", {}])],
+    ["card: licenses", (manifest) => (manifest.recipe.card.licenses = { head: [] })],
+    ["threshold of ", (manifest) => (manifest.head = {})],
+    ["threshold of ", (manifest) => (manifest.head.thresholds.a = "0.5")],
+    ["variants: name", (manifest) => (manifest.variants[0].name = null)],
+    ["size: found ", (manifest) => (manifest.files["onnx/model.onnx"].size = "5")],
+  ];
+  for (const [words, change] of changes) {
+    artifact(change);
+    refused("manifest.json: ", words, "expected");
+  }
+  artifact((manifest) => {
+    manifest.recipe.labels.names = ["__proto__"];
+  });
+  refused("threshold of ");
+});
+
+test("a report with a program is put under a policy, and one that is another file is refused", () => {
+  artifact();
+  const hostile = "<script>alert(1)</script>";
+  writeFileSync(at("artifact/report.html"), hostile);
+  refused("report.html: SHA-256 found ");
+  artifact((manifest) => {
+    writeFileSync(at("artifact/report.html"), hostile);
+    manifest.files["report.html"].sha256 = createHash("sha256").update(hostile).digest("hex");
+  });
+  assert.equal(built().status, 0);
+  assert.match(
+    readFileSync(at("page/report.html"), "utf-8"),
+    /^<!doctype html><meta[^>]*><meta[^>]*default-src 'none'/,
+  );
 });
 
 test("a contract with escapes of a terminal is shown, not sent", () => {

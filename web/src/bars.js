@@ -1,6 +1,8 @@
 /** The list of labels: one row each, a bar for each answer's probability, and a mark at the threshold, if any. */
 import { short, word } from "../variants.mjs";
 
+// What "threshold 0.2" takes beside its mark; on a narrow track it covers the mark.
+const SAID_WIDTH = "6.75rem";
 const percent = (share) => `${(100 * share).toFixed(2)}%`;
 const places = (probability) => probability.toFixed(2);
 
@@ -72,9 +74,8 @@ export function bars(list, labels, singleLabel) {
     const mark = part(item, ".mark");
     if (!mark) continue;
     mark.style.left = percent(threshold);
-    const told = part(item, ".threshold");
-    if (threshold > 0.5) told.style.right = percent(1 - threshold);
-    else told.style.left = percent(threshold);
+    const [side, share] = threshold > 0.5 ? ["right", 1 - threshold] : ["left", threshold];
+    part(item, ".threshold").style[side] = `min(${percent(share)}, calc(100% - ${SAID_WIDTH}))`;
   }
   let byProbability = true;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { assertShows, PAGE, ROW, ready, SHOTS, TEXT, type, visit } from "./visit.mjs";
+import { assertShows, assertShowsBoth, PAGE, ROW, ready, SHOTS, TEXT, type, visit } from "./visit.mjs";
 
 test("what is typed is answered as Python answers it, in both variants", () =>
   visit(async ({ page, url }) => {
@@ -18,6 +18,18 @@ test("what is typed is answered as Python answers it, in both variants", () =>
     await page.waitForFunction(() => document.querySelector("#measure").textContent.includes("exact"));
     await page.waitForTimeout(500);
     await assertShows(page, "fp32", ROW);
+    // Small is still in the cache; exact is open, and goes on answering.
+    await page.check("[value=both]");
+    await page.waitForSelector("#bars.two");
+    await page.waitForTimeout(300);
+    await assertShowsBoth(page, ["int8", "fp32"], ROW);
+    assert.match(await page.textContent("#measure"), /^\d+ tokens · [\d.]+ and [\d.]+ ms · small and exact$/);
+    assert.match(
+      await page.textContent("#pair"),
+      /They decide alike; probabilities differ by 0\.\d\d at most\./,
+    );
+    await page.check("[value=fp32]");
+    await page.waitForSelector("#bars:not(.two)");
     await page.click("summary");
     assert.match(await page.textContent("#facts"), /minilm-l6-go-emotions.*onnx\/model\.onnx, 91 MB/s);
     await page.fill("#text", " ");

@@ -23,8 +23,8 @@ before(async () => {
 after(() => browser?.close());
 
 /** Run `body` on a new page of a new host; fails where the page asks another origin or throws. */
-export async function visit(body, { host = {}, context: options = {} } = {}) {
-  const server = await serve({ [FOLDER]: PAGE }, host);
+export async function visit(body, { host = {}, context: options = {}, page: folder = PAGE } = {}) {
+  const server = await serve({ [FOLDER]: folder }, host);
   const context = await browser.newContext(options);
   const url = `${server.origin}${FOLDER}`;
   const foreign = [];
@@ -80,6 +80,51 @@ async function shown(page) {
   );
   return new Map(rows);
 }
+
+/** Each row has two bars and two numbers, which are what Python says of a text. */
+export async function assertShowsBoth(page, variants, row) {
+  const rows = await page.$$eval(".row", (found) =>
+    found.map((item) => ({
+      label: item.querySelector(".name").textContent,
+      values: [...item.querySelectorAll(".value *")].map(({ textContent }) => Number(textContent)),
+      bars: [...item.querySelectorAll(".bar")].map(({ style }) => Number.parseFloat(style.width) / 100),
+      decided: [...item.querySelectorAll(".bar")].map(({ classList }) => classList.contains("yes")),
+      said: item.querySelector(".track").getAttribute("aria-valuetext"),
+    })),
+  );
+  for (const { label, values, bars, decided, said } of rows) {
+    const column = expected.labels.indexOf(label);
+    assert.equal(values.length, 2);
+    for (const [place, variant] of variants.entries()) {
+      const probability = expected.variants[variant].probabilities[row][column];
+      const allowed = variant === "fp32" ? 0.0051 : 0.05;
+      assert.ok(Math.abs(values[place] - probability) <= allowed, `${label}: ${values}, ${probability}`);
+      assert.ok(Math.abs(bars[place] - values[place]) < 0.0051);
+      assert.equal(decided[place], Boolean(expected.variants[variant].decisions[row][column]), label);
+    }
+    assert.match(
+      said,
+      /^small [01]\.\d\d, (reaches|below) .*; exact [01]\.\d\d, (reaches|below) its threshold/,
+    );
+  }
+}
+
+/** How far what was on the page has moved by itself since it was opened: the browser's own sum. */
+export const shifted = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        let sum = 0;
+        const add = ({ value, hadRecentInput }) => {
+          sum += hadRecentInput ? 0 : value;
+        };
+        new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({
+          type: "layout-shift",
+          buffered: true,
+        });
+        setTimeout(() => resolve(sum), 200);
+      }),
+  );
 
 /** The rows are what Python says of a text. */
 export async function assertShows(page, variant, row) {
