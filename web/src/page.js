@@ -11,6 +11,8 @@ import { announce, chips, element } from "./view.js";
 
 const LABEL_AFTER_MS = 400;
 const model = JSON.parse(element("model").textContent);
+// Of a model of thousands of labels fewer: all answers are in memory until they are downloaded.
+const MOST_TEXTS = Math.min(5_000, Math.ceil(1_000_000 / model.labels.length));
 const field = element("text");
 const radios = [...document.querySelectorAll("#choices input")];
 const choiceOf = (variants) => model.choices.find((choice) => choice.variants.join() === variants.join());
@@ -50,25 +52,30 @@ const asked = () => {
 function answer() {
   const refused = reading.refusal(field.value);
   const isMany = !refused && reading.kind() !== "one";
-  problem(refused);
   element("one").hidden = isMany;
   element("many").hidden = !isMany;
   element("download").hidden = !isMany;
   element("share").disabled = !fitsLink(field.value);
   clearTimeout(waiting);
   if (!ready.length) return;
+  element("copy").disabled = isMany || !single.shown();
   if (refused || !field.value.trim()) {
     element("copy").disabled = true;
     const example = document.querySelector(".examples") ? ", or take an example" : "";
     return single.clear(refused ? "Nothing was read." : `Write something${example}.`);
   }
   if (!isMany) return single.update(asked);
-  waiting = setTimeout(() => table.start(reading.many(), ready), LABEL_AFTER_MS);
+  waiting = setTimeout(() => table.start(reading.many(MOST_TEXTS), ready), LABEL_AFTER_MS);
+}
+
+function changed() {
+  problem(reading.refusal(field.value));
+  answer();
 }
 
 function typed(wanted) {
   reading.look(field.value, wanted);
-  answer();
+  changed();
 }
 
 /** Put a text into the field, read as one, or as told. */
@@ -145,7 +152,7 @@ field.addEventListener("input", ({ inputType }) => {
   const pasted = inputType === "insertFromPaste" || inputType === "insertFromDrop";
   typed(pasted ? "best" : "same");
 });
-reading.onChoice(answer);
+reading.onChoice(changed);
 element("retry").addEventListener("click", () => load(chosen()));
 element("order").addEventListener("change", ({ target }) => single?.order(target.value === "probability"));
 element("stop").addEventListener("click", () => table.stop());

@@ -4,7 +4,6 @@ import { element, made } from "./view.js";
 
 const MOST_CHARACTERS = 1_000_000;
 const MOST_IN_ONE = 100_000;
-const MOST_TEXTS = 5_000;
 export const KINDS = ["one", "lines", "table"];
 
 const count = (number) => number.toLocaleString("en");
@@ -78,8 +77,8 @@ export function refusal(text) {
   return null;
 }
 
-/** The texts of a list or a table: `{columns, rows, place, left}`, `place` the texts' column, `left` rows too many. */
-export function many() {
+/** At most `most` texts of a list or a table: `{columns, rows, place, left}`, `place` the texts' column, `left` the rest. */
+export function many(most) {
   let columns = ["text"];
   let rows = lines.map((line) => [line]);
   let place = 0;
@@ -89,5 +88,5 @@ export function many() {
     rows = table.rows.slice(named ? 1 : 0);
     place = Number(element("column").value);
   }
-  return { columns, rows: rows.slice(0, MOST_TEXTS), place, left: Math.max(0, rows.length - MOST_TEXTS) };
+  return { columns, rows: rows.slice(0, most), place, left: Math.max(0, rows.length - most) };
 }

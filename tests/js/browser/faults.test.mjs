@@ -10,6 +10,7 @@ const broken = (ending, respond) => (asked, response) => {
   respond(response);
   return true;
 };
+const MANIFEST = JSON.parse(await readFile(path.join(PAGE, "model/manifest.json"), "utf-8"));
 const FAULTS = {
   "a missing graph": [
     broken("model_quantized.onnx", (r) => r.writeHead(404).end()),
@@ -35,6 +36,16 @@ const FAULTS = {
   "a download that ends early": [
     broken("tokenizer.json", (r) => r.end("{}")),
     /tokenizer\.json ended after 2 of \d+ bytes/,
+  ],
+  "a model of another build than the page": [
+    broken("manifest.json", (r) =>
+      r.end(JSON.stringify({ ...MANIFEST, recipe: { labels: { names: ["a"] } } })),
+    ),
+    /The model on the server is not this page's: load the page again/,
+  ],
+  "a manifest without the model that is asked for": [
+    broken("manifest.json", (r) => r.end(JSON.stringify({ ...MANIFEST, variants: [] }))),
+    /small is not in the model's manifest\.json/,
   ],
   "a missing worker": [broken("worker.js", (r) => r.writeHead(404).end()), /could not be started/],
 };

@@ -112,7 +112,8 @@ async function table(page) {
 /** What is too long is said, not tried. */
 async function limits(page) {
   await page.evaluate(() => {
-    document.querySelector("#text").value = "a\n".repeat(5_300);
+    const texts = Array.from({ length: 5_300 }, (_, number) => `text ${number}`);
+    document.querySelector("#text").value = texts.join("\n");
     document.querySelector("#text").dispatchEvent(new InputEvent("input", { inputType: "insertFromPaste" }));
   });
   await page.waitForSelector("#many-text >> text=The 300 beyond are left out: a page takes 5,000.");
@@ -131,64 +132,65 @@ async function limits(page) {
   }
 }
 
-test("lines and CSV that are pasted give a table to download and to copy; what is too long is said", () =>
+/** A text leaves as JSON and as a link, which brings it back, and is never more than text. */
+async function links(page, url, server) {
+  const text = `${TEXT} 100% & #1 + "é" 日本 <script>thrown()</script>`;
+  await page.goto("about:blank");
+  await page.goto(`${url}#text=${encodeURIComponent(text)}`);
+  await page.waitForSelector(".chip >> text=love");
+  assert.equal(await page.inputValue("#text"), text);
+  await page.click("#copy");
+  const [only] = JSON.parse(await clipboard(page)).texts;
+  assert.equal(only.text, text);
+  assert.equal(only.truncated, false);
+  assert.deepEqual(Object.keys(only.answers[0].probabilities), expected.labels);
+  assert.equal(await page.textContent("#copy"), "Copied");
+  await page.click("#share");
+  const link = await clipboard(page);
+  assert.ok(link.startsWith(`${url}#text=`));
+  // What follows # never went to the host.
+  assert.ok(server.requests.every((each) => !each.url.includes("love")));
+
+  const follow = (hash) =>
+    page.evaluate((text) => {
+      location.hash = text;
+    }, hash);
+  const holds = (start) =>
+    page.waitForFunction((begun) => document.querySelector("#text").value.startsWith(begun), start);
+  await follow("#text=I%20am%20late%E0%A4%A&read=__proto__");
+  await holds("I am late");
+  await follow(link.split("#")[1]);
+  await holds(text);
+  await follow(`#text=${encodeURIComponent(`${HOSTILE}\n=1+1`)}&read=lines`);
+  await labelled(page, 2);
+  assert.deepEqual(await page.locator("#table-body td:first-child").allTextContents(), [HOSTILE, "=1+1"]);
+  // The browser itself lets no text become HTML.
+  const refused = await page.evaluate(() => {
+    try {
+      document.body.innerHTML = "<b>";
+    } catch (error) {
+      return error.name;
+    }
+  });
+  assert.equal(refused, "TypeError");
+
+  await page.goto("about:blank");
+  await page.goto(`${url}#text=${"a".repeat(4_001)}`);
+  await ready(page);
+  assert.match(await page.textContent("#problem"), /has 4,001 characters, over 4,000: it was left out\./);
+  assert.ok(await page.isVisible("#problem"));
+  assert.equal(await page.inputValue("#text"), "");
+}
+
+test("what is pasted gives a table, answers leave as CSV, JSON and links, and what is too long is said", () =>
   visit(
-    async ({ page, url }) => {
+    async ({ page, url, server }) => {
       await page.goto(url);
       await ready(page);
       await lines(page);
       await table(page);
       await limits(page);
-    },
-    { context: CLIPBOARD },
-  ));
-
-test("a text leaves as JSON and as a link, which brings it back, and is never more than text", () =>
-  visit(
-    async ({ page, url, server }) => {
-      const text = `${TEXT} 100% & #1 + "é" 日本 <script>thrown()</script>`;
-      await page.goto(`${url}#text=${encodeURIComponent(text)}`);
-      await page.waitForSelector(".chip >> text=love");
-      assert.equal(await page.inputValue("#text"), text);
-      await page.click("#copy");
-      const [only] = JSON.parse(await clipboard(page)).texts;
-      assert.equal(only.text, text);
-      assert.equal(only.truncated, false);
-      assert.deepEqual(Object.keys(only.answers[0].probabilities), expected.labels);
-      assert.equal(await page.textContent("#copy"), "Copied");
-      await page.click("#share");
-      const link = await clipboard(page);
-      assert.ok(link.startsWith(`${url}#text=`));
-      await page.fill("#text", "something else");
-      await page.goto("about:blank");
-      await page.goto(link);
-      assert.equal(await page.inputValue("#text"), text);
-      // What follows # never went to the host.
-      assert.ok(server.requests.every((each) => !each.url.includes("love")));
-
-      await page.evaluate(() => {
-        location.hash = "#text=I%20am%20late%E0%A4%A&read=__proto__";
-      });
-      await page.waitForFunction(() => document.querySelector("#text").value.startsWith("I am late"));
-      await page.evaluate(() => {
-        location.hash = `#text=${"a".repeat(4_001)}`;
-      });
-      await page.waitForSelector("#problem >> text=has 4,001 characters, over 4,000: it was left out.");
-      assert.ok((await page.inputValue("#text")).startsWith("I am late"));
-      await page.evaluate((hostile) => {
-        location.hash = `#text=${encodeURIComponent(`${hostile}\n=1+1`)}&read=lines`;
-      }, HOSTILE);
-      await page.waitForFunction(() => document.querySelectorAll("#table-body tr").length === 2);
-      assert.deepEqual(await page.locator("#table-body td:first-child").allTextContents(), [HOSTILE, "=1+1"]);
-      // The browser itself lets no text become HTML.
-      const refused = await page.evaluate(() => {
-        try {
-          document.body.innerHTML = "<b>";
-        } catch (error) {
-          return error.name;
-        }
-      });
-      assert.equal(refused, "TypeError");
+      await links(page, url, server);
     },
     { context: CLIPBOARD },
   ));

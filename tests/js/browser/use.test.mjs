@@ -3,13 +3,36 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { expected } from "../compare.mjs";
 import { assertShows, assertShowsBoth, PAGE, ROW, ready, SHOTS, TEXT, type, visit } from "./visit.mjs";
+
+/** The text that int8 and fp32 decide otherwise, furthest from its threshold; and on which labels, the surest first. */
+function disputed() {
+  const { int8, fp32 } = expected.variants;
+  const rows = expected.texts.flatMap((text, row) => {
+    const differ = expected.labels.flatMap((label, at) => {
+      if (int8.decisions[row][at] === fp32.decisions[row][at]) return [];
+      const near = Math.min(
+        ...[int8, fp32].map(({ probabilities }) =>
+          Math.abs(probabilities[row][at] - expected.thresholds[label]),
+        ),
+      );
+      const highest = (int8.decisions[row][at] ? int8 : fp32).probabilities[row][at];
+      return [{ label, near, highest }];
+    });
+    if (!differ.length) return [];
+    const labels = differ.toSorted((a, b) => b.highest - a.highest).map(({ label }) => label);
+    return [{ text, labels, near: Math.min(...differ.map(({ near }) => near)) }];
+  });
+  return rows.sort((a, b) => b.near - a.near)[0];
+}
 
 test("what is typed is answered as Python answers it, in both variants", () =>
   visit(async ({ page, url }) => {
     await page.goto(url);
     await ready(page);
     assert.match(await page.textContent("#verdict"), /Write something/);
+    assert.equal(await page.textContent("#runs-in"), "WebAssembly, 1 thread");
     await type(page, TEXT);
     await assertShows(page, "int8", ROW);
     assert.match(await page.textContent(".chip"), /^love \d\.\d\d$/);
@@ -28,6 +51,13 @@ test("what is typed is answered as Python answers it, in both variants", () =>
       await page.textContent("#pair"),
       /They decide alike; probabilities differ by 0\.\d\d at most\./,
     );
+    const { text, labels } = disputed();
+    await page.fill("#text", text);
+    await page.waitForSelector(`#pair >> text=They decide otherwise on ${labels.join(", ")}.`);
+    assert.deepEqual((await page.locator(".differs .name").allTextContents()).toSorted(), labels.toSorted());
+    const only = await page.locator(".chip.only").allTextContents();
+    for (const chip of only) assert.match(chip, / [01]\.\d\d, (small|exact) only$/);
+    assert.equal(only.length, labels.length);
     await page.check("[value=fp32]");
     await page.waitForSelector("#bars:not(.two)");
     await page.click("summary");
@@ -37,22 +67,14 @@ test("what is typed is answered as Python answers it, in both variants", () =>
     assert.equal(await page.textContent("#measure"), "");
   }));
 
-test("an example is one press away, and a text beyond the limit says that it was cut", () =>
-  visit(async ({ page, url }) => {
+test("an example is one press away, a long text is said to be cut, and the second load is the cache's", () =>
+  visit(async ({ page, context, server, url }) => {
     await page.goto(url);
     await ready(page);
     await page.click("text=I miss her so much.");
     await page.waitForSelector(".chip >> text=sadness");
     await page.fill("#text", "word ".repeat(700));
-    await page.waitForFunction(() =>
-      document.querySelector("#measure").textContent.includes("512 tokens, cut there"),
-    );
-  }));
-
-test("the second load takes the model from the cache", () =>
-  visit(async ({ page, context, server, url }) => {
-    await page.goto(url);
-    await ready(page);
+    await page.waitForSelector("#measure >> text=512 tokens, cut there");
     assert.match(await page.textContent("#facts"), /from the server/);
     const large = () =>
       server.requests.filter(
@@ -100,19 +122,16 @@ test("progress is shown in bytes while the model comes", async () => {
   );
 });
 
-for (const isolated of [false, true]) {
-  test(`${isolated ? "with" : "without"} COOP and COEP it runs in ${isolated ? "threads" : "one thread"}`, () =>
-    visit(
-      async ({ page, url }) => {
-        await page.goto(url);
-        await ready(page);
-        assert.equal(await page.evaluate(() => crossOriginIsolated), isolated);
-        const cores = await page.evaluate(() => navigator.hardwareConcurrency);
-        const threads = isolated ? Math.min(4, cores) : 1;
-        assert.match(await page.textContent("#facts"), new RegExp(`${threads} threads?`));
-        await type(page, TEXT);
-        await assertShows(page, "int8", ROW);
-      },
-      { host: { isolated } },
-    ));
-}
+test("with COOP and COEP it runs in threads", () =>
+  visit(
+    async ({ page, url }) => {
+      await page.goto(url);
+      await ready(page);
+      assert.ok(await page.evaluate(() => crossOriginIsolated));
+      const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+      assert.match(await page.textContent("#runs-in"), new RegExp(`, ${Math.min(4, cores)} threads?$`));
+      await type(page, TEXT);
+      await assertShows(page, "int8", ROW);
+    },
+    { host: { isolated: true } },
+  ));

@@ -26,6 +26,8 @@ after(() => browser?.close());
 export async function visit(body, { host = {}, context: options = {}, page: folder = PAGE } = {}) {
   const server = await serve({ [FOLDER]: folder }, host);
   const context = await browser.newContext(options);
+  // A machine that does other work beside.
+  context.setDefaultTimeout(90_000);
   const url = `${server.origin}${FOLDER}`;
   const foreign = [];
   const thrown = [];
