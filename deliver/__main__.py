@@ -20,7 +20,9 @@ from verify.proof import prove
 
 # In every package, so that the next one may take its place.
 PACKAGE_STAMP = ".package"
-_FORMATS = ("openvino", "tei", "triton")
+_FORMATS = ("infinity", "openvino", "tei", "triton", "triton-python")
+# Those that have a place for the graph that takes texts: VARIANT=text.
+_TAKE_TEXT = ("triton", "triton-python")
 # What installs the libraries of a command.
 _EXTRAS = {"build": "build", "package": "build", "publish": "build", "score": "score"}
 
@@ -50,13 +52,14 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _package(arguments: argparse.Namespace) -> None:
-    from deliver import openvino, tei, triton
+    from deliver import infinity, openvino, tei, triton
     from deliver.source import open_source
 
-    fill = {"openvino": openvino.fill, "tei": tei.fill, "triton": triton.fill}.get(arguments.format)
+    writers = (infinity.fill, openvino.fill, tei.fill, triton.fill, triton.fill_python)
+    fill = dict(zip(_FORMATS, writers, strict=True)).get(arguments.format)
     if fill is None:
         raise ArtifactError(f"FORMAT: found {arguments.format!r}; expected one of {', '.join(_FORMATS)}")
-    source = open_source(arguments.artifact, arguments.variant or None)
+    source = open_source(arguments.artifact, arguments.variant or None, arguments.format in _TAKE_TEXT)
     try:
         with replacing_folder(arguments.target, PACKAGE_STAMP) as folder:
             fill(source, folder)
@@ -64,7 +67,7 @@ def _package(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise ArtifactError(f"{arguments.target}: cannot be written: {error}") from error
     size = sum(path.stat().st_size for path in arguments.target.rglob("*") if path.is_file())
-    print(f"  package  {arguments.format:<10} {arguments.target} ({source.variant}, {size / 1e6:.1f} MB)")
+    print(f"  package  {arguments.format:<13} {arguments.target} ({source.variant}, {size / 1e6:.1f} MB)")
 
 
 def _publish(arguments: argparse.Namespace) -> None:

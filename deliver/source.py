@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.artifact import manifest
 from core.artifact.graph import Graph
-from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, VARIANT_FILES, ProblemType
+from core.contract import INPUTS, PREDICTIONS, SINGLE_LABEL, TEXT, TEXT_FILE, VARIANT_FILES, ProblemType
 from core.errors import ArtifactError
 from core.untrusted import inside
 
@@ -47,6 +47,11 @@ class Source:
         return PREDICTIONS in [tensor.name for tensor in self.outputs]
 
     @property
+    def takes_text(self) -> bool:
+        """Whether the graph takes texts, and has the tokenizer inside."""
+        return [tensor.name for tensor in self.inputs] == [TEXT]
+
+    @property
     def single_label(self) -> bool:
         """Whether a text has one label, of probabilities that add up to 1."""
         return self.problem_type == SINGLE_LABEL
@@ -77,6 +82,8 @@ def _check(source: Source) -> None:
             raise ArtifactError(
                 f"{source.file}: {tensor.name}: found axes {list(tensor.axes)}; expected a dynamic first one"
             )
+    if source.takes_text:
+        return
     inputs = {(tensor.name, tensor.type, tensor.axes) for tensor in source.inputs}
     if inputs != {(name, "tensor(int64)", (None, None)) for name in INPUTS}:
         names = ", ".join(f"{name} {kind}{list(axes)}" for name, kind, axes in sorted(inputs, key=str))
@@ -95,8 +102,10 @@ def own_file(folder: Path, name: str) -> Path:
     return path
 
 
-def open_source(folder: Path, variant: str | None) -> Source:
+def open_source(folder: Path, variant: str | None, text: bool = False) -> Source:
     """Try and open a variant of an artifact; `int8` where none is named and it has that, else its first.
+
+    Where `text` is true, a variant called `text` is the artifact's graph that takes texts.
 
     Raises:
         ArtifactError: the folder is no artifact, has no such variant, or its graph is not of the contract or
@@ -105,6 +114,16 @@ def open_source(folder: Path, variant: str | None) -> Source:
     chosen = manifest.choose(folder, variant)
     own_file(folder, VARIANT_FILES[chosen.name])
     graph = Graph(chosen.file)
+    files = {listed.name: listed.file for listed in manifest.variants(folder)}
+    names = dict(VARIANT_FILES)
+    graph_of_texts = manifest.text_graph(folder) if text else None
+    if graph_of_texts is not None:
+        files[TEXT], names[TEXT] = graph_of_texts.file, TEXT_FILE
+    chosen = variant or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in files else next(iter(files), ""))
+    if chosen not in files:
+        raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(files)}")
+    own_file(folder, names[chosen])
+    graph = Graph(files[chosen])
     source = Source(
         folder,
         manifest.name(folder),
@@ -121,12 +140,16 @@ def open_source(folder: Path, variant: str | None) -> Source:
     return source
 
 
-def complete(source: Source, folder: Path, template: str, names: Iterable[str], **more: object) -> None:
-    """Copy files of the artifact to a package, and write its README; `source` and `more` fill it."""
-    for name in names:
-        shutil.copyfile(own_file(source.folder, name), folder / name)
+def template(name: str, **values: object) -> str:
+    """Return a template of this room, filled."""
     environment = Environment(
         loader=PackageLoader("deliver", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    page = environment.get_template(template).render(source=source, **more)
-    (folder / "README.md").write_text(page, "utf-8")
+    return environment.get_template(name).render(**values)
+
+
+def complete(source: Source, folder: Path, page: str, names: Iterable[str], **more: object) -> None:
+    """Copy files of the artifact to a package, and write its README; `source` and `more` fill it."""
+    for name in names:
+        shutil.copyfile(own_file(source.folder, name), folder / name)
+    (folder / "README.md").write_text(template(page, source=source, **more), "utf-8")

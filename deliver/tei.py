@@ -1,53 +1,29 @@
 """Write a folder for text-embeddings-inference: what its onnxruntime backend loads as a classifier.
 
-Read off its sources (router/src/lib.rs, backends/ort/src/lib.rs, core/src/download.rs): `onnx/model.onnx`, an
-architecture ending in `Classification`, `id2label` and `label2id`, `logits` in float32; the longest text is
-`max_seq_length` of `sentence_bert_config.json`.
+Read off the sources of 1.9.3 (backends/ort/src/lib.rs, router/src/lib.rs, core/src/tokenization.rs): the
+graph is `model.onnx`, or else `onnx/model.onnx`; an architecture ends in `Classification`; `config.json` has
+`id2label`, `label2id`, `hidden_size` and `num_hidden_layers`; the output is `logits` in float32; the longest
+text is `max_seq_length` of `sentence_bert_config.json`.
 """
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-from core.artifact import manifest
-from core.contract import LOGITS, THRESHOLDS_FILE, TOKENIZER_FILES
+from core.contract import THRESHOLDS_FILE
 from core.disk.files import write_json
 from core.errors import ArtifactError
-from core.untrusted import json_file
-from deliver.source import Source, Tensor, complete, own_file
+from deliver import config_file
+from deliver.config_file import CONFIG_FILE
+from deliver.source import Source, complete
 
-CONFIG_FILE = "config.json"
 LENGTH_FILE = "sentence_bert_config.json"
 GRAPH_FILE = "onnx/model.onnx"
-
-
-def _check_config(path: Path, config: dict[str, Any], source: Source) -> None:
-    """Compare `config.json` with the graph's own labels and limit.
-
-    Raises:
-        ArtifactError: the server would refuse it, or answer with other names.
-    """
-    for key, expected in {
-        "id2label": {str(index): label for index, label in enumerate(source.labels)},
-        "label2id": {label: index for index, label in enumerate(source.labels)},
-    }.items():
-        if config.get(key) != expected:
-            raise ArtifactError(f"{path}: {key}: found {config.get(key)}; expected the graph's labels")
-    if config.get("problem_type") != source.problem_type:
-        found, expected = config.get("problem_type"), source.problem_type
-        raise ArtifactError(f"{path}: problem_type: found {found!r}; expected the graph's, {expected!r}")
-    architectures = config.get("architectures") or []
-    if not any(name.endswith("Classification") for name in architectures):
-        raise ArtifactError(
-            f"{path}: architectures: found {architectures}; expected one ending in Classification"
-        )
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions < source.max_length:
-        raise ArtifactError(
-            f"{path}: max_position_embeddings: found {positions}; expected at least {source.max_length}"
-        )
+# The most texts that its onnxruntime backend joins to one run.
+MAX_BATCH = 8
+# Sizes that it reads, and what DistilBERT's config.json calls them.
+_SIZES = {"hidden_size": "dim", "num_hidden_layers": "n_layers"}
 
 
 def fill(source: Source, folder: Path) -> None:
@@ -56,22 +32,19 @@ def fill(source: Source, folder: Path) -> None:
     Raises:
         ArtifactError: the artifact is not what the server loads as a classifier of several labels.
     """
-    columns = len(source.labels)
-    logits = source.output(LOGITS)
-    if logits != Tensor(LOGITS, "tensor(float)", (None, columns)):
-        stated = f"{logits.type}{list(logits.axes)}"
-        raise ArtifactError(f"{source.file}: {LOGITS}: found {stated}; expected float [batch, {columns}]")
-    if columns < 2:
+    config = config_file.read(source)
+    if len(source.labels) < 2:
         raise ArtifactError(
             f"{source.file}: one label: the server takes that for a reranker; expected several"
         )
-    path = own_file(source.folder, CONFIG_FILE)
-    _check_config(path, json_file.read_object(path, ArtifactError), source)
-    limit = {"max_seq_length": source.max_length, "do_lower_case": False}
-    write_json(folder / LENGTH_FILE, limit)
+    for size, other in _SIZES.items():
+        config[size] = config.get(size, config.get(other))
+        if not isinstance(config[size], int):
+            found = f"found {config[size]!r}; expected a whole number, here or as {other}"
+            raise ArtifactError(f"{source.folder / CONFIG_FILE}: {size}: {found}")
+    write_json(folder / CONFIG_FILE, config)
+    write_json(folder / LENGTH_FILE, {"max_seq_length": source.max_length, "do_lower_case": False})
     (folder / GRAPH_FILE).parent.mkdir()
     shutil.copyfile(source.file, folder / GRAPH_FILE)
-    # Of another tokenizer than WordPiece there is no list of tokens.
-    listed = manifest.listed_files(manifest.read(source.folder), source.folder / manifest.MANIFEST_FILE)
-    tokenizer = [name for name in TOKENIZER_FILES if name in listed]
-    complete(source, folder, "tei.md.j2", (CONFIG_FILE, THRESHOLDS_FILE, *tokenizer))
+    names = [THRESHOLDS_FILE, *config_file.tokenizer_files(source)]
+    complete(source, folder, "tei.md.j2", names, max_batch=MAX_BATCH)

@@ -1,26 +1,37 @@
-"""Write a model repository for Triton Inference Server's onnxruntime backend.
+"""Write a model repository for Triton Inference Server, for its onnxruntime backend or its Python backend.
 
 The format is that of Triton's `model_config.proto` and of its documents on model repositories: a folder a
 model, named as the model, with `config.pbtxt` and a folder a version. Files beside the models' folders are
-for people and clients; the server reads folders only.
+for people and clients; the server reads folders only. Triton joins the requests of several callers to one
+batch: those of one length for the onnxruntime backend, of all lengths where the model takes texts or where
+`model.py` pads them.
 """
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from core.artifact.manifest import TOKENIZER_FILE
-from core.contract import THRESHOLDS_FILE
+from core.contract import TEXT, THRESHOLDS_FILE
 from core.errors import ArtifactError
-from deliver.source import Source, Tensor, complete
+from deliver.source import Source, Tensor, complete, template
 
 CONFIG_FILE = "config.pbtxt"
 LABELS_FILE = "labels.txt"
+MODEL_FILE = "model.py"
+# What runs the graph inside the server.
+Backend = Literal["onnxruntime", "python"]
 # The most texts that the server joins to one run, and how long the first of them waits for more.
 MAX_BATCH = 64
 QUEUE_DELAY_MICROSECONDS = 1000
-_TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32", "tensor(bool)": "TYPE_BOOL"}
+_TYPES = {
+    "tensor(int64)": "TYPE_INT64",
+    "tensor(float)": "TYPE_FP32",
+    "tensor(bool)": "TYPE_BOOL",
+    "tensor(string)": "TYPE_STRING",
+}
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n"}
 
 
@@ -34,30 +45,36 @@ def _octal(character: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8"))
 
 
-def _tensor(source: Source, tensor: Tensor, labelled: bool) -> str:
+def _tensor(source: Source, tensor: Tensor, *more: str) -> str:
     """Return one entry of `input` or `output`; the batch axis is Triton's own and not among `dims`."""
     if tensor.type not in _TYPES:
         expected = ", ".join(_TYPES)
         raise ArtifactError(f"{source.file}: {tensor.name}: found {tensor.type}; expected one of {expected}")
-    dims = ", ".join(str(-1 if axis is None else axis) for axis in tensor.axes[1:])
-    lines = [f"name: {quoted(tensor.name)}", f"data_type: {_TYPES[tensor.type]}", f"dims: [ {dims} ]"]
-    if labelled:
-        lines.append(f"label_filename: {quoted(LABELS_FILE)}")
+    dims = [-1 if axis is None else axis for axis in tensor.axes[1:]]
+    if not dims:
+        # Triton wants an axis besides the batch's; the graph gets it without.
+        dims, more = [1], (*more, "reshape: { shape: [ ] }")
+    stated = f"dims: [ {', '.join(map(str, dims))} ]"
+    lines = [f"name: {quoted(tensor.name)}", f"data_type: {_TYPES[tensor.type]}", stated, *more]
     return "  {\n" + "".join(f"    {line}\n" for line in lines) + "  }"
 
 
-def config(source: Source) -> str:
+def config(source: Source, backend: Backend) -> str:
     """Return the model's `config.pbtxt`, from what its graph takes and gives.
 
     Raises:
         ArtifactError: a tensor of a type that Triton's config has no name for here.
     """
-    inputs = ",\n".join(_tensor(source, tensor, False) for tensor in source.inputs)
-    columns = (None, len(source.labels))
-    outputs = ",\n".join(_tensor(source, tensor, tensor.axes == columns) for tensor in source.outputs)
+    # Requests of different lengths, joined; onnxruntime itself would need them padded.
+    ragged = ["allow_ragged_batch: true"] if backend == "python" and not source.takes_text else []
+    inputs = ",\n".join(_tensor(source, tensor, *ragged) for tensor in source.inputs)
+    columns, labelled = (None, len(source.labels)), [f"label_filename: {quoted(LABELS_FILE)}"]
+    outputs = ",\n".join(
+        _tensor(source, tensor, *(labelled if tensor.axes == columns else [])) for tensor in source.outputs
+    )
     return f"""\
 name: {quoted(source.name)}
-backend: "onnxruntime"
+backend: "{backend}"
 max_batch_size: {MAX_BATCH}
 input [
 {inputs}
@@ -70,7 +87,7 @@ dynamic_batching {{ max_queue_delay_microseconds: {QUEUE_DELAY_MICROSECONDS} }}
 """
 
 
-def fill(source: Source, folder: Path) -> None:
+def fill(source: Source, folder: Path, backend: Backend = "onnxruntime") -> None:
     """Write the model repository to an empty folder.
 
     Raises:
@@ -82,8 +99,16 @@ def fill(source: Source, folder: Path) -> None:
         raise ArtifactError(f"{source.file}: label {broken[0]!r}: {LABELS_FILE} has one a line")
     model = folder / source.name
     (model / "1").mkdir(parents=True)
-    (model / CONFIG_FILE).write_text(config(source), "utf-8")
+    (model / CONFIG_FILE).write_text(config(source, backend), "utf-8")
     (model / LABELS_FILE).write_text("".join(f"{label}\n" for label in source.labels), "utf-8")
     shutil.copyfile(source.file, model / "1" / "model.onnx")
-    limits = {"max_batch": MAX_BATCH, "delay": QUEUE_DELAY_MICROSECONDS}
-    complete(source, folder, "triton.md.j2", (TOKENIZER_FILE, THRESHOLDS_FILE), **limits)
+    if backend == "python":
+        (model / "1" / MODEL_FILE).write_text(template("triton_model.py.j2"), "utf-8")
+    names = [THRESHOLDS_FILE] if source.takes_text else [TOKENIZER_FILE, THRESHOLDS_FILE]
+    stated = {"backend": backend, "text": TEXT, "max_batch": MAX_BATCH, "delay": QUEUE_DELAY_MICROSECONDS}
+    complete(source, folder, "triton.md.j2", names, **stated)
+
+
+def fill_python(source: Source, folder: Path) -> None:
+    """Write the model repository of the Python backend, as `fill` does."""
+    fill(source, folder, "python")

@@ -50,7 +50,8 @@ def pin_of(entry: str) -> str:
 def split(resolved: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """Return the entries that every machine takes, torch, and what only torch's CUDA build needs."""
     torch = [entry for entry in resolved if entry.startswith("torch==")]
-    cuda = [entry for entry in resolved if _CUDA.match(entry)]
+    # Without torch, what is called so is of another: Triton's server is nvidia-pytriton.
+    cuda = [entry for entry in resolved if torch and _CUDA.match(entry)]
     return [entry for entry in resolved if entry not in torch + cuda], torch, cuda
 
 

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from core.artifact.graph import Graph
 from core.contract import TOKENIZER_FILES, VARIANT_FILES
 from core.errors import ArtifactError
-from deliver import openvino, tei, triton
+from deliver import infinity, openvino, tei, triton
 from deliver.source import Tensor, open_source
 from tests.support.commands import run
 from tests.support.forge import reseal, rewrite
@@ -111,10 +111,60 @@ def test_openvinos_graph_has_one_layout_and_the_same_answers(artifact, tmp_path,
         np.testing.assert_array_equal(found.run(batch).probabilities, expected.run(batch).probabilities)
 
 
-@pytest.mark.parametrize("fill", [tei.fill, triton.fill])
-def test_no_page_claims_that_a_server_ran(artifact, tmp_path, fill):
+@pytest.mark.parametrize(("fill", "untested"), [(tei.fill, "server itself"), (triton.fill, "backend")])
+def test_a_page_says_what_was_not_run(artifact, tmp_path, fill, untested):
     fill(open_source(artifact, None), tmp_path)
-    assert "the server itself was not run" in (tmp_path / "README.md").read_text("utf-8")
+    page = (tmp_path / "README.md").read_text("utf-8").replace("\n", " ")
+    assert f"{untested} was not run where this was written**" in page
+
+
+@pytest.mark.parametrize("fill", [infinity.fill, triton.fill_python])
+def test_a_page_of_what_was_run_says_nothing_else(artifact, tmp_path, fill):
+    fill(open_source(artifact, None), tmp_path)
+    assert "not run" not in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_tei_gets_the_sizes_that_it_reads_from_a_distilberts_config(changeable, change, tmp_path):
+    config = json.loads((changeable / "config.json").read_text("utf-8"))
+    sizes = {"dim": config["hidden_size"], "n_layers": config["num_hidden_layers"]}
+    change("config.json", hidden_size=None, num_hidden_layers=None, **sizes)
+    (tmp_path / "out").mkdir()
+    tei.fill(open_source(changeable, None), tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "config.json").read_text("utf-8"))
+    assert (found["hidden_size"], found["num_hidden_layers"]) == (384, 6)
+
+
+@pytest.mark.parametrize("variant", VARIANT_FILES)
+def test_infinitys_graph_cuts_as_the_tokenizer_does(artifact, tmp_path, variant):
+    infinity.fill(open_source(artifact, variant), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*.onnx")] == ["model.onnx"]
+    texts = ["I love this!", "so very sad " * 200, "why? " * 255, "why? " * 256, "Thanks."]
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    tokenizer.no_padding()
+    cut = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    tokenizer.no_truncation()
+    whole = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    assert [len(row) for row in whole] == [6, 602, 512, 514, 4]
+    expected, found = Graph(artifact / VARIANT_FILES[variant]), Graph(tmp_path / "model.onnx")
+    np.testing.assert_array_equal(found.run(whole).probabilities, expected.run(cut).probabilities)
+    alone = found.run_batches(whole, 1).probabilities
+    np.testing.assert_array_equal(alone, expected.run_batches(cut, 1).probabilities)
+
+
+def test_only_triton_takes_the_graph_of_texts(artifact, tmp_path):
+    for server, said in (("tei", "found 'text'; expected one of fp32, int8, guarded"), ("triton", None)):
+        found = command("package", artifact, tmp_path / server, "--format", server, "--variant", "text")
+        assert found.returncode == (said is not None)
+        assert said is None or said in found.stderr
+    folder = tmp_path / "triton"
+    graph = (folder / "minilm-l6-go-emotions/1/model.onnx").read_bytes()
+    assert graph == (artifact / "onnx/model_text.onnx").read_bytes()
+    # The server wants an axis besides the batch's.
+    config = (folder / "minilm-l6-go-emotions/config.pbtxt").read_text("utf-8")
+    assert re.search(
+        r'name: "text"\s+data_type: TYPE_STRING\s+dims: \[ 1 \]\s+reshape: \{ shape: \[ \] \}', config
+    )
+    assert not (folder / "tokenizer.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -157,13 +207,16 @@ def test_triton_refuses_what_its_files_cannot_say(artifact, tmp_path):
             triton.fill(dataclasses.replace(source, labels=[label, *source.labels[1:]]), tmp_path)
     half = [Tensor("logits", "tensor(float16)", (None, 28))]
     with pytest.raises(ArtifactError, match=r"logits: found tensor\(float16\); expected one of"):
-        triton.config(dataclasses.replace(source, outputs=half))
+        triton.config(dataclasses.replace(source, outputs=half), "onnxruntime")
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--format", "docker"], "FORMAT: found 'docker'; expected one of openvino, tei, triton"),
+        (
+            ["--format", "docker"],
+            "FORMAT: found 'docker'; expected one of infinity, openvino, tei, triton, triton-python",
+        ),
         (["--format", "tei", "--variant", "int4"], "variant: found 'int4'; expected one of fp32, int8"),
     ],
 )

@@ -1,35 +1,100 @@
-"""A stand-in for Triton: its published gRPC service, held to the `config.pbtxt` it is given."""
+"""Packages for Triton, its server on each that it can serve, and callers that ask it over gRPC."""
 
 from __future__ import annotations
 
-from concurrent import futures
-
+import numpy as np
 import pytest
 
+from bench.servers import load
+from bench.servers.load import Answer
+from deliver import triton
+from deliver.source import open_source
+from tests.support import direct
 from tests.support.consumers import variant  # noqa: F401
-from tests.support.triton import infer
+from tests.support.triton import server
+
+GO_EMOTIONS_TEXTS = 200
 
 
-@pytest.fixture
-def serve():
-    """Start the stand-in on a folder; its address."""
-    import grpc
-    from tritonclient.grpc import service_pb2_grpc
+@pytest.fixture(scope="module", params=["int8", "text"])
+def package(request, artifact, tmp_path_factory):
+    """What is served: the int8 variant, of token ids, and the graph that takes texts."""
+    folder = tmp_path_factory.mktemp(request.param) / "package"
+    folder.mkdir()
+    source = open_source(artifact, request.param, text=True)
+    triton.fill_python(source, folder)
+    return folder, source
 
-    started = []
 
-    def start(folder):
-        class Service(service_pb2_grpc.GRPCInferenceServiceServicer):
-            def ModelInfer(self, request, context):  # noqa: N802
-                return infer(folder, request)
+@pytest.fixture(scope="module")
+def served(package, tmp_path_factory):
+    """The package, in Triton's own server; the address of gRPC."""
+    folder, _ = package
+    with server(folder, tmp_path_factory.mktemp("server")) as address:
+        yield address
 
-        server = grpc.server(futures.ThreadPoolExecutor(1))
-        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Service(), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        started.append(server)
-        return f"127.0.0.1:{port}"
 
-    yield start
-    for server in started:
-        server.stop(None).wait()
+@pytest.fixture(scope="session")
+def texts(artifact, go_emotions):
+    """The reference's texts and 200 of GoEmotions' test split."""
+    from core.build import reference
+
+    lines = (go_emotions / "test.tsv").read_text("utf-8").split("\n")[:GO_EMOTIONS_TEXTS]
+    return reference.read(artifact / "reference.npz").texts + [line.split("\t")[0] for line in lines]
+
+
+@pytest.fixture(scope="session")
+def expected(artifact, texts):
+    """The artifact's own answer to each text alone; the graph that takes texts has int8's."""
+    return direct.answers(artifact, "onnx/model_quantized.onnx", texts)
+
+
+@pytest.fixture(scope="module")
+def infer(package, artifact):
+    """A connection to an address: it answers some texts in one request."""
+    from tritonclient import grpc
+
+    _, source = package
+    tokenizer = direct.tokenizer(artifact)
+    tokenizer.enable_padding()
+
+    def inputs(texts):
+        if source.takes_text:
+            array = np.array([[text] for text in texts], object)
+            return [grpc.InferInput("text", array.shape, "BYTES").set_data_from_numpy(array)]
+        encodings = tokenizer.encode_batch(texts)
+        arrays = {
+            "input_ids": np.array([encoding.ids for encoding in encodings]),
+            "attention_mask": np.array([encoding.attention_mask for encoding in encodings]),
+        }
+        return [
+            grpc.InferInput(name, array.shape, "INT64").set_data_from_numpy(array)
+            for name, array in arrays.items()
+        ]
+
+    def connect(address):
+        client = grpc.InferenceServerClient(address)
+
+        def ask(texts):
+            found = client.infer(source.name, inputs(texts))
+            return Answer(found.as_numpy("probabilities"), found.as_numpy("predictions"))
+
+        return ask
+
+    return connect
+
+
+@pytest.fixture(scope="module")
+def under_load(infer, served, texts, expected):
+    """Put the server under a load, of one text a request."""
+
+    def connect():
+        ask = infer(served)
+
+        def one(text):
+            found = ask([text])
+            return Answer(found.probabilities[0], found.decisions[0])
+
+        return one
+
+    return lambda **how: load.run(connect, texts, expected, **how)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 
 import numpy as np
 import onnxruntime
@@ -13,7 +12,7 @@ import pytest
 from deliver import triton
 from deliver.source import Tensor, open_source
 from tests.support.places import ROOT
-from tests.support.snippets import run_python, run_shell, snippet
+from tests.support.snippets import run_shell, snippet
 from tests.support.triton import read_config
 
 pytestmark = pytest.mark.consumers
@@ -69,26 +68,13 @@ def test_names_of_any_kind_are_read_back(source, tmp_path):
     names = ['say "no"', "back\\slash", "tab\tand\x01", "ünï 😀", "joy"]
     outputs = [Tensor(name, "tensor(float)", (None, 2)) for name in names]
     (tmp_path / source.name).mkdir()
-    text = triton.config(dataclasses.replace(source, outputs=outputs))
+    text = triton.config(dataclasses.replace(source, outputs=outputs), "onnxruntime")
     (tmp_path / source.name / "config.pbtxt").write_text(text, "utf-8")
     config = read_config(tmp_path, source.name)
     assert [tensor.name for tensor in config.output] == names
     assert [list(tensor.dims) for tensor in config.output] == [[2]] * len(names)
     # A per-label output's two columns are negative and positive, not labels.
     assert {tensor.label_filename for tensor in config.output} == {""}
-
-
-def test_its_readmes_program_gets_decisions_from_the_stand_in(repository, serve, monkeypatch):
-    program = snippet(f"# {repository_title(repository)}", "python", str(repository / "README.md"))
-    program = program.replace("127.0.0.1:8001", serve(repository))
-    # Proxies of the machine are not for the loopback.
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    assert run_python(program, repository)[0].startswith("[['love'], [")
-
-
-def repository_title(folder):
-    return (folder / "README.md").read_text("utf-8").splitlines()[0].removeprefix("# ")
 
 
 def test_the_longest_batch_runs(source):

@@ -1,0 +1,19 @@
+"""Triton under load: many callers, ten thousand requests, and no answer that its batch mates change."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.servers.load import HEADER
+
+pytestmark = [pytest.mark.consumers, pytest.mark.load]
+REQUESTS = 10_000
+
+
+def test_no_answer_differs(package, under_load):
+    print(f"Triton, Python backend, {package[1].variant}", HEADER, sep="\n")
+    for callers, requests in ((1, 500), (8, 2_000), (32, REQUESTS)):
+        found = under_load(callers=callers, requests=requests, max_seconds=900)
+        print(found.row(), flush=True)
+        assert (found.answered, found.failed, found.different) == (requests, 0, 0), found.first_failure
+        assert found.largest_change <= 1e-6
