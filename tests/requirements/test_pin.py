@@ -36,6 +36,11 @@ def test_what_is_resolved_is_split_three_ways():
     assert [entry.split("==")[0] for entry in cuda] == ["nvidia-cublas", "triton"]
 
 
+def test_without_torch_nothing_is_cudas():
+    entry = "nvidia-pytriton==0.7.0 \\\n    --hash=sha256:ff\n"
+    assert pin.split([entry]) == ([entry], [], [])
+
+
 def test_torchs_builds_go_to_the_file_that_has_what_they_need():
     systems = [
         "2.13.0-x-manylinux_2_28_x86_64",
@@ -77,7 +82,8 @@ def test_what_pyproject_pins_is_locked_in_that_version(group):
     texts = [(FOLDER / name).read_text("utf-8") for name in (f"{group}.txt", pin.TORCH_CPU)]
     locked = {re.split(r"[ ;]", entry)[0] for text in texts for entry in pin.entries(text)}
     wanted = GROUPS[group] + [line for extra in pin.EXTRAS.get(group, []) for line in EXTRAS[extra]]
-    pins = {re.sub(r"\[.+\]", "", line).lower().replace("_", "-") for line in wanted if "==" in line}
+    named = [re.sub(r"\[.+\]", "", line).lower().replace("_", "-") for line in wanted if "==" in line]
+    pins = {line.split(";")[0] for line in named}
     assert pins
     assert pins <= locked
 

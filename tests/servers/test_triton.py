@@ -86,6 +86,12 @@ def test_the_longest_batch_runs(source):
 
 def test_the_documents_lines_run():
     printed = "\n".join(run_shell(snippet("## Servers", "sh", "docs/runtimes.md"), ROOT))
-    for folder in ("minilm-l6-go-emotions-triton", "minilm-l6-go-emotions-tei"):
-        assert f"dist/{folder} (int8" in printed
-        assert (ROOT / "dist" / folder / "README.md").is_file()
+    for server, variant in (
+        ("triton-python", "text"),
+        ("triton", "int8"),
+        ("infinity", "int8"),
+        ("tei", "int8"),
+    ):
+        folder = f"dist/minilm-l6-go-emotions-{server}"
+        assert f"{folder} ({variant}" in printed
+        assert (ROOT / folder / "README.md").is_file()
