@@ -1,8 +1,8 @@
 """Write a folder for infinity: what its optimum engine loads as a classifier, and a graph that cuts texts.
 
 Found by running infinity-emb 0.0.78 with optimum-onnx 0.1.0: the graph has to lie beside `config.json`, and
-the server cuts no text. One of more tokens than the encoder has positions ends the thread that answers, and
-no request after it is answered; so the graph cuts by itself.
+the server cuts no text. One of more tokens than the encoder has positions fails its warm-up, or ends the
+thread that answers, and no request after it is answered; so the graph cuts by itself.
 """
 
 from __future__ import annotations

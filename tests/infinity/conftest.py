@@ -49,7 +49,7 @@ def serve(page, tmp_path_factory):
     """Start the server in a folder by the page's line; its port."""
 
     @contextmanager
-    def start(folder, **more):
+    def start(folder, *options, **more):
         environment = {
             "HF_HUB_OFFLINE": "1",
             "HF_HOME": str(tmp_path_factory.mktemp("cache")),
@@ -58,9 +58,12 @@ def serve(page, tmp_path_factory):
         words = shlex.split(page("sh").replace("\\\n", " "))
         while "=" in words[0]:
             name, _, environment[name] = words.pop(0).partition("=")
+        if not (ROOT / ".venv-infinity" / "bin" / words[0]).is_file():
+            pytest.fail(f"{words[0]}: not in .venv-infinity: it needs numpy 1, so Python 3.11 or 3.12")
         (port,) = free_ports(1)
         command = [ROOT / ".venv-infinity" / "bin" / words[0], *words[1:]]
         command[command.index(PORT)] = port
+        command += options
         up = answers(f"http://{HOST}:{port}/health")
         log = tmp_path_factory.mktemp("log") / "infinity.log"
         how = {"environment": environment, "cwd": folder, "start_seconds": 300, **more}

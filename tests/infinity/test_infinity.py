@@ -56,13 +56,25 @@ def test_no_answer_differs_under_load(under_load):
         assert found.largest_change <= 1e-6
 
 
-def test_without_the_cut_a_long_text_ends_its_answers(serve, connect, package, source, tmp_path):
+@pytest.fixture
+def uncut(package, source, tmp_path):
+    """The package with the artifact's own graph."""
     folder = tmp_path / "package"
     shutil.copytree(package, folder)
     shutil.copyfile(source.file, folder / "model.onnx")
+    return folder
+
+
+def test_without_the_cut_it_does_not_start(serve, uncut):
+    # Its warm-up asks for a text over the limit.
+    with pytest.raises(AssertionError, match="before it was ready"), serve(uncut):
+        pytest.fail("it was ready")
+
+
+def test_without_cut_and_warm_up_a_long_text_ends_its_answers(serve, connect, uncut):
     with (  # noqa: PT012
         pytest.raises(AssertionError, match="does not stop"),
-        serve(folder, stop_seconds=10) as port,
+        serve(uncut, "--no-model-warmup", stop_seconds=10) as port,
     ):
         assert connect(port)(["I love this!"]).decisions.any()
         for text in (LONG, "I love this!"):
