@@ -15,12 +15,12 @@ from bench.servers import load
 from bench.servers.load import Answer
 from deliver import infinity
 from deliver.source import open_source
-from tests.support import direct, server_process
+from tests.support import server_process
+from tests.support.direct import asked_texts, expected_answers  # noqa: F401
 from tests.support.places import ROOT
 from tests.support.server_process import answers, free_ports
 from tests.support.snippets import snippet
 
-GO_EMOTIONS_TEXTS = 200
 HOST, PORT = "127.0.0.1", "7997"
 
 
@@ -77,21 +77,6 @@ def serve(page, tmp_path_factory):
 def served(serve, package):
     with serve(package) as port:
         yield port
-
-
-@pytest.fixture(scope="session")
-def texts(artifact, go_emotions):
-    """The reference's texts and 200 of GoEmotions' test split."""
-    from core.build import reference
-
-    lines = (go_emotions / "test.tsv").read_text("utf-8").split("\n")[:GO_EMOTIONS_TEXTS]
-    return reference.read(artifact / "reference.npz").texts + [line.split("\t")[0] for line in lines]
-
-
-@pytest.fixture(scope="session")
-def expected(artifact, texts):
-    """The artifact's own answer to each text alone."""
-    return direct.answers(artifact, "onnx/model_quantized.onnx", texts)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,8 @@ from deliver import triton
 from deliver.source import open_source
 from tests.support import direct
 from tests.support.consumers import variant  # noqa: F401
+from tests.support.direct import asked_texts, expected_answers  # noqa: F401
 from tests.support.triton import server
-
-GO_EMOTIONS_TEXTS = 200
 
 
 @pytest.fixture(scope="module", params=["int8", "text"])
@@ -32,21 +31,6 @@ def served(package, tmp_path_factory):
     folder, _ = package
     with server(folder, tmp_path_factory.mktemp("server")) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def texts(artifact, go_emotions):
-    """The reference's texts and 200 of GoEmotions' test split."""
-    from core.build import reference
-
-    lines = (go_emotions / "test.tsv").read_text("utf-8").split("\n")[:GO_EMOTIONS_TEXTS]
-    return reference.read(artifact / "reference.npz").texts + [line.split("\t")[0] for line in lines]
-
-
-@pytest.fixture(scope="session")
-def expected(artifact, texts):
-    """The artifact's own answer to each text alone; the graph that takes texts has int8's."""
-    return direct.answers(artifact, "onnx/model_quantized.onnx", texts)
 
 
 @pytest.fixture(scope="module")

@@ -35,14 +35,16 @@ def test_it_reads_the_package_and_misses_the_backend_alone(artifact, tmp_path, n
     assert NO_BACKEND not in told
 
 
-def test_its_pages_program_prints_the_decisions(package, served, monkeypatch):
-    folder, source = package
-    page = str(folder / "README.md")
+@pytest.mark.parametrize("fill", [triton.fill_python, triton.fill])
+def test_its_pages_program_prints_the_decisions(package, served, tmp_path, monkeypatch, fill):
+    _, source = package
+    fill(source, tmp_path)
+    page = str(tmp_path / "README.md")
     program = snippet(f"# {source.name} for Triton Inference Server", "python", page)
     # Proxies of the machine are not for the loopback.
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    (line,) = run_python(program.replace("127.0.0.1:8001", served), folder)
+    (line,) = run_python(program.replace("127.0.0.1:8001", served), tmp_path)
     assert line == "[['love'], ['curiosity', 'neutral']]"
 
 

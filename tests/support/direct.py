@@ -6,9 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 from tokenizers import Tokenizer
 
 from bench.servers.load import Answer
+from core.build import reference
+
+GO_EMOTIONS_TEXTS = 200
+
+
+@pytest.fixture(name="texts", scope="session")
+def asked_texts(artifact: Path, go_emotions: Path) -> list[str]:
+    """What servers are asked: the reference's texts and 200 of GoEmotions' test split."""
+    lines = (go_emotions / "test.tsv").read_text("utf-8").split("\n")[:GO_EMOTIONS_TEXTS]
+    return reference.read(artifact / "reference.npz").texts + [line.split("\t")[0] for line in lines]
+
+
+@pytest.fixture(name="expected", scope="session")
+def expected_answers(artifact: Path, texts: list[str]) -> list[Answer]:
+    """What `int8` answers to each text alone; the graph that takes texts answers so, too."""
+    return answers(artifact, "onnx/model_quantized.onnx", texts)
 
 
 def tokenizer(artifact: Path) -> Tokenizer:
