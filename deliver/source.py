@@ -111,23 +111,18 @@ def open_source(folder: Path, variant: str | None, text: bool = False) -> Source
         ArtifactError: the folder is no artifact, has no such variant, or its graph is not of the contract or
             does not run within the limits of an untrusted one.
     """
-    chosen = manifest.choose(folder, variant)
-    own_file(folder, VARIANT_FILES[chosen.name])
-    graph = Graph(chosen.file)
-    files = {listed.name: listed.file for listed in manifest.variants(folder)}
-    names = dict(VARIANT_FILES)
-    graph_of_texts = manifest.text_graph(folder) if text else None
-    if graph_of_texts is not None:
-        files[TEXT], names[TEXT] = graph_of_texts.file, TEXT_FILE
-    chosen = variant or (_DEFAULT_VARIANT if _DEFAULT_VARIANT in files else next(iter(files), ""))
-    if chosen not in files:
-        raise ArtifactError(f"{folder}: variant: found {chosen!r}; expected one of {', '.join(files)}")
-    own_file(folder, names[chosen])
-    graph = Graph(files[chosen])
+    texts = manifest.text_graph(folder) if text and variant == TEXT else None
+    if texts is not None:
+        name, file, place = TEXT, texts.file, TEXT_FILE
+    else:
+        chosen = manifest.choose(folder, variant)
+        name, file, place = chosen.name, chosen.file, VARIANT_FILES[chosen.name]
+    own_file(folder, place)
+    graph = Graph(file)
     source = Source(
         folder,
         manifest.name(folder),
-        chosen.name,
+        name,
         graph.path,
         graph.labels,
         graph.thresholds,
