@@ -112,13 +112,24 @@ class TextTable(Table):
 class CardTable(Table):
     """`[card]`: what card, report and page say of the model that nothing else of the recipe states.
 
-    `published` is a JSON file, relative to the recipe, with figures to compare an evaluation with.
+    `published` is a JSON file, relative to the recipe, with figures to compare an evaluation with. `encoder`
+    and `head` name the parts for people; `licenses` has a sentence a part. What the data are, and are known
+    to get wrong, stands in `[data]`.
     """
 
     title: Line | None = None
     description: Line | None = None
     examples: list[Line] = []
     published: Line | None = None
+
+    encoder: Line | None = None
+    head: Line | None = None
+    use: Line | None = None
+    misuse: Line | None = None
+    training: Line | None = None
+    limits: list[Line] = []
+    biases: list[Line] = []
+    licenses: dict[Word, Line] = {}
 
     license: Word | None = None
     # The encoder's own repository on the hub where this is left out and it comes from there.
