@@ -66,7 +66,7 @@ RELEASED := $(DIST)/manifest.json
 $(EXPORTED) $(GRAPHS) $(VERIFIED) $(RELEASED): export BUILD_BEGUN = $(BEGUN)
 
 .PHONY: artifact export quantize verify package score evaluate head publish help \
-        merge pack simplify reference search margins features thresholds parity-test-split new clean FORCE
+        merge pack simplify reference search margins features figures thresholds parity-test-split new clean FORCE
 .DELETE_ON_ERROR:
 # Stopped by a signal, make would delete it from a folder that is whole.
 .PRECIOUS: $(RELEASED)
@@ -121,6 +121,8 @@ features: $(VENV) #: choose the poolings for a recipe's [[features]]; OPTIONS="-
 	@$(PY) -m export features $(call q,RECIPE) $(BUILD) $(OPTIONS)
 evaluate: $(GRAPHS) ## precision, recall and F1 on the recipe's data, beside published ones
 	@$(PY) -m verify evaluate $(call q,RECIPE) $(BUILD)
+figures: evaluate #: keep F1, and speed after `make bench`, in the recipe, for its releases: figures.json
+	@$(PY) -m verify figures $(call q,RECIPE) $(BUILD)
 thresholds: $(GRAPHS) #: choose thresholds on dev, compare the ways to; APPLY=1 or OUT=FILE, VARIANT=fp32 OPTIONS=…
 	@$(PY) -m verify thresholds $(call q,RECIPE) $(BUILD) $(if $(OUT),--out $(call q,OUT)) $(if $(APPLY),--apply) $(if $(VARIANT),--variant $(call q,VARIANT)) $(OPTIONS)
 

@@ -23,7 +23,7 @@ from verify.quality import evaluate, thresholds
 
 def _gate(arguments: argparse.Namespace) -> None:
     from core.build import inputs, stage
-    from verify.build import Build
+    from verify.build import FIGURES_FILE, Build
     from verify.parity import gate
 
     def work() -> None:
@@ -34,7 +34,8 @@ def _gate(arguments: argparse.Namespace) -> None:
         if build.recipe.text is not None:
             gate.run_text(build, build.recipe.text.variant)
         files, variable = (data.paths("dev", "test"), data.table.folder_variable) if data else ([], None)
-        inputs.record_data(arguments.build, files, variable)
+        # The release reads it, too.
+        inputs.record_data(arguments.build, [*files, build.recipe_folder / FIGURES_FILE], variable)
 
     stage.run(arguments.recipe, arguments.build, stage.VERIFIED, work)
 
@@ -50,6 +51,13 @@ def _release(arguments: argparse.Namespace) -> None:
         arguments.target / manifest.MANIFEST_FILE,
         lambda: release(Build.of(arguments), arguments.target),
     )
+
+
+def _keep(arguments: argparse.Namespace) -> None:
+    from verify.build import Build
+    from verify.report import measured
+
+    measured.keep(Build.of(arguments))
 
 
 def _summary(arguments: argparse.Namespace) -> None:
@@ -76,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line.add("evaluate", evaluate.run, "a build's graphs on the recipe's data", "recipe", "build")
     tune = line.add("thresholds", thresholds.run, "choose thresholds on dev", "recipe", "build")
     thresholds.add_arguments(tune)
+    line.add("figures", _keep, "keep a build's F1 and speed in its recipe", "recipe", "build")
     line.add("release", _release, "write the artifact", "recipe", "build", "target")
     line.add("summary", _summary, "print what an artifact holds", "artifact")
     return line.main(arguments)

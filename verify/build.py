@@ -18,6 +18,8 @@ from core.untrusted import json_file
 PARITY_FILE = "parity.json"
 TEXT_RECORD_FILE = "text.json"
 EVALUATION_FILE = "evaluation.json"
+# In the recipe's folder.
+FIGURES_FILE = "figures.json"
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ def visible(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
-def shortened(text: str, most: int) -> str:
-    """Return at most `most` characters of `text`; a cut one says how long it was."""
-    if len(text) <= most:
+def shortened(text: str, most: int, characters: int | None = None) -> str:
+    """Return at most `most` characters of `text`; a cut one says how long it was, `characters` if given."""
+    length = len(text) if characters is None else characters
+    if length <= most:
         return visible(text)
-    return f"{visible(text[:most])}… ({len(text):,} characters)"
+    return f"{visible(text[:most])}… ({length:,} characters)"
 
 
 def cell(text: str) -> str:
@@ -46,12 +47,7 @@ def line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> list[str]:
-    """Return the lines of a Markdown table; after the first `words` columns, all are aligned right."""
-    rule = ["---"] * words + ["---:"] * (len(header) - words)
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int, last: int = 0) -> list[str]:
+    """Lay out a Markdown table, aligned right but for the first `words` columns and the `last`."""
+    rule = ["---"] * words + ["---:"] * (len(header) - words - last) + ["---"] * last
     return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
-
-
-def spread(values: dict[str, float], digits: int = 0) -> str:
-    """Return `median (low–high)`."""
-    return f"{values['median']:,.{digits}f} ({values['low']:,.{digits}f}–{values['high']:,.{digits}f})"

@@ -18,13 +18,28 @@ GUARD = {
     "max_flip_rate": 0.0005,
     "bound": "at most 0.00034 on 5,426 texts",
 }
+SPEED = {
+    "cpu": "A <CPU>",
+    "cpus": 2,
+    "data": "Own test",
+    "threads": 2,
+    "batch": 32,
+    "one": {"threads": 1, "batch": 1},
+    "variants": {
+        "int8": {"sha256": HASHES["int8"], "texts_per_second": 583.4, "latency_ms": 4.25},
+        "fp32": {"sha256": HASHES["fp32"], "texts_per_second": 229.0, "latency_ms": None},
+    },
+}
 SCRIPT = "</td><script src=http://evil.example>alert(1)</script>"
 HOSTILE = SCRIPT + " \x00\x1b\x9b \u202e {{ name }} &amp; 'x' \"y\""
 
 
-def change(text: str, label: str, flipped: bool) -> dict[str, Any]:
+def change(text: str, label: str, flipped: bool, place: int = 0) -> dict[str, Any]:
     return {
-        "text": text,
+        "text": text[:200],
+        "place": place,
+        "characters": len(text),
+        "natural": place == 0,
         "label": label,
         "probability": 0.3125,
         "reference": 0.25,
@@ -35,7 +50,7 @@ def change(text: str, label: str, flipped: bool) -> dict[str, Any]:
 
 def variant(name: str) -> dict[str, Any]:
     quantized = name != "fp32"
-    worst = [change(HOSTILE, LABELS[2], True), change("long " * 200, "joy", False)]
+    worst = [change(HOSTILE, LABELS[2], True), change("long " * 200, "joy", False, 1)]
     return {
         "name": name,
         "file": VARIANTS[name],
@@ -97,7 +112,9 @@ def described() -> dict[str, Any]:
         },
         "variants": [variant("fp32"), variant("int8")],
         "ran_on": {"cpu": "x86_64 <Vendor> avx2 avx512_vnni", "onnxruntime": "1.32.0"},
+        "text": None,
         "evaluations": [],
+        "speed": None,
         "data": None,
         "reference": "general texts",
         "quantization": {"modes": {"layer_0_up": "int8x2"}},

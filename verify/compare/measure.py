@@ -19,9 +19,8 @@ from core.artifact.graph import Answers, Graph
 from core.errors import ArtifactError, BenchmarkError
 from core.runtime import TokenIds
 from core.timing import Turn, call_seconds, interleave, ratio, spread
+from verify.parity import changes
 from verify.parity.parity import worst_first
-
-_WORST = 5
 
 
 @dataclass(frozen=True)
@@ -104,13 +103,16 @@ def _worst(
 ) -> list[dict[str, Any]]:
     return [
         {
-            "text": given.texts[row],
+            **changes.stated(given.texts, row),
             "label": labels[column],
             "a": float(a.probabilities[row, column]),
             "b": float(b.probabilities[row, column]),
             "flipped": bool(a.predictions[row, column] != b.predictions[row, column]),
         }
-        for row, column in (divmod(index, len(labels)) for index in worst_first(change)[:_WORST])
+        for row, column in (
+            divmod(index, len(labels))
+            for index in changes.chosen(worst_first(change), len(labels), given.texts)
+        )
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from verify.escape import cell, spread, table
+from verify.escape import cell, table
+from verify.readable import spread
 
 
 def _decisions(pair: dict[str, Any]) -> list[str]:

@@ -17,9 +17,9 @@ from core.contract import SINGLE_LABEL
 from core.decisions import log_softmax
 from core.errors import GateError
 from verify import escape
+from verify.parity import changes
 
 _BATCH_SIZE = 32
-_WORST = 10
 # A rounding of float32's epsilon moves the logit of a probability p by epsilon / (p (1 - p)): this near to
 # 0 or 1, by a thousandth and more.
 SATURATED = 1024 * float(np.finfo(np.float32).eps)
@@ -38,8 +38,9 @@ class Parity:
     `flips` counts the texts whose decision differs, per label (of a single-label problem another label in its
     place is a flip of both); `flip_rate` is the share of texts
     with at least one; `batch_flips` counts the texts that batch mates give another decision. `worst` has
-    the ten largest probability errors, `worst_flips` the ten largest that flipped a decision:
-    ``{text, label, probability, reference, threshold, flipped}``.
+    the largest probability errors, one a text (`changes.chosen`), `worst_flips` the largest that flipped a
+    decision: ``{text, place, characters, natural, label, probability, reference, threshold, flipped}``; the
+    text's beginning, and its place in the reference.
     """
 
     texts: int
@@ -98,17 +99,18 @@ def worst_first(error: NDArray[np.float64]) -> list[int]:
 def _rows(
     reference: Reference, answers: Answers, flipped: NDArray[np.bool_], order: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Return a row for each flat index of a text and label in `order`."""
+    """Return a row for each text of flat indices of text and label in `order` that a record keeps."""
+    width = len(reference.labels)
     return [
         {
-            "text": reference.texts[row],
+            **changes.stated(reference.texts, row),
             "label": reference.labels[column],
             "probability": float(answers.probabilities[row, column]),
             "reference": float(reference.probabilities[row, column]),
             "threshold": reference.thresholds[reference.labels[column]],
             "flipped": bool(flipped[row, column]),
         }
-        for row, column in (divmod(index, len(reference.labels)) for index in order)
+        for row, column in (divmod(index, width) for index in changes.chosen(order, width, reference.texts))
     ]
 
 
@@ -148,8 +150,8 @@ def measure(graph: Graph, reference: Reference) -> Parity:
         batch_flips=int((alone.predictions != together.predictions).any(axis=1).sum()),
         flips={name: int(count) for name, count in zip(reference.labels, flipped.sum(axis=0), strict=True)},
         flip_rate=float(flipped.any(axis=1).mean()),
-        worst=_rows(reference, alone, flipped, order[:_WORST]),
-        worst_flips=_rows(reference, alone, flipped, flips[:_WORST]),
+        worst=_rows(reference, alone, flipped, order),
+        worst_flips=_rows(reference, alone, flipped, flips),
     )
 
 

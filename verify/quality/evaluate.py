@@ -14,6 +14,7 @@ A single-label artifact has protocols of its own (`single_label`).
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from core.disk.files import write_json
 from core.thresholds import PUBLISHED, Scored, choose
 from verify.quality import evaluate_table, published, single_label
 from verify.quality.evaluate_table import AT_HALF, DEV, DEV_TUNED, TEST_TUNED
+
+# The variant that the others are compared with.
+EXACT = "fp32"
 
 if TYPE_CHECKING:
     from core.data.table import SplitName
@@ -74,8 +78,18 @@ def _protocols(answered: Answered) -> dict[str, Any]:
     }
 
 
-def measure(answered: Answered) -> dict[str, Any]:
+def flips(answered: Answered, exact: Answered) -> float:
+    """Return the share of test texts that a variant decides otherwise than another, `exact`."""
+    ours, theirs = (each.scored["test"].decide(each.thresholds) for each in (answered, exact))
+    return float((ours != theirs).any(axis=1).mean())
+
+
+def measure(answered: Answered, exact: Answered | None = None) -> dict[str, Any]:
     """Return one entry of `variants` in `evaluation.json`.
+
+    Args:
+        answered: the variant's answers.
+        exact: those of `fp32`, where the recipe has it and this is another.
 
     Raises:
         ThresholdError: a label has no positive text in test.
@@ -84,8 +98,14 @@ def measure(answered: Answered) -> dict[str, Any]:
         "variant": answered.variant,
         "sha256": answered.sha256,
         "seconds": answered.seconds,
+        "flips_from_fp32": None if exact is None else flips(answered, exact),
         "protocols": _protocols(answered),
     }
+
+
+def _measured(answered: Sequence[Answered]) -> list[dict[str, Any]]:
+    exact = next((each for each in answered if each.variant == EXACT), None)
+    return [measure(each, None if each is exact else exact) for each in answered]
 
 
 def forget_other_data(build: Build) -> None:
@@ -136,7 +156,7 @@ def run(arguments: argparse.Namespace) -> None:
         "data": data.title,
         "data_digest": data.digest("dev", "test"),
         "published": card,
-        "variants": [measure(variant) for variant in answered],
+        "variants": _measured(answered),
     }
     answers.write(build, answered)
     write_json(build.folder / EVALUATION_FILE, evaluation)

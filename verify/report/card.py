@@ -3,97 +3,182 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.build.facts import weights_sha256
-from core.contract import HEAD_FILES, PROBLEM_NAMES, SINGLE_LABEL
+from core.contract import HEAD_FILES, SINGLE_LABEL
 from core.recipe import Recipe
+from verify import readable
 from verify.escape import code, inline
+from verify.escape import table as markdown
+from verify.report import front_matter, names, overview
+from verify.report.overview import Overview
 
 # Where the recipe has none.
 _EXAMPLES = ["I love this!", "Why would anyone do that?"]
-_PIPELINE = "text-classification"
-_METRICS = ("f1", "precision", "recall")
-_AVERAGES = ("macro", "weighted")
+_FIGURES = ("f1", "precision", "recall")
 
 
-def _base_model(recipe: Recipe) -> str | None:
-    kind, _, reference = recipe.encoder.source.partition(":")
-    return recipe.card.base_model or (reference.partition("@")[0] if kind == "hub" else None)
-
-
-def _dataset(data: dict[str, Any]) -> dict[str, Any]:
-    """Return how a model index names the data: by the hub's id, or else by a word."""
-    word = re.sub(r"\W+", "-", data["name"].lower()).strip("-") or "data"
-    named = {"dataset_type": data["hub_id"] or word, "dataset_name": data["name"]}
-    return named | ({"dataset_config": data["hub_config"]} if data["hub_config"] else {})
-
-
-def _results(evaluation: dict[str, Any], problem: str, data: dict[str, Any]) -> list[EvalResult]:
-    averaged = [
-        (metric, f"{average} {metric}", evaluation[average][metric], {"average": average})
-        for average in _AVERAGES
-        for metric in _METRICS
-    ]
-    plain = [("accuracy", "accuracy", evaluation["accuracy"], None)] if "accuracy" in evaluation else []
-    return [
-        EvalResult(
-            task_type=_PIPELINE,
-            task_name=f"{problem.capitalize()} text classification",
-            dataset_split=evaluation["split"],
-            metric_type=metric,
-            metric_name=f"{name}, {evaluation['variant']}",
-            metric_value=round(value, 4),
-            metric_args=arguments,
-            **_dataset(data),
-        )
-        for metric, name, value, arguments in [*plain, *averaged]
-    ]
-
-
-def front_matter(recipe: Recipe, described: dict[str, Any]) -> str:
-    """Return the YAML between a card's first two lines of dashes, with a line break at its end.
-
-    `described` is what the manifest says; where it has no evaluations, there is no `model-index`.
-    """
-    problem, data = PROBLEM_NAMES[described["head"]["problem_type"]], described["data"]
-    evaluations = described["evaluations"] if data else []
-    results = [result for evaluation in evaluations for result in _results(evaluation, problem, data)]
-    card = recipe.card
-    matter = ModelCardData(
-        language=card.language or None,
-        license=card.license,
-        library_name="onnx",
-        pipeline_tag=_PIPELINE,
-        base_model=_base_model(recipe),
-        datasets=card.datasets or None,
-        tags=["onnx", f"{problem}-classification", *card.tags],
-        model_name=recipe.name if results else None,
-        eval_results=results or None,
+def _lead(recipe: Recipe, described: dict[str, Any], table: Overview) -> list[str]:
+    """Return what it is, how large and how good: paragraphs of Markdown."""
+    labels, text = len(described["head"]["labels"]), described["text"]
+    encoder, head = (names.named(recipe, described, part) for part in ("encoder", "head"))
+    single = described["head"]["problem_type"] == SINGLE_LABEL
+    what = (
+        f"Give it {'a text' if text else 'the token ids of a text'}, and it says which "
+        f"{f'one of {labels} labels fits' if single else f'of {labels} labels fit'}. "
+        f"{'Tokenizer, sentence encoder' if text else 'Sentence encoder'} ({encoder}), classifier ({head}) "
+        "and thresholds are one ONNX file, which onnxruntime runs."
     )
-    return matter.to_yaml() + "\n"
+    one_label = (
+        " It is single-label: the probabilities of a text add up to 1, and the decision is the label with "
+        "the highest."
+    )
+    first, found = table.rows[0], table.evaluation
+    figures = [f"**{readable.size(first.size)}**"]
+    if first.figure is not None and found:
+        on = f"{inline(found['data'])}'s {found['split']} texts"
+        figures.append(f"{table.figure_name} **{readable.score(first.figure)}** on {on}")
+    if first.changed is not None:
+        than = "in float32" if table.since_fp32 else "by the original"
+        figures.append(f"**{readable.percent(first.changed)}** of the texts decided otherwise than {than}")
+    unknown = ""
+    if found is None:
+        named = described["data"] is not None
+        why = "`make evaluate` was not run" if named else "the recipe names no texts with labels"
+        unknown = f" How often its labels are right was not measured: {why}."
+    return [what + (one_label if single else ""), f"`{first.name}`: {', '.join(figures)}.{unknown}"]
 
 
-def render(recipe: Recipe, described: dict[str, Any], parity_table: str) -> str:
-    """Return the model card, given what the manifest says and its parity as a Markdown table."""
+def _variants(table: Overview) -> list[str]:
+    """Return the table of all graphs, the first to take first."""
+    columns = ["variant", "file", "size"]
+    columns += [table.figure_name] if table.has_figures else []
+    columns += ["changed decisions", *(["texts/s"] if table.speed else []), "when to take it"]
+    rows = []
+    for row in table.rows:
+        cells = [f"`{row.name}`", f"`{row.file}`", readable.size(row.size)]
+        cells += [readable.score(row.figure)] if table.has_figures else []
+        cells += [readable.UNKNOWN if row.changed is None else readable.percent(row.changed)]
+        if table.speed:
+            rate = row.texts_per_second
+            cells += [readable.UNKNOWN if rate is None else readable.rate(rate)]
+        rows.append([*cells, inline(row.take)])
+    return markdown(columns, rows, words=2, last=1)
+
+
+def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> list[str]:
+    """Return the table of the labels: what was measured of each, and its threshold where any has one."""
+    silent = any(head["thresholds"].values())
+    last = ["threshold"] if silent else []
+    if shown is None:
+        rows = [
+            [inline(label), *([readable.threshold(value)] if silent else [])]
+            for label, value in head["thresholds"].items()
+        ]
+        return markdown(["label", *last], rows, words=1)
+    rows = [
+        [
+            inline(row["label"]),
+            *(readable.score(row[name]) for name in _FIGURES),
+            readable.count(row["support"]),
+            *([readable.threshold(row["threshold"])] if silent else []),
+        ]
+        for row in shown["labels"]
+    ]
+    for kind in ("macro", "weighted"):
+        means = [readable.score(shown[kind][name]) for name in _FIGURES]
+        rows.append([f"**{kind} average**", *means, "", *([""] if silent else [])])
+    return markdown(["label", "F1", "precision", "recall", "support", *last], rows, words=1)
+
+
+def _parity(variants: list[dict[str, Any]]) -> list[str]:
+    rows = []
+    for variant in variants:
+        found, limits = variant["parity"], variant["tolerance"]
+        change, flips = limits["max_probability_error"], limits["max_flip_rate"]
+        allowed = [f"a change of {readable.error(change)}"] if change is not None else []
+        allowed += [f"{readable.percent(flips)} of the texts"] if flips is not None else []
+        figures = (found["max_probability_error"], found["mean_probability_error"], found["batch_error"])
+        flipped = round(found["flip_rate"] * found["texts"])
+        changed = f"{readable.count(flipped)} ({readable.percent(found['flip_rate'])})"
+        rows.append([f"`{variant['name']}`", *map(readable.error, figures), changed, ", ".join(allowed)])
+    columns = ["variant", "largest change of a probability", "mean change", "by batch mates"]
+    return markdown([*columns, "texts with a changed decision", "allowed at most"], rows, words=1, last=1)
+
+
+def _same_on_every_cpu(variants: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Return which variants' integer products cannot saturate, by how many pairs of weights each has."""
+    found: dict[int, list[str]] = {}
+    for variant in variants:
+        pairs = variant["pairs"]
+        if pairs["weights"] and not pairs["can_saturate"] and not pairs["unproven"]:
+            found.setdefault(pairs["examined"], []).append(variant["name"])
+    return [(readable.series(names), examined) for examined, names in found.items()]
+
+
+def _limits(recipe: Recipe, described: dict[str, Any]) -> list[str]:
+    length = readable.count(described["encoder"]["max_length"])
+    stated = [*recipe.card.limits, *((described["data"] or {}).get("limits") or [])]
+    return [*stated, f"Texts are cut after {length} tokens."]
+
+
+def _licenses(recipe: Recipe, described: dict[str, Any]) -> list[str]:
+    """Return the table of what is known of the licences, the whole first; nothing where none is."""
+    card, data = recipe.card, described["data"] or {}
+    rows = [["these files", inline(card.license)]] if card.license else []
+    for part, words in card.licenses.items():
+        if part not in ("encoder", "head") or names.is_own(recipe, described, part):
+            known = {"encoder": "the encoder", "head": "the classifier"}.get(part, inline(part))
+            name = f" ({names.named(recipe, described, part)})" if part in ("encoder", "head") else ""
+            rows.append([f"{known}{name}", inline(words)])
+    if data.get("license"):
+        rows.append([f"the data ({inline(data['name'])})", inline(data["license"])])
+    return markdown(["what", "licence"], rows, words=2) if rows else []
+
+
+def _source(part: dict[str, Any]) -> tuple[str, str | None]:
+    return part["source"], part["revision"]
+
+
+def render(recipe: Recipe, described: dict[str, Any]) -> str:
+    """Return the model card, given what the manifest says."""
     environment = Environment(
         loader=PackageLoader("verify.report", "templates"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    head_sha256 = described["head"]["sha256"]
+    readers = ("count", "score", "percent", "error", "threshold")
     environment.filters |= {"inline": inline, "code": code}
+    environment.filters |= {name: getattr(readable, name) for name in readers}
+    table, head = overview.of(described), described["head"]
+    examples = recipe.card.examples[:2] or _EXAMPLES
     return environment.get_template("card.md.j2").render(
         described,
         recipe=recipe,
-        examples=json.dumps(recipe.card.examples[:2] or _EXAMPLES, ensure_ascii=False),
-        front_matter=front_matter(recipe, described),
-        single_label=described["head"]["problem_type"] == SINGLE_LABEL,
-        parity_table=parity_table,
+        title=recipe.card.title or recipe.name,
+        description=recipe.card.description,
+        lead=_lead(recipe, described, table),
+        front_matter=front_matter.render(recipe, described),
+        stacked=recipe.contract == "stacked",
+        single_label=head["problem_type"] == SINGLE_LABEL,
+        silent=any(head["thresholds"].values()),
+        best=overview.best(described["variants"]),
+        examples=json.dumps(examples, ensure_ascii=False),
+        example=json.dumps(examples[0], ensure_ascii=False),
+        training=recipe.card.training if names.is_own(recipe, described, "head") else None,
+        limits=_limits(recipe, described),
+        biases=[*recipe.card.biases, *((described["data"] or {}).get("biases") or [])],
+        licenses="\n".join(_licenses(recipe, described)),
+        shown=table.evaluation,
+        variants_table="\n".join(_variants(table)),
+        notes=inline(" ".join(overview.notes(table, described))),
+        labels_table="\n".join(_labels(head, table.evaluation)),
+        parity_table="\n".join(_parity(described["variants"])),
+        same_on_every_cpu=_same_on_every_cpu(described["variants"]),
+        origins={part: names.origin(*_source(described[part]), recipe.name) for part in ("encoder", "head")},
         encoder_sha256=weights_sha256(described["encoder"]["sha256"]),
-        head_sha256=next(head_sha256[name] for name in HEAD_FILES if name in head_sha256),
+        head_sha256=next(head["sha256"][name] for name in HEAD_FILES if name in head["sha256"]),
     )

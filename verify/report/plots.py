@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,15 +68,25 @@ def _precision_recall(
 
 
 def _reliability(label: str, variants: Sequence[Reliability]) -> Markup:
-    """Draw the share of true texts by mean probability, a line a variant; a small dot is a bin of few."""
+    """Draw the share of true texts by mean probability, a line a variant; faded where texts are few."""
     parts = [_line([(_x(0), _y(0)), (_x(1), _y(1))], "diagonal")]
     for index, bins in enumerate(variants):
-        held = bins.counts > 0
-        predicted, observed = bins.predicted[held], bins.observed[held]
-        parts.append(_line(points(predicted, observed), f"line v{index}"))
-        for a, b, count in zip(predicted, observed, bins.counts[held], strict=True):
-            radius = 1.2 if count < _FEW else 2.6
-            parts.append(f'<circle class="dot v{index}" cx="{_x(a):.1f}" cy="{_y(b):.1f}" r="{radius}"/>')
+        held = np.flatnonzero(bins.counts)
+        places = points(bins.predicted[held], bins.observed[held])
+        few = (bins.counts[held] < _FEW).tolist()
+        for shade, faded in ((" few", True), ("", False)):
+            steps = [
+                f"M{a:g} {b:g}L{c:g} {d:g}"
+                for ((a, b), (c, d)), ends in zip(pairwise(places), pairwise(few), strict=True)
+                if any(ends) == faded
+            ]
+            if steps:
+                parts.append(f'<path class="line v{index}{shade}" d="{"".join(steps)}"/>')
+            parts += [
+                f'<circle class="dot v{index}{shade}" cx="{a:g}" cy="{b:g}" r="2.6"/>'
+                for (a, b), is_few in zip(places, few, strict=True)
+                if is_few == faded
+            ]
     return _frame(f"Reliability of {label}", "".join(parts))
 
 

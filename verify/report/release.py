@@ -20,10 +20,10 @@ from core.disk.files import sha256_file
 from core.errors import ArtifactError, GateError
 from core.recipe import RECIPE_FILE
 from core.untrusted import json_file
-from verify.build import EVALUATION_FILE, PARITY_FILE, TEXT_RECORD_FILE, Build
+from verify.build import PARITY_FILE, TEXT_RECORD_FILE, Build
 from verify.parity import parity
 from verify.proof import saturation
-from verify.report import card, report, sbom
+from verify.report import card, measured, report, sbom
 
 _DEPENDENCIES = (
     "numpy onnx onnx-ir onnxruntime onnxscript onnxsim scikit-learn skl2onnx tokenizers torch transformers"
@@ -55,38 +55,6 @@ def _variant(build: Build, folder: Path, variant: str, files: _Files) -> dict[st
     }
 
 
-def _packaged(protocols: dict[str, Any]) -> dict[str, Any]:
-    """Return the protocol of the packaged thresholds on test, which is each problem type's first."""
-    found: dict[str, Any] = protocols["packaged" if "packaged" in protocols else "dev-tuned"]
-    return found
-
-
-def _evaluations(build: Build, files: _Files) -> list[dict[str, Any]]:
-    """Return how these very graphs did at the packaged thresholds; none where `make evaluate` has not run.
-
-    Raises:
-        ArtifactError: `evaluation.json` is not what `make evaluate` writes.
-    """
-    path = build.folder / EVALUATION_FILE
-    if not path.is_file():
-        return []
-    found = build.json(EVALUATION_FILE)
-    hashes = {files[VARIANT_FILES[variant]]["sha256"] for variant in build.recipe.variants}
-    try:
-        return [
-            {
-                "variant": row["variant"],
-                "sha256": row["sha256"],
-                "data": found["data"],
-                **_packaged(row["protocols"]),
-            }
-            for row in found["variants"]
-            if row["sha256"] in hashes
-        ]
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not what `make evaluate` writes now ({error}); run it again") from error
-
-
 def _text(build: Build, files: _Files) -> dict[str, Any] | None:
     """Return what was measured of the graph that takes texts; None where the recipe has no such graph.
 
@@ -101,20 +69,6 @@ def _text(build: Build, files: _Files) -> dict[str, Any] | None:
     if measured != [graph["sha256"], variant, files[VARIANT_FILES[variant]]["sha256"]]:
         raise ArtifactError(f"{build.text_graph}: it was not measured; run `make verify`")
     return {"file": TEXT_FILE, "size": graph["size"], **record}
-
-
-def _data(build: Build) -> dict[str, Any] | None:
-    """Return what the manifest says of the recipe's own data; None where there are none."""
-    data = build.data
-    if data is None:
-        return None
-    table = data.table
-    return {
-        "name": data.title,
-        "hub_id": table.hub_id,
-        "hub_config": table.hub_config,
-        "sha256": table.sha256,
-    }
 
 
 def _ran_on(build: Build) -> dict[str, str]:
@@ -132,6 +86,12 @@ def _ran_on(build: Build) -> dict[str, str]:
 def _describe(build: Build, folder: Path, files: _Files) -> dict[str, Any]:
     encoder = EncoderInfo.read(build.folder / "encoder.json")
     head = HeadInfo.read(build.folder / "head.json")
+    graphs = {name: files[VARIANT_FILES[name]] for name in build.recipe.variants}
+    evaluations, speed = measured.figures(
+        build,
+        {name: graph["sha256"] for name, graph in graphs.items()},
+        {name: graph["size"] for name, graph in graphs.items()},
+    )
     return {
         "name": build.recipe.name,
         "toolchain_version": TOOLCHAIN_VERSION,
@@ -142,8 +102,9 @@ def _describe(build: Build, folder: Path, files: _Files) -> dict[str, Any]:
         "variants": [_variant(build, folder, name, files) for name in build.recipe.variants],
         parity.RAN_ON: _ran_on(build),
         "text": _text(build, files),
-        "evaluations": _evaluations(build, files),
-        "data": _data(build),
+        "evaluations": evaluations,
+        "speed": speed,
+        "data": measured.data(build),
         "reference": reference.read(build.folder / REFERENCE_FILE).source,
         "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},
@@ -163,13 +124,12 @@ def _fill(build: Build, folder: Path) -> None:
     # Of the copies, and once: what the gates measured is compared with what is released.
     files = artifact.files(folder)
     described = _describe(build, folder, files)
-    parity_table = parity.table([parity.row_of(variant) for variant in described["variants"]])
 
     def add(name: str, content: str) -> None:
         (folder / name).write_text(content, "utf-8")
         files[name] = artifact.entry(folder / name)
 
-    add("README.md", card.render(build.recipe, described, parity_table))
+    add("README.md", card.render(build.recipe, described))
     add(sbom.SBOM_FILE, sbom.render(described, files))
     add(report.REPORT_FILE, report.render(described, files, build.folder))
     listed = {name: files[name] for name in sorted(files, key=Path)}

@@ -10,24 +10,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError
-from verify.escape import shortened, spread, visible
+from verify import readable
+from verify.escape import shortened, visible
 from verify.parity import parity
-from verify.report import inputs, plots
+from verify.report import inputs, names, overview, plots
 
 REPORT_FILE = "report.html"
+# Characters of a text, and texts that read like a sentence or do not, in their order.
+_SHOWN = 100
+_LISTED = {True: 10, False: 5}
 
 
 def _printable(value: Any) -> Any:
     """Return what a template prints, without what HTML forbids; SVG is of our own making."""
     return visible(value) if type(value) is str else value
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.3f}".replace("-", "−")
 
 
 def _environment() -> Environment:
@@ -41,7 +37,9 @@ def _environment() -> Environment:
         finalize=_printable,
     )
     environment.globals["runs"] = _runs
-    environment.filters |= {"number": _number, "shortened": shortened, "signed": _signed, "spread": spread}
+    readers = ("count", "error", "percent", "rate", "score", "signed", "size", "spread", "threshold")
+    environment.filters |= {name: getattr(readable, name) for name in readers}
+    environment.filters |= {"beginning": beginning, "origin": _origin}
     return environment
 
 
@@ -62,13 +60,56 @@ def _runs(benchmark: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]
             yield f"Batch {batch}, {threads} thread{'' if threads == 1 else 's'}", rows
 
 
+def beginning(row: dict[str, Any]) -> str:
+    """Return the beginning of a text that changed, with its length where it is longer."""
+    # Manifests of before there was a length hold the whole text.
+    return shortened(row["text"], _SHOWN, row.get("characters"))
+
+
+def _largest(variant: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row a text: those that read like sentences first, then by how far a probability moved.
+
+    Of a text with a changed decision, the label that changed; else that of the largest change. A text with a
+    changed decision is left out last.
+    """
+    rows: dict[Any, dict[str, Any]] = {}
+    for row in (*variant["parity"]["worst_flips"], *variant["parity"]["worst"]):
+        rows.setdefault(row.get("place", row["text"]), row)
+
+    def change(row: dict[str, Any]) -> float:
+        return float(abs(row["probability"] - row["reference"]))
+
+    listed = []
+    for natural, most in _LISTED.items():
+        kind = [row for row in rows.values() if row.get("natural", True) == natural]
+        kept = sorted(kind, key=lambda row: (not row["flipped"], -change(row)))[:most]
+        listed += sorted(kept, key=change, reverse=True)
+    return listed
+
+
+def _origin(part: dict[str, Any], recipe: str) -> str:
+    """Return where an encoder or a head is from, as plain text."""
+    return names.origin(part["source"], part["revision"], recipe, str)
+
+
 def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> dict[str, Any]:
     variants, head = described["variants"], described["head"]
     hashes = {row["name"]: files[row["file"]]["sha256"] for row in variants}
     facts = head["labels"], head["thresholds"], head["problem_type"]
     evaluation = inputs.evaluation(build, hashes, head["labels"])
+    table, card = overview.of(described), described["recipe"].get("card") or {}
     return {
         **described,
+        "title": card.get("title") or described["name"],
+        "description": card.get("description"),
+        "overview": table,
+        "notes": overview.notes(table, described),
+        "largest": {row["name"]: _largest(row) for row in variants if row["quantization"] != "none"},
+        "limited": {
+            name: any(row["tolerance"][name] is not None for row in variants)
+            for name in ("max_probability_error", "max_flip_rate")
+        },
+        "silent": any(head["thresholds"].values()),
         "verdicts": {row["name"]: not parity.violations(*parity.row_of(row)) for row in variants},
         "files": files,
         "single_label": head["problem_type"] == SINGLE_LABEL,

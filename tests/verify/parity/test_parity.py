@@ -14,6 +14,7 @@ from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError, GateError
 from tests.support.places import DEFAULT
 from verify.parity import parity
+from verify.parity.changes import is_natural
 
 NO_LIMIT = Tolerance(None, None)
 
@@ -44,7 +45,9 @@ def test_the_committed_reference_covers_what_it_must(committed):
 
 def place(original, row):
     """The index of a row of `worst` in arrays `[n, labels]`."""
-    return original.texts.index(row["text"]), original.labels.index(row["label"])
+    text = original.texts[row["place"]]
+    assert (row["text"], row["characters"]) == (text[:200], len(text))
+    return row["place"], original.labels.index(row["label"])
 
 
 def test_fp32_holds_parity_with_the_committed_reference(figures):
@@ -65,13 +68,24 @@ def test_the_figures_against_their_definition(artifact, committed):
     assert found.flip_rate == flipped.any(axis=1).mean()
     assert list(found.flips.values()) == flipped.sum(axis=0).tolist()
     changes = [place(committed, row) for row in found.worst]
-    assert len(set(changes)) == 10
-    assert [error[at] for at in changes] == sorted(error.ravel(), reverse=True)[:10]
+    # Of a text the label that changed most, of ten sentences and of five texts that are none.
+    largest = error.max(axis=1)
+    assert [error[at] for at in changes] == [largest[row] for row, _ in changes]
+    assert largest[changes[0][0]] == error.max()
+    for natural, most in ((True, 10), (False, 5)):
+        expected = sorted(
+            (largest[row] for row, text in enumerate(committed.texts) if is_natural(text) == natural),
+            reverse=True,
+        )
+        assert [error[at] for at in changes if is_natural(committed.texts[at[0]]) == natural] == expected[
+            :most
+        ]
     assert [row["flipped"] for row in found.worst] == [flipped[at] for at in changes]
     for row, at in zip(found.worst, changes, strict=True):
         assert (row["probability"], row["reference"]) == (probabilities[at], committed.probabilities[at])
     flips = [place(committed, row) for row in found.worst_flips]
-    assert [error[at] for at in flips] == sorted(error[flipped], reverse=True)[:10]
+    assert {row for row, _ in flips} == set(np.flatnonzero(flipped.any(axis=1)).tolist())
+    assert all(flipped[at] for at in flips)
     together = graph.run_batches(committed.ids, 32)
     assert found.batch_flips == ((together.probabilities >= limits) != (probabilities >= limits)).any(1).sum()
 

@@ -12,7 +12,7 @@ from core.contract import MULTI_LABEL
 from core.errors import RecipeError
 from tests.support.factories import write_recipe
 from tests.support.places import DEFAULT
-from verify.report.card import front_matter
+from verify.report import front_matter
 
 VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n"
 CARD = '[card]\nlicense = "mit"\ndatasets = ["a/b"]\nlanguage = ["en", "de"]\ntags = ["x"]\n'
@@ -30,25 +30,32 @@ EVALUATIONS = [
 
 def read(recipe, evaluations=()):
     data = {"name": "Own, data", "hub_id": None, "hub_config": None}
-    described = {"evaluations": list(evaluations), "data": data, "head": {"problem_type": MULTI_LABEL}}
-    text = f"---\n{front_matter(recipe, described)}---\n# a card\n"
+    described = {
+        "evaluations": list(evaluations),
+        "data": data,
+        "encoder": {"source": recipe.encoder.source},
+        "head": {"problem_type": MULTI_LABEL, "source": recipe.head.source},
+    }
+    text = f"---\n{front_matter.render(recipe, described)}---\n# a card\n"
     return ModelCard(text, ignore_metadata_errors=False).data
 
 
 def test_the_default_says_where_it_comes_from():
     data = read(recipes.load(DEFAULT))
     assert data.pipeline_tag == "text-classification"
-    assert data.library_name == "onnx"
+    assert data.library_name == "transformers.js"
     assert data.license == "apache-2.0"
     assert data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
     assert data.datasets == ["google-research-datasets/go_emotions"]
     assert data.language == ["en"]
     assert data.eval_results is None
+    assert data.metrics is None
 
 
 def test_metrics_are_read_back_as_measured():
     data = read(recipes.load(DEFAULT), EVALUATIONS)
     assert data.model_name == "minilm-l6-go-emotions"
+    assert data.metrics == ["f1", "precision", "recall"]
     found = {result.metric_name: result for result in data.eval_results}
     assert len(found) == len(data.eval_results) == 12
     for evaluation in EVALUATIONS:

@@ -25,10 +25,10 @@ def described(request):
 def pages_of(described, folder):
     """Card and report as running text."""
     made = (
-        card.render(recipes.load(DEFAULT), described, ""),
+        card.render(recipes.load(DEFAULT), described),
         report.render(described, pages.files(), folder),
     )
-    assert "\n\n\n" not in made[0][: made[0].index("## Use")]
+    assert "\n\n\n" not in made[0]
     return [" ".join(re.sub(r"<[^>]+>", " ", page).split()) for page in made]
 
 

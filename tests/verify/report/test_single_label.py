@@ -17,6 +17,7 @@ from verify.report import card, report, sbom
 AVERAGE = {"precision": 0.25, "recall": 0.75, "f1": 0.5}
 ROWS = [{"label": label, **AVERAGE, "support": 7, "threshold": 0.0} for label in LABELS]
 DATA = {"name": "Own", "hub_id": None, "hub_config": None}
+DATA |= {"description": None, "license": None, "limits": [], "biases": []}
 ALWAYS = dict.fromkeys(LABELS, 0.0)
 
 
@@ -40,7 +41,7 @@ def described(thresholds=ALWAYS, evaluations=()):
 
 
 def rendered(*given):
-    return card.render(recipes.load(DEFAULT), described(*given), "")
+    return card.render(recipes.load(DEFAULT), described(*given))
 
 
 def test_the_card_says_how_to_read_one_label():
@@ -65,10 +66,13 @@ def test_the_card_says_when_the_graph_is_silent():
 def test_what_was_measured_is_accuracy_first():
     evaluation = {"variant": "int8", **protocol("test")}
     text = rendered(ALWAYS, [evaluation])
-    assert "test split, 200 texts with one label (41 others left out), variant `int8`" in text
-    assert "thresholds as packaged:\naccuracy 0.625.\n" in text
+    assert "`int8` on Own, test split, 200 texts with one label (41 others left out), thresholds" in text
+    assert "thresholds as packaged:\naccuracy 0.625. Support" in text
+    assert "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 0.625 |" in text
+    # No label has a threshold: none has the column.
+    assert "| label | F1 | precision | recall | support |\n" in text
     silent = {"variant": "int8", **protocol("test", answered=0.9, accuracy_answered=0.694)}
-    assert "accuracy 0.625; 90.0 % of the texts are answered, and of these 0.694 rightly.\n" in rendered(
+    assert "accuracy 0.625; 90.0 % of the texts are answered, and of these 69.4 % rightly. " in rendered(
         ALWAYS, [silent]
     )
     data = ModelCard(text, ignore_metadata_errors=False).data
@@ -87,13 +91,16 @@ def test_the_report_has_one_decision_a_text(tmp_path, silent):
     for row in content["variants"]:
         row["protocols"] = {"packaged": protocol("test"), **always, "dev": protocol("dev")}
     (tmp_path / "evaluation.json").write_text(json.dumps(content))
-    page = report.render(described(), pages.files(), tmp_path)
+    given = {**ALWAYS, "joy": 0.5} if silent else ALWAYS
+    page = report.render(described(given), pages.files(), tmp_path)
     assert "A decision is the label with the highest probability" in " ".join(page.split())
     assert "probability ≥ threshold" not in page
     assert "those with one label" in page
-    assert page.count("<td>0.625</td>") == 2 * (3 if silent else 2) * 2
+    assert page.count("<td>0.625</td>") == 2 * (3 if silent else 2)
     assert ('<th colspan="4" class="group">always</th>' in page) == silent
-    assert "another label in its place is a flip of both" in page
+    assert ("<th>threshold</th>" in page) == silent
+    assert ('<th rowspan="2">answered</th>' in page) == silent
+    assert "another label in its place is a change of both" in page
 
 
 def test_the_bill_names_the_task():

@@ -1,0 +1,122 @@
+"""The table of an artifact's variants: size, F1, changed decisions, speed, and when to take which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.contract import SINGLE_LABEL
+from verify import readable
+
+_PREFERRED = "int8"
+_EXACT = "fp32"
+# When to take a variant; of one that is not here, its quantization says what it is.
+_TAKE = {
+    "fp32": "to change nothing: float32, the original up to rounding",
+    "int8": "to begin with: small and fast",
+    "guarded": "for float32's labels at most of int8's speed, where the file may be large",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A graph of an artifact; `figure` is macro-F1 or accuracy, `changed` a share of texts.
+
+    What is not known is None.
+    """
+
+    name: str
+    file: str
+    size: int
+    figure: float | None
+    changed: float | None
+    texts_per_second: float | None
+    take: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All graphs of an artifact, the first to take first, and on what the figures were measured.
+
+    `evaluation` is the first row's, if any; `since_fp32` says that changed decisions are counted on its texts
+    against `fp32`, else on the reference's against the original.
+    """
+
+    rows: list[Row]
+    evaluation: dict[str, Any] | None
+    figure_name: str
+    since_fp32: bool
+    speed: dict[str, Any] | None
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether any graph was evaluated."""
+        return any(row.figure is not None for row in self.rows)
+
+
+def best(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the variant to take first."""
+    return next((variant for variant in variants if variant["name"] == _PREFERRED), variants[0])
+
+
+def of(described: dict[str, Any]) -> Overview:
+    """Return the overview of an artifact, given what its manifest says."""
+    single = described["head"]["problem_type"] == SINGLE_LABEL
+    evaluations = {row["variant"]: row for row in described["evaluations"]}
+    speeds = (described["speed"] or {"variants": {}})["variants"]
+    first = best(described["variants"])
+    variants = [first, *(variant for variant in described["variants"] if variant is not first)]
+    names = [variant["name"] for variant in variants]
+    others = [evaluations.get(name, {}).get("flips_from_fp32") for name in names if name != _EXACT]
+    since_fp32 = _EXACT in names and bool(others) and None not in others
+    rows = []
+    for variant in variants:
+        name = variant["name"]
+        found = evaluations.get(name)
+        changed = variant["parity"]["flip_rate"]
+        if since_fp32:
+            changed = None if name == _EXACT else evaluations[name]["flips_from_fp32"]
+        figure = None if found is None else found["accuracy"] if single else found["macro"]["f1"]
+        rate = speeds.get(name, {}).get("texts_per_second")
+        take = _TAKE.get(name, variant["quantization"])
+        rows.append(Row(name, variant["file"], variant["size"], figure, changed, rate, take))
+    if described["text"]:
+        text, like = described["text"], next(r for r in rows if r.name == described["text"]["variant"])
+        take = f"to send texts, without a tokenizer: the answers of {like.name}"
+        rows.append(Row("text in", text["file"], text["size"], like.figure, like.changed, None, take))
+    name = "accuracy" if single else "macro-F1"
+    return Overview(rows, evaluations.get(names[0]), name, since_fp32, described["speed"])
+
+
+def _changed(overview: Overview, described: dict[str, Any]) -> str:
+    parity = {variant["name"]: variant["parity"] for variant in described["variants"]}
+    texts = f"{readable.count(next(iter(parity.values()))['texts'])} {described['reference']}"
+    if not overview.since_fp32:
+        return f"Changed decisions: texts that get other labels than from the original pair, of {texts}."
+    rate = parity[_EXACT]["flip_rate"]
+    as_original = (
+        f"otherwise than the original on {readable.percent(rate)}" if rate else "as the original on all"
+    )
+    return (
+        "Changed decisions: the same texts that get other labels than from fp32, which itself decides "
+        f"{as_original} of {texts}."
+    )
+
+
+def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
+    """Return what the columns are and were measured on, as sentences of plain text."""
+    sentences = []
+    if found := overview.evaluation:
+        labels = len(found["labels"])
+        mean = f", the mean of all {labels} labels," if "accuracy" not in found else ""
+        sentences.append(
+            f"{overview.figure_name.capitalize()}{mean} is at the packaged thresholds on {found['data']}, "
+            f"{found['split']} split, {readable.count(found['texts'])} texts."
+        )
+    sentences.append(_changed(overview, described))
+    if speed := overview.speed:
+        threads = "1 thread" if speed["threads"] == 1 else f"{speed['threads']} threads"
+        sentences.append(
+            f"Speed: {speed['data']} texts in batches of {speed['batch']}, {threads}, {speed['cpu']}."
+        )
+    return sentences
