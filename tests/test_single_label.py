@@ -189,7 +189,7 @@ def test_a_corpus_gets_one_label_a_row_or_none(made, tmp_path, in_process):
 def test_the_cards_program_names_one_label(made):
     card = (made.dist / "README.md").read_text()
     assert "the graph says nothing" in card
-    program = snippet("## Use", "python", str(made.dist / "README.md"), max_lines=30)
+    program = snippet("### Python", "python", str(made.dist / "README.md"), max_lines=30)
     texts = [made.texts[made.decided.index(label)] for label in (*LABELS, None)]
     program = program.replace('["I love this!", "Why would anyone do that?"]', json.dumps(texts))
     program = program.replace("model_quantized.onnx", "model.onnx")

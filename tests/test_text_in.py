@@ -19,6 +19,7 @@ from core.errors import ArtifactError, GateError
 from tests.support import commands
 from tests.support.building import LABELS, make
 from tests.support.forge import linked_copy, rewrite
+from tests.support.snippets import run_python
 from verify.build import Build
 from verify.parity import gate, text_ids
 
@@ -97,10 +98,11 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
         assert "5,427 GoEmotions texts (0 differ)" in card
     assert "353 hostile texts (0 differ)" in card
     program = card.split("### Text in")[1].split("```python\n")[1].split("```")[0]
-    scope = {"np": np, "onnxruntime": onnxruntime}
-    exec(program.replace("onnx/model_text.onnx", str(artifact / "onnx/model_text.onnx")), scope)
-    labels = json.loads(scope["session"].get_modelmeta().custom_metadata_map["labels"])
-    assert scope["outputs"][2][0][labels.index("gratitude")]
+    printed = run_python(program, artifact)
+    assert list(eval(printed[0])) == ["gratitude"]
+    # With the tokenizer beside it, the same.
+    program = card.split("### Python")[1].split("```python\n")[1].split("```")[0]
+    assert run_python(program, artifact) == printed
 
 
 def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
@@ -126,6 +128,12 @@ def test_a_build_of_the_per_label_contract(tiny_build):
     assert [pair.shape for pair in session.run(None, given)] == [(2, 2)] * 3
     card = (tiny_build.dist / "README.md").read_text("utf-8")
     assert "was not compared" not in card
+    programs = [part.split("```")[0] for part in card.split("```python\n")[1:]]
+    printed = [run_python(program, tiny_build.dist) for program in programs]
+    assert len(printed) == 2
+    assert printed[0] == printed[1]
+    assert [set(eval(line)) <= set(LABELS) for line in printed[0]] == [True, True]
+    assert "```js" not in card
 
 
 def test_a_build_whose_tokenizer_is_another(tiny_build, tmp_path):

@@ -19,6 +19,7 @@ from verify.load import soak, stress
 from verify.parity import check
 from verify.proof import prove
 from verify.quality import evaluate, thresholds
+from verify.report import summary
 
 
 def _gate(arguments: argparse.Namespace) -> None:
@@ -61,12 +62,7 @@ def _keep(arguments: argparse.Namespace) -> None:
 
 
 def _summary(arguments: argparse.Namespace) -> None:
-    print(f"\n{'variant':<9}{'size':>9}  {'max Δp':>8}  {'flip rate':>9}  file")
-    for variant in manifest.variants(arguments.artifact):
-        print(
-            f"{variant.name:<9}{variant.size_bytes / 1e6:>6.1f} MB  "
-            f"{variant.max_probability_error:>8.1e}  {variant.flip_rate:>9.4f}  {variant.file}"
-        )
+    print(f"\n{summary.text(arguments.artifact)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

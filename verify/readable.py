@@ -38,8 +38,10 @@ def error(value: float) -> str:
     return f"{rounded:,.0f}" if 10 <= abs(rounded) < math.inf else f"{rounded:.2g}"
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """Return a share of texts: 17.1 %, 3.4 %, 0.016 %. Only none is 0 %, and only all are 100 %."""
+    if share is None:
+        return UNKNOWN
     hundredths = 100 * share
     if 99.95 <= hundredths < 100:
         return "over 99.9 %"
@@ -58,8 +60,10 @@ def size(size_bytes: int) -> str:
     return f"{megabytes:,.0f} MB" if megabytes >= 9.95 else f"{megabytes:.1f} MB"
 
 
-def rate(per_second: float) -> str:
+def rate(per_second: float | None) -> str:
     """Return texts a second to three digits: 1,240, 583, 9.3."""
+    if per_second is None:
+        return UNKNOWN
     rounded = float(f"{per_second:.3g}")
     return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
 
@@ -72,3 +76,8 @@ def spread(values: Mapping[str, float], digits: int = 0) -> str:
 def series(words: list[str]) -> str:
     """Return words as a sentence has them: `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital at their beginning."""
+    return words[:1].upper() + words[1:]

@@ -1,4 +1,4 @@
-/** The documents' JavaScript runs as it stands, on the embedded default. */
+/** The documents' JavaScript runs as it stands, on the embedded default; so does the model card's. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -9,13 +9,24 @@ import { promisify } from "node:util";
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const RUNTIMES = readFileSync(path.join(ROOT, "docs/runtimes.md"), "utf-8");
 
+const ARTIFACT = path.resolve(process.env.ARTIFACT ?? path.join(ROOT, "dist/minilm-l6-go-emotions"));
+const run = promisify(execFile);
+
+test("the model card's program gives thanks as gratitude", async () => {
+  const card = readFileSync(path.join(ARTIFACT, "README.md"), "utf-8");
+  const program = card.split("\n### JavaScript\n")[1].split("```js\n")[1].split("```")[0];
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: ARTIFACT,
+  });
+  assert.match(stdout, /^\[ \{ label: 'gratitude', score: 0\.99/);
+});
+
 for (const heading of ["## JavaScript", "### transformers.js"]) {
   const section = RUNTIMES.split(`\n${heading}\n`)[1].split("\n#")[0];
   const program = section.split("```js\n")[1].split("```")[0];
 
   test(`the program under ${heading} has at most ten lines and names love`, async () => {
     assert.ok(program.trimEnd().split("\n").length <= 10);
-    const run = promisify(execFile);
     const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], { cwd: ROOT });
     assert.match(stdout.split("]")[0], /love/);
   });

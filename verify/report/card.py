@@ -23,14 +23,18 @@ _FIGURES = ("f1", "precision", "recall")
 
 def _lead(recipe: Recipe, described: dict[str, Any], table: Overview) -> list[str]:
     """Return what it is, how large and how good: paragraphs of Markdown."""
-    labels, text = len(described["head"]["labels"]), described["text"]
-    encoder, head = (names.named(recipe, described, part) for part in ("encoder", "head"))
-    single = described["head"]["problem_type"] == SINGLE_LABEL
+    head, text = described["head"], described["text"]
+    labels, single = len(head["labels"]), head["problem_type"] == SINGLE_LABEL
+    parts = [
+        *(["tokenizer"] if text else []),
+        f"sentence encoder ({names.named(recipe, described, 'encoder')})",
+        f"classifier ({names.named(recipe, described, 'head')})",
+        *(["thresholds"] if any(head["thresholds"].values()) else []),
+    ]
     what = (
         f"Give it {'a text' if text else 'the token ids of a text'}, and it says which "
         f"{f'one of {labels} labels fits' if single else f'of {labels} labels fit'}. "
-        f"{'Tokenizer, sentence encoder' if text else 'Sentence encoder'} ({encoder}), classifier ({head}) "
-        "and thresholds are one ONNX file, which onnxruntime runs."
+        f"{readable.sentence(readable.series(parts))} are one ONNX file, which onnxruntime runs."
     )
     one_label = (
         " It is single-label: the probabilities of a text add up to 1, and the decision is the label with "
@@ -61,10 +65,8 @@ def _variants(table: Overview) -> list[str]:
     for row in table.rows:
         cells = [f"`{row.name}`", f"`{row.file}`", readable.size(row.size)]
         cells += [readable.score(row.figure)] if table.has_figures else []
-        cells += [readable.UNKNOWN if row.changed is None else readable.percent(row.changed)]
-        if table.speed:
-            rate = row.texts_per_second
-            cells += [readable.UNKNOWN if rate is None else readable.rate(rate)]
+        cells += [readable.percent(row.changed)]
+        cells += [readable.rate(row.texts_per_second)] if table.speed else []
         rows.append([*cells, inline(row.take)])
     return markdown(columns, rows, words=2, last=1)
 

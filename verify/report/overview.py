@@ -63,7 +63,9 @@ def of(described: dict[str, Any]) -> Overview:
     """Return the overview of an artifact, given what its manifest says."""
     single = described["head"]["problem_type"] == SINGLE_LABEL
     evaluations = {row["variant"]: row for row in described["evaluations"]}
-    speeds = (described["speed"] or {"variants": {}})["variants"]
+    # Manifests of before speed was kept do not mention it.
+    speed = described.get("speed")
+    speeds = speed["variants"] if speed else {}
     first = best(described["variants"])
     variants = [first, *(variant for variant in described["variants"] if variant is not first)]
     names = [variant["name"] for variant in variants]
@@ -80,12 +82,12 @@ def of(described: dict[str, Any]) -> Overview:
         rate = speeds.get(name, {}).get("texts_per_second")
         take = _TAKE.get(name, variant["quantization"])
         rows.append(Row(name, variant["file"], variant["size"], figure, changed, rate, take))
-    if described["text"]:
+    if described.get("text"):
         text, like = described["text"], next(r for r in rows if r.name == described["text"]["variant"])
         take = f"to send texts, without a tokenizer: the answers of {like.name}"
         rows.append(Row("text in", text["file"], text["size"], like.figure, like.changed, None, take))
     name = "accuracy" if single else "macro-F1"
-    return Overview(rows, evaluations.get(names[0]), name, since_fp32, described["speed"])
+    return Overview(rows, evaluations.get(names[0]), name, since_fp32, speed)
 
 
 def _changed(overview: Overview, described: dict[str, Any]) -> str:
@@ -107,11 +109,10 @@ def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
     """Return what the columns are and were measured on, as sentences of plain text."""
     sentences = []
     if found := overview.evaluation:
-        labels = len(found["labels"])
-        mean = f", the mean of all {labels} labels," if "accuracy" not in found else ""
+        mean = "" if "accuracy" in found else f", the mean of all {len(found['labels'])} labels,"
         sentences.append(
-            f"{overview.figure_name.capitalize()}{mean} is at the packaged thresholds on {found['data']}, "
-            f"{found['split']} split, {readable.count(found['texts'])} texts."
+            f"{readable.sentence(overview.figure_name)}{mean} is at the packaged thresholds on "
+            f"{found['data']}, {found['split']} split, {readable.count(found['texts'])} texts."
         )
     sentences.append(_changed(overview, described))
     if speed := overview.speed:

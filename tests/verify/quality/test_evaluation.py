@@ -10,14 +10,10 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from core import recipe
 from core.artifact.graph import Graph
-from core.contract import VARIANT_FILES
-from core.disk.files import sha256_file
-from core.errors import ArtifactError
 from tests.support import builds, recipes
 from tests.support.commands import assert_failed
 from tests.support.places import DEFAULT
 from verify.quality import answers, evaluate, evaluate_table, published
-from verify.report import release
 
 
 def published_card():
@@ -37,7 +33,7 @@ def test_evaluation_json_has_every_protocol_of_every_variant(build, verify):
     assert (found["data"], found["published"]) == ("Own", None)
     assert [row["variant"] for row in found["variants"]] == ["fp32", "int8"]
     for variant in found["variants"]:
-        assert set(variant) == {"variant", "sha256", "seconds", "protocols"}
+        assert set(variant) == {"variant", "sha256", "seconds", "flips_from_fp32", "protocols"}
         assert {name: row["split"] for name, row in variant["protocols"].items()} == {
             "dev-tuned": "test",
             "test-tuned": "test",
@@ -67,6 +63,15 @@ def test_every_figure_is_scikit_learns_on_the_graphs_own_decisions(build, data, 
         assert found["texts"] == len(truth)
 
 
+def test_the_decisions_that_int8_changes_are_counted_against_fp32(build, data, verify):
+    verify("evaluate")
+    fp32, int8 = evaluation(build)["variants"]
+    ids = [[builds.WORDS.index(word) for word in text.split()] for text in data["test"][0]]
+    ours, theirs = (Graph(build.graph(name)).run_batches(ids, 7).predictions for name in ("int8", "fp32"))
+    assert fp32["flips_from_fp32"] is None
+    assert 0 < int8["flips_from_fp32"] == (ours != theirs).any(axis=1).mean()
+
+
 def test_the_probabilities_are_there_to_draw_from(build, verify):
     verify("evaluate")
     with np.load(build.folder / "evaluation.npz", allow_pickle=False) as file:
@@ -85,7 +90,7 @@ def test_what_is_written_is_read_back(build, verify):
     graph = Graph(build.graph("int8"))
     assert dict(zip(builds.LABELS, found.thresholds.tolist(), strict=True)) == graph.thresholds
     assert found.sha256 == evaluation(build)["variants"][1]["sha256"]
-    entry = evaluate.measure(found)
+    entry = evaluate.measure(found, *answers.read(build, ["fp32"]))
     assert entry == evaluation(build)["variants"][1]
     builds.graph(build.graph("int8"), builds.weights(0.1))
     assert answers.read(build, ["int8"]) is None
@@ -157,31 +162,6 @@ def test_packaged_thresholds_that_saw_the_test_split_are_told():
         "not an independent measurement"
         in published.remarks(published_card(), "hub:BAAI/bge-small-en", limits)[-1]
     )
-
-
-def released(build):
-    """The manifest's entries of a build's graphs, as far as they matter here."""
-    return {VARIANT_FILES[name]: {"sha256": sha256_file(build.graph(name))} for name in build.recipe.variants}
-
-
-def test_the_card_shows_what_dev_tuned_did_on_test(build, verify):
-    assert release._evaluations(build, released(build)) == []
-    verify("evaluate")
-    rows = release._evaluations(build, released(build))
-    assert [(row["variant"], row["split"], row["texts"]) for row in rows] == [
-        ("fp32", "test", 160),
-        ("int8", "test", 160),
-    ]
-    assert rows[0]["macro"] == evaluation(build)["variants"][0]["protocols"]["dev-tuned"]["macro"]
-    builds.graph(build.graph("int8"), builds.weights(0.1))
-    assert [row["variant"] for row in release._evaluations(build, released(build))] == ["fp32"]
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '{"variants": [{"variant": "fp32"}]}'])
-def test_an_evaluation_of_another_layout_is_refused(build, content):
-    (build.folder / "evaluation.json").write_text(content)
-    with pytest.raises(ArtifactError, match=r"evaluation\.json: not what `make evaluate` writes now"):
-        release._evaluations(build, released(build))
 
 
 def test_refusals_of_evaluate_write_nothing(build, verify, tmp_path, monkeypatch):
