@@ -11,8 +11,7 @@ from core.build.facts import weights_sha256
 from core.contract import HEAD_FILES, SINGLE_LABEL
 from core.recipe import Recipe
 from verify import readable
-from verify.escape import code, inline
-from verify.escape import table as markdown
+from verify.escape import code, inline, table
 from verify.report import front_matter, names, overview
 from verify.report.overview import Overview
 
@@ -21,7 +20,17 @@ _EXAMPLES = ["I love this!", "Why would anyone do that?"]
 _FIGURES = ("f1", "precision", "recall")
 
 
-def _lead(recipe: Recipe, described: dict[str, Any], table: Overview) -> list[str]:
+def _table(header: list[str], rows: list[list[str]], words: int, last: int = 0) -> str:
+    """Return a Markdown table as `escape.table` lays it out, whose numbers do not break over lines."""
+    end = len(header) - last
+    fixed = [
+        [cell.replace(" ", "\u00a0") if words <= at < end else cell for at, cell in enumerate(row)]
+        for row in rows
+    ]
+    return "\n".join(table(header, fixed, words, last))
+
+
+def _lead(recipe: Recipe, described: dict[str, Any], seen: Overview) -> list[str]:
     """Return what it is, how large and how good: paragraphs of Markdown."""
     head, text = described["head"], described["text"]
     labels, single = len(head["labels"]), head["problem_type"] == SINGLE_LABEL
@@ -40,38 +49,38 @@ def _lead(recipe: Recipe, described: dict[str, Any], table: Overview) -> list[st
         " It is single-label: the probabilities of a text add up to 1, and the decision is the label with "
         "the highest."
     )
-    first, found = table.rows[0], table.evaluation
+    first, found = seen.rows[0], seen.evaluation
     figures = [f"**{readable.size(first.size)}**"]
     if first.figure is not None and found:
-        on = f"{inline(found['data'])}'s {found['split']} texts"
-        figures.append(f"{table.figure_name} **{readable.score(first.figure)}** on {on}")
+        on = f"the {found['split']} texts of {inline(found['data'])}"
+        figures.append(f"{seen.figure_name} **{readable.score(first.figure)}** on {on}")
     if first.changed is not None:
-        than = "in float32" if table.since_fp32 else "by the original"
+        than = "in float32" if seen.since_fp32 else "by the original"
         figures.append(f"**{readable.percent(first.changed)}** of the texts decided otherwise than {than}")
     unknown = ""
-    if found is None:
+    if first.figure is None:
         named = described["data"] is not None
         why = "`make evaluate` was not run" if named else "the recipe names no texts with labels"
         unknown = f" How often its labels are right was not measured: {why}."
     return [what + (one_label if single else ""), f"`{first.name}`: {', '.join(figures)}.{unknown}"]
 
 
-def _variants(table: Overview) -> list[str]:
+def _variants(seen: Overview) -> str:
     """Return the table of all graphs, the first to take first."""
     columns = ["variant", "file", "size"]
-    columns += [table.figure_name] if table.has_figures else []
-    columns += ["changed decisions", *(["texts/s"] if table.speed else []), "when to take it"]
+    columns += [seen.figure_name] if seen.has_figures else []
+    columns += ["changed decisions", *(["texts/s"] if seen.speed else []), "when to take it"]
     rows = []
-    for row in table.rows:
+    for row in seen.rows:
         cells = [f"`{row.name}`", f"`{row.file}`", readable.size(row.size)]
-        cells += [readable.score(row.figure)] if table.has_figures else []
+        cells += [readable.score(row.figure)] if seen.has_figures else []
         cells += [readable.percent(row.changed)]
-        cells += [readable.rate(row.texts_per_second)] if table.speed else []
+        cells += [readable.rate(row.texts_per_second)] if seen.speed else []
         rows.append([*cells, inline(row.take)])
-    return markdown(columns, rows, words=2, last=1)
+    return _table(columns, rows, words=2, last=1)
 
 
-def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> list[str]:
+def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> str:
     """Return the table of the labels: what was measured of each, and its threshold where any has one."""
     silent = any(head["thresholds"].values())
     last = ["threshold"] if silent else []
@@ -80,7 +89,7 @@ def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> list[str]:
             [inline(label), *([readable.threshold(value)] if silent else [])]
             for label, value in head["thresholds"].items()
         ]
-        return markdown(["label", *last], rows, words=1)
+        return _table(["label", *last], rows, words=1)
     rows = [
         [
             inline(row["label"]),
@@ -93,10 +102,10 @@ def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> list[str]:
     for kind in ("macro", "weighted"):
         means = [readable.score(shown[kind][name]) for name in _FIGURES]
         rows.append([f"**{kind} average**", *means, "", *([""] if silent else [])])
-    return markdown(["label", "F1", "precision", "recall", "support", *last], rows, words=1)
+    return _table(["label", "F1", "precision", "recall", "support", *last], rows, words=1)
 
 
-def _parity(variants: list[dict[str, Any]]) -> list[str]:
+def _parity(variants: list[dict[str, Any]]) -> str:
     rows = []
     for variant in variants:
         found, limits = variant["parity"], variant["tolerance"]
@@ -108,7 +117,7 @@ def _parity(variants: list[dict[str, Any]]) -> list[str]:
         changed = f"{readable.count(flipped)} ({readable.percent(found['flip_rate'])})"
         rows.append([f"`{variant['name']}`", *map(readable.error, figures), changed, ", ".join(allowed)])
     columns = ["variant", "largest change of a probability", "mean change", "by batch mates"]
-    return markdown([*columns, "texts with a changed decision", "allowed at most"], rows, words=1, last=1)
+    return _table([*columns, "texts with a changed decision", "allowed at most"], rows, words=1, last=1)
 
 
 def _same_on_every_cpu(variants: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -121,13 +130,28 @@ def _same_on_every_cpu(variants: list[dict[str, Any]]) -> list[tuple[str, int]]:
     return [(readable.series(names), examined) for examined, names in found.items()]
 
 
+def _use(recipe: Recipe) -> list[str]:
+    card = recipe.card
+    use = [inline(card.use)] if card.use else []
+    return [*use, f"Not for: {inline(card.misuse)}"] if card.misuse else use
+
+
+def _training(recipe: Recipe, described: dict[str, Any]) -> list[str]:
+    """Return how the head was made, if it is the recipe's, and what the data are."""
+    card, data = recipe.card, described["data"] or {}
+    own = names.is_own(recipe, described, "head")
+    training = [inline(card.training)] if own and card.training else []
+    words = data.get("description")
+    return [*training, f"{inline(data['name'])}: {inline(words)}"] if words else training
+
+
 def _limits(recipe: Recipe, described: dict[str, Any]) -> list[str]:
     length = readable.count(described["encoder"]["max_length"])
     stated = [*recipe.card.limits, *((described["data"] or {}).get("limits") or [])]
     return [*stated, f"Texts are cut after {length} tokens."]
 
 
-def _licenses(recipe: Recipe, described: dict[str, Any]) -> list[str]:
+def _licenses(recipe: Recipe, described: dict[str, Any]) -> str:
     """Return the table of what is known of the licences, the whole first; nothing where none is."""
     card, data = recipe.card, described["data"] or {}
     rows = [["these files", inline(card.license)]] if card.license else []
@@ -138,7 +162,7 @@ def _licenses(recipe: Recipe, described: dict[str, Any]) -> list[str]:
             rows.append([f"{known}{name}", inline(words)])
     if data.get("license"):
         rows.append([f"the data ({inline(data['name'])})", inline(data["license"])])
-    return markdown(["what", "licence"], rows, words=2) if rows else []
+    return _table(["what", "licence"], rows, words=2) if rows else ""
 
 
 def _source(part: dict[str, Any]) -> tuple[str, str | None]:
@@ -155,14 +179,14 @@ def render(recipe: Recipe, described: dict[str, Any]) -> str:
     readers = ("count", "score", "percent", "error", "threshold")
     environment.filters |= {"inline": inline, "code": code}
     environment.filters |= {name: getattr(readable, name) for name in readers}
-    table, head = overview.of(described), described["head"]
+    seen, head = overview.of(described), described["head"]
     examples = recipe.card.examples[:2] or _EXAMPLES
     return environment.get_template("card.md.j2").render(
         described,
         recipe=recipe,
         title=recipe.card.title or recipe.name,
         description=recipe.card.description,
-        lead=_lead(recipe, described, table),
+        lead=_lead(recipe, described, seen),
         front_matter=front_matter.render(recipe, described),
         stacked=recipe.contract == "stacked",
         single_label=head["problem_type"] == SINGLE_LABEL,
@@ -170,15 +194,16 @@ def render(recipe: Recipe, described: dict[str, Any]) -> str:
         best=overview.best(described["variants"]),
         examples=json.dumps(examples, ensure_ascii=False),
         example=json.dumps(examples[0], ensure_ascii=False),
-        training=recipe.card.training if names.is_own(recipe, described, "head") else None,
+        use=_use(recipe),
+        training=_training(recipe, described),
         limits=_limits(recipe, described),
         biases=[*recipe.card.biases, *((described["data"] or {}).get("biases") or [])],
-        licenses="\n".join(_licenses(recipe, described)),
-        shown=table.evaluation,
-        variants_table="\n".join(_variants(table)),
-        notes=inline(" ".join(overview.notes(table, described))),
-        labels_table="\n".join(_labels(head, table.evaluation)),
-        parity_table="\n".join(_parity(described["variants"])),
+        licenses=_licenses(recipe, described),
+        shown=seen.evaluation,
+        variants_table=_variants(seen),
+        notes=inline(" ".join(overview.notes(seen, described))),
+        labels_table=_labels(head, seen.evaluation),
+        parity_table=_parity(described["variants"]),
         same_on_every_cpu=_same_on_every_cpu(described["variants"]),
         origins={part: names.origin(*_source(described[part]), recipe.name) for part in ("encoder", "head")},
         encoder_sha256=weights_sha256(described["encoder"]["sha256"]),

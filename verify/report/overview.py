@@ -14,7 +14,7 @@ _EXACT = "fp32"
 _TAKE = {
     "fp32": "to change nothing: float32, the original up to rounding",
     "int8": "to begin with: small and fast",
-    "guarded": "for float32's labels at most of int8's speed, where the file may be large",
+    "guarded": "for fp32's labels, faster than it, where the file may be large",
 }
 
 
@@ -38,8 +38,8 @@ class Row:
 class Overview:
     """All graphs of an artifact, the first to take first, and on what the figures were measured.
 
-    `evaluation` is the first row's, if any; `since_fp32` says that changed decisions are counted on its texts
-    against `fp32`, else on the reference's against the original.
+    `evaluation` is the first row's that has one; `since_fp32` says that changed decisions are counted on
+    its texts against `fp32`, else on the reference's against the original.
     """
 
     rows: list[Row]
@@ -86,8 +86,9 @@ def of(described: dict[str, Any]) -> Overview:
         text, like = described["text"], next(r for r in rows if r.name == described["text"]["variant"])
         take = f"to send texts, without a tokenizer: the answers of {like.name}"
         rows.append(Row("text in", text["file"], text["size"], like.figure, like.changed, None, take))
-    name = "accuracy" if single else "macro-F1"
-    return Overview(rows, evaluations.get(names[0]), name, since_fp32, speed)
+    found = next((evaluations[name] for name in names if name in evaluations), None)
+    figure_name = "accuracy" if single else "macro-F1"
+    return Overview(rows, found, figure_name, since_fp32, speed)
 
 
 def _changed(overview: Overview, described: dict[str, Any]) -> str:

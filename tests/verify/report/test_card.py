@@ -27,6 +27,14 @@ EVALUATION = {
 }
 
 
+def rendered_card(*given):
+    """A card, its numbers with plain spaces; every heading and table stands by itself."""
+    rendered = card.render(*given).replace("\u00a0", " ")
+    body = re.sub(r"```.*?```", "code", rendered.split("\n---\n", 1)[1], flags=re.DOTALL)
+    assert not re.search(r"\n\n\n|[^\n]\n#|^#[^\n]*\n[^\n]|^\|.*\n[^|\n]", body, flags=re.MULTILINE)
+    return rendered
+
+
 def render(compared, evaluations, **pairs):
     """A card of which the data's token ids were `compared`, or not (None); `pairs` are int8's."""
     described = pages.described()
@@ -39,7 +47,7 @@ def render(compared, evaluations, **pairs):
         "token_ids": lists,
         "answers": {"texts": 972, "max_probability_difference": 0.0},
     }
-    return card.render(
+    return rendered_card(
         recipes.load(DEFAULT), {**described, "text": text, "evaluations": evaluations, "data": DATA}
     )
 
@@ -65,16 +73,20 @@ def test_the_first_screen_says_what_it_is_how_good_how_large_and_how_to_use_it()
     lines = render({"texts": 5427, "differ": 0}, [EVALUATION]).split("\n---\n", 1)[1].splitlines()[:40]
     shown = "\n".join(lines)
     assert "Give it a text, and it says which of 3 labels fit." in shown
-    assert "`int8`: **24 MB**, macro-F1 **0.500** on Own's test texts, **3.0 %** of the texts" in shown
+    assert "`int8`: **24 MB**, macro-F1 **0.500** on the test texts of Own, **3.0 %** of the texts" in shown
     assert "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 0.500 | 3.0 % | to begin with" in shown
     assert "| `fp32` | `onnx/model.onnx` | 90 MB | – | – | to change nothing" in shown
     assert "session.run(" in shown
     assert "the same texts that get other labels than from fp32" in shown
 
 
+def test_no_number_breaks_over_lines():
+    assert "| 24\u00a0MB | 2.5\u00a0% |" in card.render(recipes.load(DEFAULT), pages.described())
+
+
 def test_without_data_nothing_is_said_of_f1():
     described = pages.described() | {"text": None}
-    rendered = card.render(recipes.load(DEFAULT), described)
+    rendered = rendered_card(recipes.load(DEFAULT), described)
     assert "was not measured: the recipe names no texts with labels." in rendered
     assert "F1" not in rendered
     assert "## Text in" not in rendered
@@ -84,12 +96,23 @@ def test_without_data_nothing_is_said_of_f1():
     )
 
 
+def test_a_variant_that_was_not_evaluated_has_no_figure():
+    evaluation = EVALUATION | {"variant": "fp32", "flips_from_fp32": None}
+    described = pages.described() | {"evaluations": [evaluation], "data": DATA}
+    rendered = rendered_card(recipes.load(DEFAULT), described)
+    assert "| 24 MB | – | 2.5 % | to begin with" in rendered
+    assert "| 90 MB | 0.500 | 2.5 % | to change nothing" in rendered
+    assert "`int8`: **24 MB**, **2.5 %** of the texts" in rendered
+    assert "not measured: `make evaluate` was not run" in rendered
+    assert "`fp32` on Own, test split, 5,427 texts" in rendered
+
+
 def test_speed_is_a_column_where_it_is_known():
     described = pages.described() | {"speed": pages.SPEED}
-    rendered = card.render(recipes.load(DEFAULT), described)
+    rendered = rendered_card(recipes.load(DEFAULT), described)
     assert "| 24 MB | 2.5 % | 583 | to begin with" in rendered
     assert "Speed: Own test texts in batches of 32, 2 threads, A \\<CPU>." in rendered
-    assert "texts/s" not in card.render(recipes.load(DEFAULT), pages.described())
+    assert "texts/s" not in rendered_card(recipes.load(DEFAULT), pages.described())
 
 
 def test_no_number_is_written_for_machines():
@@ -100,7 +123,7 @@ def test_no_number_is_written_for_machines():
 @pytest.mark.parametrize("contract", ["stacked", "per-label"])
 def test_a_program_for_each_runtime_that_runs_it(contract):
     recipe = recipes.load(DEFAULT).model_copy(update={"contract": contract})
-    rendered = card.render(recipe, pages.described())
+    rendered = rendered_card(recipe, pages.described())
     assert ("### JavaScript" in rendered) == (contract == "stacked")
     assert ("library_name: transformers.js" in rendered) == (contract == "stacked")
     assert rendered.count("```python") == 1
@@ -110,16 +133,16 @@ def test_what_is_said_is_of_the_recipes_own_parts_alone():
     recipe, described = recipes.load(DEFAULT), pages.described()
     described["encoder"]["source"] = recipe.encoder.source
     described["head"] |= {"source": recipe.head.source}
-    own = card.render(recipe, described)
+    own = rendered_card(recipe, described)
     for said in ("trained on GoEmotions", "(all-MiniLM-L6-v2)", "| the classifier (", "base_model:"):
         assert said in own
     for source in ("path:", "package:"):
         assert source not in own
     described["head"]["source"], described["encoder"]["source"] = "path:/home/me/other", "path:/home/me/mine"
-    other = card.render(recipe, described)
+    other = rendered_card(recipe, described)
     for said in ("trained on GoEmotions", "(all-MiniLM-L6-v2)", "| the classifier (", "base_model:", "/home"):
         assert said not in other
-    assert "a local folder, `mine` (the encoder) and a local folder, `other` (the classifier)" in other
+    assert "from a local folder, `mine` (the encoder) and a local folder, `other`, revision" in other
 
 
 def test_the_words_of_recipe_and_data_are_there():
@@ -131,7 +154,7 @@ def test_the_words_of_recipe_and_data_are_there():
         "biases": ["B1", "B2"],
     }
     described = pages.described() | {"data": DATA | words}
-    rendered = card.render(recipe, described)
+    rendered = rendered_card(recipe, described)
     assert recipe.card.use in rendered
     assert f"Not for: {recipe.card.misuse}" in rendered
     assert "Own: Texts \\<b>of ours\\</b>." in rendered
@@ -139,7 +162,7 @@ def test_the_words_of_recipe_and_data_are_there():
         "## Limits\n\n- L1\n- Texts are cut after 64 tokens.\n\n## Known biases\n\n- B1\n- B2\n" in rendered
     )
     assert "| the data (Own) | CC0 |" in rendered
-    silent = card.render(recipe.model_copy(update={"card": CardTable()}), pages.described())
+    silent = rendered_card(recipe.model_copy(update={"card": CardTable()}), pages.described())
     for heading in ("## What it is for", "## Training data", "## Known biases", "## Licences", "Not for"):
         assert heading not in silent
     assert "## Limits\n\n- Texts are cut after 64 tokens.\n" in silent

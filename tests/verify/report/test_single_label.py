@@ -41,7 +41,7 @@ def described(thresholds=ALWAYS, evaluations=()):
 
 
 def rendered(*given):
-    return card.render(recipes.load(DEFAULT), described(*given))
+    return card.render(recipes.load(DEFAULT), described(*given)).replace("\u00a0", " ")
 
 
 def test_the_card_says_how_to_read_one_label():
