@@ -17,8 +17,8 @@ def text(folder: Path) -> str:
         ArtifactError: the folder's manifest is missing, or not an artifact's.
     """
     described = manifest.read(folder)
-    # What its readers check of a manifest that somebody else may have made.
-    manifest.variants(folder)
+    # What its readers check of a manifest that somebody else may have made: its variants, and this.
+    manifest.text_graph(folder)
     with manifest.fields_of(folder / manifest.MANIFEST_FILE):
         table = overview.of(described)
         columns = {

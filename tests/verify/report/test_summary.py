@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from core.artifact import manifest
 from tests.support import pages
 from verify import __main__ as command
@@ -67,6 +69,24 @@ def test_the_graph_that_takes_texts_has_its_variants_figures():
     described["text"] = {"file": "onnx/model_text.onnx", "size": 28_000_000, "variant": "int8"}
     row = overview.of(described).rows[-1]
     assert (row.name, row.figure, row.changed, row.texts_per_second) == ("text in", 0.4836, 0.03, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": {"file": "onnx/model_text.onnx", "size": 1, "variant": "int4"}},
+        {"evaluations": [{"variant": "int8", "macro": {"f1": "1"}}]},
+        {"evaluations": 3},
+        {"speed": {"variants": []}},
+        {"head": None},
+    ],
+)
+def test_a_manifest_of_somebody_else_is_one_error(tmp_path, in_process, change):
+    (tmp_path / "manifest.json").write_text(manifest.sealed({**pages.described(), "files": {}, **change}))
+    code, said = in_process(command.main, "summary", tmp_path)
+    assert code
+    assert said.err.count("\n") == 1
+    assert f"{tmp_path}/manifest.json: not an artifact's manifest" in said.err
 
 
 def test_a_manifest_of_before_speed_was_kept(tmp_path, in_process):
