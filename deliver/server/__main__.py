@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import core.start  # isort: skip  # noqa: F401  what fails or is interrupted from here on ends in a line
+
 import argparse
 import os
 import signal
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
-from core.cli import exit_code
+from core.cli import exit_code, parser
 from core.errors import ServerError, ToolchainError
 from core.untrusted.limited.allowance import TIME_FACTOR
 from deliver.server.app import application
@@ -29,13 +31,13 @@ _PATIENCE = "20"
 _LOOPBACK = ("127.", "::1")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(line: argparse.ArgumentParser) -> None:
     """Add the command line of a server to a parser."""
-    parser.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
-    parser.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that)")
-    parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=PORT, help="0: any free one (default: %(default)s)")
-    parser.add_argument(
+    line.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
+    line.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that)")
+    line.add_argument("--host", default=HOST, help="the address to listen on")
+    line.add_argument("--port", type=int, default=PORT, help="0: any free one")
+    line.add_argument(
         "--threads", type=int, default=0, help="batches at the same time, a core each (default: every CPU)"
     )
 
@@ -140,11 +142,9 @@ def _run(classifier: Classifier, metrics: Metrics, listening: socket.socket) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve; return 0 where it was stopped, else say in one line why it ended."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deliver.server", description="Answer texts over HTTP until it is stopped."
-    )
-    add_options(parser)
-    return exit_code(serve, parser.parse_args(arguments))
+    line = parser("python -m deliver.server", "Answer texts over HTTP until it is stopped.")
+    add_options(line)
+    return exit_code(serve, line.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -87,8 +87,15 @@ class _Endpoints:
             "truncated": answer.truncated,
         }
 
+    async def _answered(self, texts: list[str]) -> list[Answer]:
+        try:
+            return await self._classifier.answer(texts)
+        except asyncio.CancelledError as error:
+            # By uvicorn, once it has waited long enough for the end.
+            raise HTTPException(503, "the server stops, and has no time left for this") from error
+
     async def classify(self, request: Request) -> Response:
-        answers = await self._classifier.answer(asked.texts_of(await _body(request)))
+        answers = await self._answered(asked.texts_of(await _body(request)))
         return JSONResponse({"answers": [self._shown(answer) for answer in answers]})
 
     async def ready(self, request: Request) -> Response:
@@ -120,7 +127,7 @@ class _Endpoints:
         if "inference-header-content-length" in request.headers:
             raise RequestError("body: found binary tensors, expected JSON; a client has an option for it")
         given = v2.asked_of(await _body(request))
-        answers = await self._classifier.answer(given.texts)
+        answers = await self._answered(given.texts)
         return JSONResponse(v2.inferred(self._classifier.name, given, [answer.row for answer in answers]))
 
     async def live(self, request: Request) -> Response:

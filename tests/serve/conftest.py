@@ -14,11 +14,9 @@ import numpy as np
 import pytest
 
 from bench.servers.load import Answer
-from core.build import reference
+from tests.support.direct import asked_texts, expected_answers  # noqa: F401
 from tests.support.places import ROOT
 from tests.support.server_process import answers, free_ports, serving
-
-GO_EMOTIONS_TEXTS = 200
 
 
 def children(pid: int) -> list[int]:
@@ -99,16 +97,3 @@ def server(artifact, tmp_path_factory):
     """The variant that is served where none is named."""
     with started(artifact, tmp_path_factory.mktemp("server") / "log") as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-def texts(artifact, request) -> list[str]:
-    """The reference's texts, and 200 of GoEmotions' test split where the data is."""
-    found = list(reference.read(artifact / "reference.npz").texts)
-    try:
-        folder = request.getfixturevalue("go_emotions")
-    except pytest.skip.Exception as reason:
-        print(f"the reference's {len(found)} texts alone: {reason}")
-        return found
-    lines = (folder / "test.tsv").read_text("utf-8").split("\n")
-    return found + [line.split("\t")[0] for line in lines[:GO_EMOTIONS_TEXTS]]
