@@ -160,7 +160,7 @@ def test_an_emulator_that_emulates_nothing_is_refused(line, tmp_path, monkeypatc
     stand_in.chmod(0o755)
     monkeypatch.setenv("QEMU", str(stand_in))
     status, printed = line()
-    assert (status, printed.out) == (1, "")
+    assert (status, printed.out) == (2, "")
     assert printed.err.startswith("error: Nehalem: found AVX")
     status, printed = line("--texts", "-1")
     assert (status, printed.err) == (2, "error: --texts: found -1, expected at least 4, a batch\n")
