@@ -26,7 +26,7 @@ function facts(manifest, singleLabel) {
     ["Training", card.training ?? (manifest.data?.name && `texts of ${manifest.data.name}`)],
     ["Licences", parts.map(([part, text]) => `${part}: ${text}`).join(". ")],
     ["Labels", `${labels.names.length}, ${singleLabel ? "one a text" : "each with its own threshold"}`],
-    ...(evaluations ?? []).map((each) => ["Quality", quality(each)]),
+    ...(evaluations ?? []).filter(({ split }) => split === "test").map((each) => ["Quality", quality(each)]),
     ...manifest.variants.map((variant) => [
       `${word(variant.name)[0].toUpperCase()}${word(variant.name).slice(1)}`,
       `${variant.file}, ${megabytes(files[variant.file].size)}`,
