@@ -85,10 +85,16 @@ export function many(model, ask) {
     tell(`Stopped after ${count(job.done)} of ${count(job.rows.length)} texts`);
   }
 
+  /** Work no further: another view is shown. */
+  function leave() {
+    if (job) job.running = false;
+  }
+
   const answered = () => job.rows.slice(0, job.done);
   return {
     start,
     stop,
+    leave,
     csv: () => csv(model, job.variants, job.columns, answered()),
     json: () =>
       json(

@@ -58,6 +58,7 @@ function answer() {
   element("share").disabled = !fitsLink(field.value);
   clearTimeout(waiting);
   if (!ready.length) return;
+  if (!isMany) table.leave();
   element("copy").disabled = isMany || !single.shown();
   if (refused || !field.value.trim()) {
     element("copy").disabled = true;

@@ -48,7 +48,7 @@ export const fitsLink = (text) => text.length > 0 && text.length <= MOST_IN_LINK
 /** The page's address with a text; what follows # goes to no server. */
 export function linkTo(text, kind) {
   const as = kind === "one" ? "" : `&read=${kind}`;
-  return `${location.href.split("#")[0]}#text=${encodeURIComponent(text.toWellFormed?.() ?? text)}${as}`;
+  return `${location.href.split("#")[0]}#text=${encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))}${as}`;
 }
 
 /** The text that the page's address holds, `{text, kind}` or `{problem}`; null without one. */
