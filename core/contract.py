@@ -25,6 +25,8 @@ IR_VERSION = 8
 # Graph inputs and outputs.
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"
+# No graph of an artifact has it; a package for those who always send it does.
+TOKEN_TYPE_IDS = "token_type_ids"
 LAST_HIDDEN_STATE = "last_hidden_state"
 HIDDEN_STATE = "hidden_state_{}"
 SENTENCE_EMBEDDING = "sentence_embedding"

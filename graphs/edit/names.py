@@ -24,6 +24,7 @@ LOGIT_PAIRS = "logit_pairs"
 LAYOUT, POSITION_ROWS = "layout", "position_embedding_rows"
 COUNTS, STARTS, STARTS_COLUMN = "layout_counts", "layout_starts", "layout_starts_column"
 TOKENS_OF_PLACES, GIVEN_IDS, VALID = "layout_tokens_of_places", "layout_given_ids", "layout_valid"
+SAME_IDS = "layout_ids"
 LONG, SHORT = "long", "short"
 # By `project`.
 PROJECTION, PROJECTED = "feature_{}_projection", "projected"

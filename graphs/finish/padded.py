@@ -34,6 +34,10 @@ def padded(model: ir.Model) -> int:
     if others or not (guarded or list(choice.outputs) == list(graph.outputs)):
         raise GraphError(f"found {len(choices)} If, expected one, which makes all outputs")
     nodes, answers, _ = ops.take_apart(choice.attributes["else_branch"].as_graph())
+    # As long as they read them, what only they read stays.
+    for node in choice.attributes["then_branch"].as_graph():
+        for index in range(len(node.inputs)):
+            node.replace_input_with(index, None)
     graph.insert_before(choice, nodes)
     for value, old in zip(answers, list(choice.outputs), strict=True):
         ops.replace(old, value)

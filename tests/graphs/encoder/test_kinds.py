@@ -12,6 +12,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 from core.recipe import FeaturesTable
 from graphs.encoder import fuse
 from graphs.packed import prune, unfuse
+from graphs.plain import layout
 from graphs.unpadded import branch
 from tests.support.factories import Shape, random_tokens
 from tests.support.graphs import exported, packed, pooled
@@ -48,7 +49,9 @@ def steps(made):
         prune.prune(model, made.info.used_layers)
     without_padding = model.clone()
     branch.unpadded(without_padding)
-    return {"pooled": pooled(made), "packed": model, "unpadded": without_padding}
+    plain = model.clone()
+    layout.plain(plain)
+    return {"pooled": pooled(made), "packed": model, "unpadded": without_padding, "plain": plain}
 
 
 @pytest.fixture(scope="module")
