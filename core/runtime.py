@@ -24,7 +24,7 @@ TokenIds = Sequence[Sequence[int]]
 LOG_ERRORS, LOG_NOTHING = 3, 4
 # onnxruntime_session_options_config_keys.h. Left out, a file ending in .ort, or bytes with an identifier
 # inside, would be read in onnxruntime's own format, which nothing here has checked.
-_SETTINGS = {"session.load_model_format": "ONNX"}
+_FORMAT = "session.load_model_format"
 
 
 def ran_on() -> dict[str, str]:
@@ -48,6 +48,7 @@ def open_session(
     threads: int = 0,
     log_severity: int = LOG_ERRORS,
     profile: Path | None = None,
+    own_format: bool = False,
 ) -> Session:
     """Open a graph, a file or its bytes, on the CPU.
 
@@ -60,6 +61,7 @@ def open_session(
         threads: how many work on one operator; 0 leaves their number to onnxruntime.
         log_severity: the lowest level that is logged.
         profile: how the file of a profile begins, which `end_profiling` writes; left out, there is none.
+        own_format: whether it is in onnxruntime's own format: only of what this process had made.
 
     Raises:
         error: onnxruntime does not load it.
@@ -71,8 +73,7 @@ def open_session(
     options.log_severity_level = log_severity
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
-    for key, value in _SETTINGS.items():
-        options.add_session_config_entry(key, value)
+    options.add_session_config_entry(_FORMAT, "ORT" if own_format else "ONNX")
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as failure:  # onnxruntime's exceptions share no other base

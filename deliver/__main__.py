@@ -20,7 +20,9 @@ from verify.proof import prove
 
 # In every package, so that the next one may take its place.
 PACKAGE_STAMP = ".package"
-_FORMATS = ("infinity", "openvino", "tei", "triton", "triton-python")
+_FORMATS = tuple("infinity openvino ort qdq search tei triton triton-python webgpu".split())
+# What a format takes where no variant is named, if not int8.
+_VARIANTS = {"webgpu": "fp32"}
 # Those that have a place for the graph that takes texts: VARIANT=text.
 _TAKE_TEXT = ("triton", "triton-python")
 # What installs the libraries of a command.
@@ -52,14 +54,18 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _package(arguments: argparse.Namespace) -> None:
-    from deliver import infinity, openvino, tei, triton
+    from deliver import infinity, openvino, ort, qdq, search, tei, triton, webgpu
     from deliver.source import open_source
 
-    writers = (infinity.fill, openvino.fill, tei.fill, triton.fill, triton.fill_python)
+    writers = (
+        *(infinity.fill, openvino.fill, ort.fill, qdq.fill, search.fill, tei.fill),
+        *(triton.fill, triton.fill_python, webgpu.fill),
+    )
     fill = dict(zip(_FORMATS, writers, strict=True)).get(arguments.format)
     if fill is None:
         raise ArtifactError(f"FORMAT: found {arguments.format!r}; expected one of {', '.join(_FORMATS)}")
-    source = open_source(arguments.artifact, arguments.variant or None, arguments.format in _TAKE_TEXT)
+    variant = arguments.variant or _VARIANTS.get(arguments.format)
+    source = open_source(arguments.artifact, variant, arguments.format in _TAKE_TEXT)
     try:
         with replacing_folder(arguments.target, PACKAGE_STAMP) as folder:
             fill(source, folder)
@@ -98,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     score = line.add("score", _score, "label a corpus")
     package = line.add("package", _package, "write it for a server or an engine", "artifact", "target")
     package.add_argument("--format", required=True, help=" or ".join(_FORMATS))
-    package.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that)")
+    package.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that; of webgpu, fp32)")
     publish = line.add("publish", _publish, "bring an artifact to the hub, as one commit", "artifact")
     publish.add_argument("repo", help="OWNER/NAME")
     publish.add_argument("--dry-run", action="store_true", help="print what would go, and ask no network")

@@ -215,7 +215,8 @@ def test_triton_refuses_what_its_files_cannot_say(artifact, tmp_path):
     [
         (
             ["--format", "docker"],
-            "FORMAT: found 'docker'; expected one of infinity, openvino, tei, triton, triton-python",
+            "FORMAT: found 'docker'; expected one of infinity, openvino, ort, qdq, search, tei, triton, "
+            "triton-python, webgpu",
         ),
         (["--format", "tei", "--variant", "int4"], "variant: found 'int4'; expected one of fp32, int8"),
     ],

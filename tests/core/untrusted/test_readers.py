@@ -47,6 +47,7 @@ RAW = {
         "graphs/int8/calibration.py": "a graph of this build's without an untrusted head inside",
         "bench/contenders/onnx_models.py": "graphs that this build made; opening them is timed",
         "bench/measure/profile.py": "graphs that this build made",
+        "deliver/ort.py": "what onnxruntime wrote of a graph that was tried",
     },
     "safe_open": {"core/untrusted/weights_file.py": "the reader"},
     "Tokenizer.from_str": {"core/untrusted/tokenizer_file.py": "the reader"},
