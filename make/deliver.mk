@@ -1,8 +1,8 @@
 # Packages for servers, and publishing.
 .PHONY: package-format publish test-servers test-triton test-infinity
 
-# make package FORMAT=openvino|infinity|tei|triton|triton-python [VARIANT=int8|fp32|guarded]: dist/NAME-openvino and so
-# on; for Triton also VARIANT=text.
+# make package FORMAT=openvino|infinity|tei|triton|triton-python|qdq|ort|search|webgpu [VARIANT=int8|fp32|guarded]:
+# dist/NAME-openvino and so on; for Triton also VARIANT=text.
 ifdef FORMAT
 package: package-format
 endif

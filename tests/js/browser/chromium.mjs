@@ -13,9 +13,12 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** Start Chromium. */
-export function launch() {
+/** Flags for WebGPU on a machine without a graphics card. */
+export const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/** Start Chromium; `more` are flags for one test. */
+export function launch(more = []) {
   const executablePath = PATHS.find((path) => existsSync(path));
   if (!executablePath) throw new Error(`no Chromium at ${PATHS.join(", ")}: install one, or set CHROMIUM`);
-  return chromium.launch({ executablePath, args: FLAGS, headless: true });
+  return chromium.launch({ executablePath, args: [...FLAGS, ...more], headless: true });
 }
