@@ -21,7 +21,7 @@ def fill(source: Source, folder: Path) -> None:
         GraphError: the graph is not of this project.
         GateError: an answer depends on the token types.
     """
-    write.with_token_types(source.file, folder / GRAPH_FILE)
+    write.write(source.file, folder / GRAPH_FILE, write.TOKEN_TYPES)
     session = open_limited(folder / GRAPH_FILE)
     gate.answers(source, session.run, "search", {TOKEN_TYPE_IDS: 1})
     complete(source, folder, "search.md.j2", (TOKENIZER_FILE, THRESHOLDS_FILE))

@@ -16,8 +16,15 @@ from graphs.plain import half, layout, normalization, qdq, token_types
 
 Rewrite = Callable[[ir.Model], int]
 
+
+def _standard(model: ir.Model) -> int:
+    """Check that what is left is of the contract's inputs and of ONNX's own operators."""
+    legal.check(model)
+    return standard.standard(model)
+
+
 # Of a graph in float32, which has no branches.
-PLAIN: tuple[Rewrite, ...] = (layout.plain,)
+PLAIN: tuple[Rewrite, ...] = (layout.plain, _standard)
 # Of one in int8.
 QDQ: tuple[Rewrite, ...] = (
     padded.padded,
@@ -25,38 +32,24 @@ QDQ: tuple[Rewrite, ...] = (
     layout.plain,
     qdq.products,
     qdq.scores,
-    standard.standard,
+    _standard,
 )
-HALF: tuple[Rewrite, ...] = (layout.plain, half.half)
+HALF: tuple[Rewrite, ...] = (layout.plain, _standard, half.half)
+TOKEN_TYPES: tuple[Rewrite, ...] = (token_types.accept,)
 
 
 def write(source: Path, target: Path, rewrites: tuple[Rewrite, ...]) -> None:
-    """Write what rewrites make of a finished graph's file: standard operators on the contract's inputs.
+    """Write what rewrites make of a finished graph's file.
 
     Raises:
         GraphError: the file is no graph of this project, or not of the kind that they are for.
     """
     model = load_graph(source)
-    for rewrite in rewrites:
-        rewrite(model)
-        legal.check(model)
+    try:
+        for rewrite in rewrites:
+            rewrite(model)
+    except GraphError as error:
+        raise GraphError(f"{source}: {error}") from error
     ops.remove_unused(model)
-    own = sorted({node.op_type for node in model.graph.all_nodes() if node.domain == ops.MICROSOFT})
-    if own:
-        raise GraphError(
-            f"{source}: found {', '.join(own)} of onnxruntime's own, expected standard operators"
-        )
-    with replacing(target) as temporary:
-        ir.save(model, temporary)
-
-
-def with_token_types(source: Path, target: Path) -> None:
-    """Write a finished graph's file with the input that `token_types` adds.
-
-    Raises:
-        GraphError: the file is no graph of this project.
-    """
-    model = load_graph(source)
-    token_types.accept(model)
     with replacing(target) as temporary:
         ir.save(model, temporary)

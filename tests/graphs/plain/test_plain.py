@@ -139,6 +139,7 @@ def test_qdq_has_the_integers_of_int8(any_encoder, change):
     before = finished(any_encoder, change)
     alone, model = before.clone(), in_qdq(before.clone())
     counts = used(model)
+    assert all(value.uses() for value in model.graph.initializers.values())
     assert not set(counts) & (DATA_DEPENDENT | {"InstanceNormalization", "BatchNormalization"})
     padded.padded(alone)
     products = ops.nodes_of(alone.graph, "MatMulIntegerToFloat")

@@ -9,7 +9,7 @@ import { serve } from "./serve.mjs";
 const TRANSFORMERS = path.join(ROOT, "node_modules/@huggingface/transformers/");
 const NAME = path.basename(ARTIFACT);
 // A text takes a tenth of a second by software; its length is what a GPU's kernels are made for.
-const TEXTS = 60;
+const TEXTS = 50;
 const LONGEST = 200;
 const chosen = expected.texts
   .map((text, row) => [text, row])
