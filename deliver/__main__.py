@@ -104,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     score = line.add("score", _score, "label a corpus")
     package = line.add("package", _package, "write it for a server or an engine", "artifact", "target")
     package.add_argument("--format", required=True, help=" or ".join(_FORMATS))
-    package.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that; of webgpu, fp32)")
+    of = "of the artifact's graphs (default: int8, where it has that; of webgpu, fp32)"
+    package.add_argument("--variant", help=of)
     publish = line.add("publish", _publish, "bring an artifact to the hub, as one commit", "artifact")
     publish.add_argument("repo", help="OWNER/NAME")
     publish.add_argument("--dry-run", action="store_true", help="print what would go, and ask no network")
