@@ -14,6 +14,7 @@ RAW = {
     "json.loads": {
         "core/untrusted/json_file.py": "the reader",
         "requirements/audit.py": "what pip-audit prints",
+        "requirements/install.py": "what requirements/plan.py prints",
         "bench/contenders/protocol.py": "lines of the benchmark's own processes",
         "bench/contenders/dynamic_int8.py": "what a process of its own prints",
         "bench/contenders/openvino_nncf.py": "what the benchmark's own process hands over",
