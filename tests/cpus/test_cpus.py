@@ -166,7 +166,7 @@ def test_an_emulator_that_emulates_nothing_is_refused(line, tmp_path, monkeypatc
     assert (status, printed.err) == (2, "error: --texts: found -1, expected at least 4, a batch\n")
     # With the checks of what it is told to stand for, the rest of the way.
     monkeypatch.setattr(emulation, "check_features", lambda *_: None)
-    monkeypatch.setattr(emulation, "PROCESSORS", (NEHALEM._replace(saturates=None),))
+    monkeypatch.setattr(emulation, "ALL", (NEHALEM._replace(saturates=None),))
     status, printed = line("--variants", "guarded")
     assert (status, printed.err) == (2, "error: --variants: found guarded, expected some of fp32, int8\n")
     status, printed = line()
