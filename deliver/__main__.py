@@ -1,4 +1,4 @@
-"""Build, verify, score, package and publish an artifact: the console command `onnx-classifier`.
+"""Build, verify, score, serve, package and publish an artifact: the console command `onnx-classifier`.
 
 `verify` needs numpy, onnxruntime and tokenizers alone; what the other commands need is imported inside them.
 """
@@ -26,7 +26,7 @@ _VARIANTS = {"webgpu": "fp32"}
 # Those that have a place for the graph that takes texts: VARIANT=text.
 _TAKE_TEXT = ("triton", "triton-python")
 # What installs the libraries of a command.
-_EXTRAS = {"build": "build", "package": "build", "publish": "build", "score": "score"}
+_EXTRAS = {"build": "build", "package": "build", "publish": "build", "score": "score", "serve": "serve"}
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -51,6 +51,12 @@ def _score(arguments: argparse.Namespace) -> int:
     from score.__main__ import score
 
     return score(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from deliver.server.__main__ import serve
+
+    serve(arguments)
 
 
 def _package(arguments: argparse.Namespace) -> None:
@@ -95,13 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status, of a failure with one line that says why."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given[0] if given else ""
-    line = CommandLine("onnx-classifier", "Build, verify, score, package and publish an artifact.")
+    line = CommandLine("onnx-classifier", "Build, verify, score, serve, package and publish an artifact.")
     build = line.add("build", _build, "build, verify and package a recipe's artifact", "recipe")
     build.add_argument("--out", type=Path, help="the artifact's folder (default: dist/NAME)")
     build.add_argument("--work", type=Path, help="files on the way (default: build/NAME)")
     verify = line.add("verify", prove.run, "prove an artifact's bytes, claims and parity", "artifact")
     prove.add_options(verify)
     score = line.add("score", _score, "label a corpus")
+    server = line.add("serve", _serve, "label texts over HTTP until it is stopped")
     package = line.add("package", _package, "write it for a server or an engine", "artifact", "target")
     package.add_argument("--format", required=True, help=" or ".join(_FORMATS))
     of = "of the artifact's graphs (default: int8, where it has that; of webgpu, fp32)"
@@ -115,6 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from score.__main__ import add_options
 
             add_options(score)
+        if name == "serve":
+            from deliver.server.__main__ import add_options as add_server_options
+
+            add_server_options(server)
         return line.main(given)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(name)

@@ -24,6 +24,13 @@ def test_a_command_without_its_libraries_names_the_extra(monkeypatch, capsys):
     assert said.endswith("install this package with its extra [score]\n")
 
 
+def test_serving_without_its_libraries_names_the_extra(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "deliver.server.__main__", raising=False)
+    assert main(["serve", "artifact"]) != 0
+    assert capsys.readouterr().err.endswith("install this package with its extra [serve]\n")
+
+
 def test_a_failed_stage_ends_a_build(tmp_path, capsys):
     (tmp_path / "recipe.toml").write_text("")
     assert main(["build", str(tmp_path)]) == 2
