@@ -12,6 +12,18 @@ from graphs.edit.chain import Chain
 _CONTEXT = re.compile(rf"layer_\d+_{names.CLS}_context")
 
 
+def _forget_shapes(first: ir.Node, last: ir.Node) -> None:
+    """Drop what the values from one node to another, one reader each, say of their shapes: that of one query.
+
+    onnxruntime in WebAssembly refuses a shape that is not what it infers; elsewhere it warns.
+    """
+    node = first
+    node.outputs[0].shape = None
+    while node is not last:
+        ((node, _),) = node.outputs[0].uses()
+        node.outputs[0].shape = None
+
+
 def single_rows(model: ir.Model) -> int:
     """Attend from each CLS token twice in a pruned last layer, in place, and take the first answer.
 
@@ -31,6 +43,7 @@ def single_rows(model: ir.Model) -> int:
         query = ops.read(scores)
         twice = Chain(graph, scores, prefix).add("Concat", [query, query], "query_twice", axis=2)
         scores.replace_input_with(0, twice)
+        _forget_shapes(scores, context)
         both = context.outputs[0]
         context.name = both.name = f"{name}_twice"
         readers = [(use.node, use.idx) for use in both.uses()]
