@@ -47,6 +47,7 @@ RAW = {
         "core/untrusted/limited/graph_service.py": "in a process of limited memory and time",
         "graphs/int8/calibration.py": "a graph of this build's without an untrusted head inside",
         "bench/contenders/onnx_models.py": "graphs that this build made; opening them is timed",
+        "bench/measure/cores.py": "graphs that this build made",
         "bench/measure/profile.py": "graphs that this build made",
         "deliver/ort.py": "what onnxruntime wrote of a graph that was tried",
     },
