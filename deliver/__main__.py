@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             add_options(score)
         if name == "serve":
-            from deliver.server.__main__ import add_options as add_server_options
+            from deliver.server.options import add_options as add_server_options
 
             add_server_options(server)
         return line.main(given)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Under make the tests are what they are without: a command that make runs leaves an interruption to it.
+os.environ.pop("MAKELEVEL", None)
+
 import core.telemetry  # noqa: F401  before onnxruntime
 from tests.support.places import ROOT
 

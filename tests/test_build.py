@@ -82,8 +82,8 @@ def test_a_progress_line_a_stage_and_a_table_at_the_end(bge):
     for stage in (["export", "encoder"], ["merge", "fuse"], ["pack", "prune"], ["int8", "quantize"]):
         assert stage in stages
     assert "12 Attention, 24 SkipLayerNormalization, 12 BiasGelu" in bge[4]
-    assert lines[-3].split()[0] == "variant"
-    assert [line.split()[0] for line in lines[-2:]] == ["fp32", "int8"]
+    (head,) = [index for index, line in enumerate(lines) if line.startswith("variant ")]
+    assert {line.split()[0] for line in lines[head + 1 :]} >= {"fp32", "int8"}
 
 
 def test_nothing_is_rebuilt_where_nothing_changed_and_all_where_the_head_did(bge):
@@ -209,7 +209,7 @@ def test_the_artifact_is_verified_alone(tiny_build):
     page = (dist / "report.html").read_text("utf-8")
     for name in ("onnx/model.onnx", "reference.npz"):
         assert sha256((dist / name).read_bytes()).hexdigest() in page
-    assert "Run <code>make evaluate</code>" in page
+    assert "Not measured for these files: F1 (make evaluate), speed (make bench)" in page
 
 
 def test_a_tokenizer_that_gives_other_ids_is_not_released(tiny_build, tmp_path):
@@ -271,7 +271,7 @@ def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name
 
 def run_snippet(folder):
     """Run the model card's Python program as it stands; return what it prints, line by line."""
-    return run_python(snippet("## Use", "python", str(folder / "README.md"), max_lines=20), folder)
+    return run_python(snippet("### Python", "python", str(folder / "README.md"), max_lines=20), folder)
 
 
 def test_the_model_cards_program_runs_as_it_stands(artifact):

@@ -114,7 +114,7 @@ def test_every_end_is_an_exit_code(capsys):
 
 def test_a_pipe_that_nobody_reads_is_an_exit_code(tiny):
     process = subprocess.Popen(
-        [sys.executable, "-m", "verify", "summary", tiny],
+        [sys.executable, "-m", "verify", "parity", tiny],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

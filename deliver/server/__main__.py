@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import uvicorn
 
@@ -20,26 +19,15 @@ from core.untrusted.limited.allowance import TIME_FACTOR
 from deliver.server.app import application
 from deliver.server.classifier import Classifier
 from deliver.server.metrics import Metrics
+from deliver.server.options import add_options
 from score.options import usable_cpus
 
-HOST, PORT = "127.0.0.1", 8080
 # How long requests under way have to end, once it is told to stop: Docker kills after 10.
 _STOP_SECONDS = 8
 _BACKLOG = 1_024
 # Times what an untrusted graph may take: the manifest vouches for this one's bytes.
 _PATIENCE = "20"
 _LOOPBACK = ("127.", "::1")
-
-
-def add_options(line: argparse.ArgumentParser) -> None:
-    """Add the command line of a server to a parser."""
-    line.add_argument("artifact", type=Path, help="a folder that `make artifact` built")
-    line.add_argument("--variant", help="of the artifact's graphs (default: int8, where it has that)")
-    line.add_argument("--host", default=HOST, help="the address to listen on")
-    line.add_argument("--port", type=int, default=PORT, help="0: any free one")
-    line.add_argument(
-        "--threads", type=int, default=0, help="batches at the same time, a core each (default: every CPU)"
-    )
 
 
 def listen(host: str, port: int) -> socket.socket:

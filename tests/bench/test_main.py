@@ -79,7 +79,7 @@ def test_a_worker_loads_only_its_own_libraries(command, loads_not):
     )
     ended = python(code, check=True, stdin=subprocess.DEVNULL)
     # It ends with one line, as none of the files is there.
-    assert ended.stderr.splitlines()[-1] == "1 []"
+    assert ended.stderr.splitlines()[-1] == "2 []"
     assert ended.stderr.splitlines()[-2].startswith("error: ")
     assert not ended.stdout
 

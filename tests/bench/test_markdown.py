@@ -61,7 +61,7 @@ def test_a_table_has_a_row_for_each_contender():
     ]
     optimum, int8 = lines[start + 4 : start + 6]
     assert optimum == ("| optimum | 0.5 (0.5–0.5) | 1.25 | 4,000 | 4,000 |  | 6% (3%–12%) | 3% (3%–4%) |")
-    assert int8.startswith("| int8 | 1.5 (0.667–2) | ")
+    assert int8.startswith("| int8 | 1.41 (0.667–2) | ")
     assert lines[start + 6 : start + 8] == ["", "## The machine's floor"]
     assert "| int8 | 2 | 3 (1–400) | 400 | 1,053 |" in lines
     assert "| int8 | 2 | 35.0 MB | 1,234 ms | 2.0 s | 1,235 MB | 0.0e+00 |" in lines
@@ -75,7 +75,7 @@ def test_a_peer_has_no_share_of_the_floor_and_no_error():
     process |= {"start_seconds": 2.0, "peak_memory_bytes": 1e8, "max_probability_error": None}
     place = {"threads": 2, "batch": 32}
     lines = report([], [], [], [], measurements=[place | own, place | peer], processes=[process])
-    (row,) = (line for line in lines if line.startswith("| int8 | 1.5 "))
+    (row,) = (line for line in lines if line.startswith("| int8 | 1.41 "))
     assert row.endswith("|  |  |")
     assert "| int8 | 2 | 1.0 MB | 1,000 ms | 2.0 s | 100 MB |  |" in lines
 

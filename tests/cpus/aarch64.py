@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from core.build import installed
+from core.ends import FAILED
 from core.errors import ToolchainError
 from requirements.pin import entries
 
@@ -140,7 +141,7 @@ def main(arguments: list[str]) -> int:
         make(*map(Path, arguments))
     except (ToolchainError, OSError) as error:
         print(f"error: {arguments[0]}: cannot be made: {error}", file=sys.stderr)
-        return 1
+        return FAILED
     return 0
 
 

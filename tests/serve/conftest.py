@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from bench.servers.load import Answer
 from tests.support.direct import asked_texts, expected_answers  # noqa: F401
 from tests.support.places import ROOT
 from tests.support.server_process import answers, free_ports, serving
+
+# What imports the server needs its libraries, which the environment of `make test` has not.
+collect_ignore = [] if find_spec("uvicorn") else ["test_app.py", "test_ends.py"]
 
 
 def children(pid: int) -> list[int]:

@@ -81,7 +81,8 @@ def test_the_worst_is_refused_within_seconds_and_a_gigabyte(tmp_path, damage):
     folder = artifacts.artifact(tmp_path / "tiny", {"fp32": 0.0})
     damage(folder)
     found = python(MEASURE, folder, timeout=60)
-    assert found.returncode == 2, found.stderr
+    # A tokenizer that can be read has other ids: a verdict.
+    assert found.returncode == (1 if damage is damage_tokenizer else 2), found.stderr
     assert found.stderr.startswith("error: ")
     assert found.stderr.count("\n") == 1
     peaks = [int(number) * 1024 for number in found.stdout.splitlines()[-1].split()]
