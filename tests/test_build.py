@@ -83,7 +83,7 @@ def test_a_progress_line_a_stage_and_a_table_at_the_end(bge):
         assert stage in stages
     assert "12 Attention, 24 SkipLayerNormalization, 12 BiasGelu" in bge[4]
     (head,) = [index for index, line in enumerate(lines) if line.startswith("variant ")]
-    assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["fp32", "int8"]
+    assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["int8", "fp32"]
 
 
 def test_nothing_is_rebuilt_where_nothing_changed_and_all_where_the_head_did(bge):
