@@ -84,10 +84,10 @@ def test_int8_in_qdq_form(artifact, original, engine, record_property):
     assert np.quantile(abs(found - expected).max(axis=1), 0.5) <= 0.01
 
 
-@pytest.mark.parametrize("engine", ["OpenVINO", "ONNX's reference evaluator"])
-def test_float16(artifact, original, engine, record_property):
-    run = ENGINES[engine](package(artifact, "webgpu") / "onnx/model_fp16.onnx")
-    found = compare(f"{engine}, float16", run, original, 0.01, record_property)
+def test_float16(artifact, original, record_property):
+    """In OpenVINO alone: the reference evaluator's float16 is numpy's, which has no fast products of it."""
+    run = ENGINES["OpenVINO"](package(artifact, "webgpu") / "onnx/model_fp16.onnx")
+    found = compare("OpenVINO, float16", run, original, 0.01, record_property)
     assert abs(found - original.probabilities).max() <= 0.01
 
 
