@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from bench.measure import texts
 from core import runtime
-from core.timing import Spread, Turn, interleave, ratio, spread
+from core.timing import Spread, Turn, interleave, ratio
 
 _ROUNDS = 7
 
@@ -27,7 +27,12 @@ class Scaling:
     cpus: int
     threads: Spread
     sessions: Spread
-    serial_share: Spread
+
+    @property
+    def serial_share(self) -> Spread:
+        """The serial share of the session with a thread for each CPU; lowest where it is fastest."""
+        median, high, low = (serial_share(speedup, self.cpus) for speedup in astuple(self.threads))
+        return Spread(median, low, high)
 
 
 def serial_share(speedup: float, cpus: int) -> float:
@@ -82,5 +87,4 @@ def scaling(file: Path, ids: texts.Ids, size: int, cpus: int) -> Scaling:
         turns = {name: _turn(sessions, batches, pool) for name, sessions in opened.items()}
         seconds = {name: [own[0] for own in rounds] for name, rounds in interleave(turns, _ROUNDS).items()}
     one, threads, sessions = seconds.values()
-    shares = [serial_share(alone / divided, cpus) for alone, divided in zip(one, threads, strict=True)]
-    return Scaling(cpus, ratio(one, threads), ratio(one, sessions), spread(shares))
+    return Scaling(cpus, ratio(one, threads), ratio(one, sessions))
