@@ -17,6 +17,9 @@ TOOLCHAIN_VERSION = "0.1.0"
 # Names of recipes and artifacts, which are names of folders.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,95}$"
 
+# What makes a folder a recipe.
+RECIPE_FILE = "recipe.toml"
+
 # The standard operators' version in every graph of an artifact.
 OPSET = 18
 # The file format's version, of every graph: that of the ONNX release that brought the operators.

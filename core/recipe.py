@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from core.contract import (
     NAME_PATTERN,
+    RECIPE_FILE,
     VARIANT_FILES,
     FeaturePooling,
     Pooling,
@@ -21,8 +22,6 @@ from core.data.table import DataTable
 from core.errors import RecipeError
 from core.tables import Label, Line, Sha256, Table, read_table
 from core.untrusted import limits
-
-RECIPE_FILE = "recipe.toml"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 SourceSpec = Annotated[str, StringConstraints(pattern=r"^(hub|path|package):.+$")]

@@ -13,7 +13,9 @@ from core.contract import THRESHOLDS_FILE
 from deliver import config_file
 from deliver.config_file import CONFIG_FILE
 from deliver.source import Source, complete
-from graphs.finish import cut
+from graphs.edit import legal
+from graphs.finish.cut import cut
+from graphs.plain import write
 
 GRAPH_FILE = "model.onnx"
 
@@ -26,6 +28,7 @@ def fill(source: Source, folder: Path) -> None:
         GraphError: the graph is not of this project.
     """
     config_file.read(source)
-    cut.write(source.file, folder / GRAPH_FILE, source.max_length)
+    rewrites = (lambda model: cut(model, source.max_length), legal.check)
+    write.write(source.file, folder / GRAPH_FILE, rewrites)
     names = [CONFIG_FILE, THRESHOLDS_FILE, *config_file.tokenizer_files(source)]
     complete(source, folder, "infinity.md.j2", names)

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.artifact import manifest
 from core.artifact.manifest import Tolerance
-from core.contract import THRESHOLDS_FILE, TOKENIZER_FILES, VARIANT_FILES
+from core.contract import THRESHOLDS_FILE, VARIANT_FILES
 from core.errors import ArtifactError
-from deliver import gate
+from deliver import config_file, gate
+from deliver.config_file import CONFIG_FILE
 from deliver.source import Source, complete
 from graphs.plain import write
 
 _VARIANT = "fp32"
 # Where transformers.js looks for `dtype: "fp32"` and `"fp16"`.
 GRAPH_FILE, HALF_FILE = VARIANT_FILES[_VARIANT], "onnx/model_fp16.onnx"
-CONFIG_FILE = "config.json"
 
 
 def fill(source: Source, folder: Path) -> None:
@@ -42,6 +41,5 @@ def fill(source: Source, folder: Path) -> None:
     ):
         write.write(source.file, folder / file, rewrites)
         figures[name] = gate.decisions(source, folder / file, name, tolerance)
-    listed = manifest.listed_files(manifest.read(source.folder), source.folder / manifest.MANIFEST_FILE)
-    tokenizer = [name for name in TOKENIZER_FILES if name in listed]
-    complete(source, folder, "webgpu.md.j2", (CONFIG_FILE, THRESHOLDS_FILE, *tokenizer), figures=figures)
+    names = [CONFIG_FILE, THRESHOLDS_FILE, *config_file.tokenizer_files(source)]
+    complete(source, folder, "webgpu.md.j2", names, figures=figures)

@@ -19,10 +19,9 @@ from core.build import dense, inputs, stage
 from core.build.facts import EncoderInfo
 from core.build.reference import GENERAL_TEXTS
 from core.cli import CommandLine
-from core.contract import HEAD_FILES, THRESHOLDS_FILE, FeaturePooling, Pooling
+from core.contract import HEAD_FILES, RECIPE_FILE, THRESHOLDS_FILE, FeaturePooling, Pooling
 from core.disk.files import replacing
 from core.errors import HeadError, RecipeError
-from core.recipe import RECIPE_FILE
 from core.untrusted import held, tokenizer_file
 from export.encoder import checkpoint
 from export.sources.recipe_lock import LOCK_FILE

@@ -10,10 +10,10 @@ from typing import Any
 import tomli_w
 
 from core import recipe as recipes
-from core.contract import MULTI_LABEL, THRESHOLDS_FILE, Pooling
+from core.contract import MULTI_LABEL, RECIPE_FILE, THRESHOLDS_FILE, Pooling
 from core.disk.files import write_text
 from core.errors import CheckpointError, RecipeError
-from core.recipe import RECIPE_FILE, Recipe
+from core.recipe import Recipe
 from export.encoder import checkpoint, sentence_files
 from export.head import label_names, published_head
 from export.sources.resolve import Source, resolve

@@ -9,6 +9,12 @@ endif
 package-format: $(RELEASED)
 	@$(PY) -m deliver package $(DIST) $(DIST)-$(call q,FORMAT) --format $(call q,FORMAT) $(if $(VARIANT),--variant $(call q,VARIANT))
 
+# What the tests of engines and browsers run, whatever FORMAT= is.
+PACKAGED := $(addprefix packaged-,openvino ort qdq search webgpu)
+.PHONY: $(PACKAGED)
+$(PACKAGED): packaged-%: $(RELEASED)
+	@$(PY) -m deliver package $(DIST) $(DIST)-$* --format $*
+
 # make publish REPO=OWNER/NAME [ARTIFACT=FOLDER] [DRY_RUN=1] [OPTIONS=--private]; the token is that of the hub's
 # own login.
 publish: $(if $(ARTIFACT),| $(VENV),package) ## bring the artifact to the Hugging Face hub: REPO=OWNER/NAME [DRY_RUN=1]

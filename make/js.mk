@@ -20,15 +20,12 @@ $(WEB)/index.html: $(RELEASED) $(MODULES) $(wildcard web/*.* web/src/*.* web/src
 	@$(NODE) web/build.mjs $(DIST) $(WEB)
 	@du -sh $(WEB)
 
-.PHONY: webgpu-package
-webgpu-package: package
-	@$(PY) -m deliver package $(DIST) $(DIST)-webgpu --format webgpu
 lint-js: $(MODULES)
 	node_modules/.bin/biome check --error-on-warnings
-test-js: lint-js $(BUILD)/js/expected.json webgpu-package #: Node against Python, and the lint of all JavaScript
+test-js: lint-js $(BUILD)/js/expected.json packaged-webgpu #: Node against Python, and the lint of all JavaScript
 	$(JS_TEST) tests/js/*.test.mjs
 # Debian's Chromium, where it is missing and can be installed; CHROMIUM= names another.
-test-web: web $(BUILD)/js/expected.json webgpu-package #: the page and WebAssembly in Chromium
+test-web: web $(BUILD)/js/expected.json packaged-webgpu #: the page and WebAssembly in Chromium
 	@tests/js/chromium.sh
 	@$(PY) -m tests.js.other $(DIST) $(OTHER)
 	@$(NODE) web/build.mjs $(OTHER) $(OTHER)-web

@@ -14,6 +14,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def threads(number: int) -> str:
+    """Return `1 thread`, `2 threads`."""
+    return f"{number} thread{'' if number == 1 else 's'}"
+
+
 def score(value: float | None, digits: int = 3) -> str:
     """Return a figure between 0 and 1 such as F1: 0.484."""
     return UNKNOWN if value is None else f"{value:.{digits}f}"

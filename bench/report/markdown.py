@@ -13,6 +13,7 @@ from bench.measure.cache_line import NO_SHARED_CACHE_NS
 from bench.measure.cores import Scaling, amdahl
 from bench.measure.profile import KINDS, Profile
 from core.timing import Spread
+from verify import readable
 
 # Beyond this many CPUs of somebody else's work, a run says more of them than of the contenders.
 _QUIET_CPUS = 0.1
@@ -36,11 +37,6 @@ def percent(share: Mapping[str, float]) -> str:
     return f"{share['median']:.0%} ({share['low']:.0%}–{share['high']:.0%})"
 
 
-def thread_count(count: int) -> str:
-    """Return `1 thread`, `2 threads`."""
-    return f"{count} thread{'' if count == 1 else 's'}"
-
-
 def markdown(result: dict[str, Any]) -> str:
     """Return the report of the content of `bench.json`."""
     environment = Environment(
@@ -53,7 +49,7 @@ def markdown(result: dict[str, Any]) -> str:
         "figure": figure,
         "spread": spread,
         "percent": percent,
-        "thread_count": thread_count,
+        "threads": readable.threads,
     }
     template = environment.get_template("bench.md.j2")
     return template.render(bench=result, no_shared_cache_ns=NO_SHARED_CACHE_NS, quiet_cpus=_QUIET_CPUS)
@@ -70,7 +66,7 @@ def tokenizers(times: Mapping[int, Mapping[str, Spread]]) -> str:
 
 def profiles(measured: Mapping[tuple[int, int], Profile]) -> str:
     """Return a table of where a run's time goes: (threads, batch size) → profile; microseconds and shares."""
-    heads = [f"batch {size}, {thread_count(threads)}" for threads, size in measured]
+    heads = [f"batch {size}, {readable.threads(threads)}" for threads, size in measured]
     lines = [f"| µs a run | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(heads)]
 
     def row(name: str, values: list[float]) -> None:

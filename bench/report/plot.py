@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.report.markdown import thread_count
 from graphs.search.frontier import svg
+from verify import readable
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; a contender keeps its own.
 _COLOURS = {
@@ -58,7 +58,7 @@ def _draw_throughput(panel: Axes, result: dict[str, Any], threads: int) -> None:
         style, name = _FLOOR_STYLES[floor["precision"]], f"floor, {floor['precision']}"
         panel.axhline(floor["texts_per_second"], color=_DARK, linestyle=style, linewidth=1, label=name)
     panel.set_xticks(range(len(sizes)), [f"batch {size}" for size in sizes])
-    panel.set_title(thread_count(threads))
+    panel.set_title(readable.threads(threads))
     _tidy(panel)
 
 
@@ -97,5 +97,5 @@ def cost(result: dict[str, Any]) -> str:
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("µs a real token")
     panels[1].legend(frameon=False)
-    figure.suptitle(f"{result['recipe']}, {thread_count(max(result['plan']['threads']))}")
+    figure.suptitle(f"{result['recipe']}, {readable.threads(max(result['plan']['threads']))}")
     return svg(figure)

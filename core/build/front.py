@@ -15,12 +15,11 @@ from pathlib import Path
 
 from core.build import inputs, installed
 from core.cli import make_streams_safe
-from core.contract import NAME_PATTERN
+from core.contract import NAME_PATTERN, RECIPE_FILE
 from core.disk.ownership import check_replaceable
 from core.errors import RecipeError, ToolchainError
 from core.untrusted import limits, regular_file
 
-_RECIPE_FILE = "recipe.toml"
 _LOCK = Path("requirements/build.txt")
 # In each artifact's folder: what is there without one is not replaced.
 _ARTIFACT_STAMP = "manifest.json"
@@ -32,10 +31,10 @@ def name_of(recipe: Path) -> str:
     Raises:
         RecipeError: it holds no `recipe.toml` that could be one, or its name is not one of a recipe's.
     """
-    path = recipe / _RECIPE_FILE
+    path = recipe / RECIPE_FILE
     if not path.is_file():
         known = ", ".join(sorted(str(found.parent) for found in Path("recipes").glob("*/recipe.toml")))
-        raise RecipeError(f"{path}: no such recipe; RECIPE is a folder with a {_RECIPE_FILE}, as {known}")
+        raise RecipeError(f"{path}: no such recipe; RECIPE is a folder with a {RECIPE_FILE}, as {known}")
     regular_file.check_size(path, limits.RECIPE_BYTES, RecipeError)
     name = recipe.resolve().name
     if not re.fullmatch(NAME_PATTERN, name):

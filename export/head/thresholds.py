@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.build.facts import check_thresholds
-from core.contract import SINGLE_LABEL, THRESHOLDS_FILE, ProblemType
+from core.contract import RECIPE_FILE, SINGLE_LABEL, THRESHOLDS_FILE, ProblemType
 from core.errors import HeadError, SourceError
-from core.recipe import RECIPE_FILE, ThresholdsTable
+from core.recipe import ThresholdsTable
 from core.untrusted import json_file, limits, regular_file
 from export.head.layout import check_known
 from export.sources.resolve import Source

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnx_ir as ir
 
 from core.contract import ATTENTION_MASK, INPUT_IDS
-from core.disk.files import replacing
-from core.errors import GraphError
-from graphs.edit import legal, ops
-from graphs.edit.files import load as load_graph
+from graphs.edit import ops
 
 
 def cut(model: ir.Model, max_length: int) -> int:
@@ -59,18 +54,3 @@ def cut(model: ir.Model, max_length: int) -> int:
             use.node.replace_input_with(use.idx, kept[value])
     graph.insert_before(graph[0], nodes)
     return len(kept)
-
-
-def write(source: Path, target: Path, max_length: int) -> None:
-    """Write a graph's file with what `cut` puts before it.
-
-    Raises:
-        GraphError: the file is no graph of this project, or takes texts.
-    """
-    model = load_graph(source)
-    found = cut(model, max_length)
-    if found != 2:
-        raise GraphError(f"{source}: found {found} inputs to cut, expected 2")
-    legal.check(model)
-    with replacing(target) as temporary:
-        ir.save(model, temporary)

@@ -14,17 +14,13 @@ from graphs.edit.files import load as load_graph
 from graphs.finish import padded, standard
 from graphs.plain import half, layout, normalization, qdq, token_types
 
-Rewrite = Callable[[ir.Model], int]
+# It changes a model, or checks it.
+Rewrite = Callable[[ir.Model], object]
 
-
-def _standard(model: ir.Model) -> int:
-    """Check that what is left is of the contract's inputs and of ONNX's own operators."""
-    legal.check(model)
-    return standard.standard(model)
-
-
+# What is left is of the contract's inputs and of ONNX's own operators.
+_STANDARD: tuple[Rewrite, ...] = (legal.check, standard.standard)
 # Of a graph in float32, which has no branches.
-PLAIN: tuple[Rewrite, ...] = (layout.plain, _standard)
+PLAIN: tuple[Rewrite, ...] = (layout.plain, *_STANDARD)
 # Of one in int8.
 QDQ: tuple[Rewrite, ...] = (
     padded.padded,
@@ -32,9 +28,9 @@ QDQ: tuple[Rewrite, ...] = (
     layout.plain,
     qdq.products,
     qdq.scores,
-    _standard,
+    *_STANDARD,
 )
-HALF: tuple[Rewrite, ...] = (layout.plain, _standard, half.half)
+HALF: tuple[Rewrite, ...] = (layout.plain, *_STANDARD, half.half)
 TOKEN_TYPES: tuple[Rewrite, ...] = (token_types.accept,)
 
 

@@ -45,6 +45,11 @@ def line_ends(content: bytes) -> int:
     return content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
 
 
+def whole_lines(content: bytes) -> int:
+    """Return how many bytes of whole lines some content begins with, for `blocks`."""
+    return content.rfind(b"\n") + 1
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file, decompressed where its name says so; a few megabytes are held whatever it grows to."""

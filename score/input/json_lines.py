@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from core.errors import ScoreError
-from score.input.blocks import Block, blocks
+from score.input.blocks import Block, blocks, whole_lines
 from score.input.json_values import Repeated, Shape, decode, dump, plain_values
 from score.input.texts import UnfitError
 
@@ -39,10 +39,6 @@ class Look(NamedTuple):
     names: list[str]
     rows: int
     replaced: int
-
-
-def _whole(content: bytes) -> int:
-    return content.rfind(b"\n") + 1
 
 
 def _has_surrogates(value: str) -> bool:
@@ -108,7 +104,7 @@ class Survey:
             ScoreError: a line is no object, or holds what the output's kind cannot; the line is named.
         """
         names, rows, replaced = dict[str, None](), 0, 0
-        for block in blocks(path, _whole):
+        for block in blocks(path, whole_lines):
             for row in _rows(path, block, self._text_column):
                 rows += 1
                 replaced += row.replaced
@@ -159,7 +155,7 @@ def _column(rows: list[Row], field: pa.Field, text_column: str) -> pa.Array:
 
 def tables(path: Path, schema: pa.Schema, text_column: str) -> Iterator[pa.Table]:
     """Yield the rows, a block of the file at a time; fields as the schema has them."""
-    for block in blocks(path, _whole):
+    for block in blocks(path, whole_lines):
         rows = _rows(path, block, text_column)
         arrays = [_column(rows, field, text_column) for field in schema]
         yield pa.Table.from_arrays(arrays, schema=schema)

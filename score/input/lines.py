@@ -11,13 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from core.errors import ScoreError
-from score.input.blocks import blocks
+from score.input.blocks import blocks, whole_lines
 
 _LINES = 512
-
-
-def _whole(content: bytes) -> int:
-    return content.rfind(b"\n") + 1
 
 
 def _decoded(lines: Iterable[bytes]) -> tuple[list[str], int]:
@@ -34,7 +30,7 @@ def _decoded(lines: Iterable[bytes]) -> tuple[list[str], int]:
 
 
 def _of_file(path: Path) -> Iterator[tuple[list[str], int]]:
-    for block in blocks(path, _whole):
+    for block in blocks(path, whole_lines):
         # Not splitlines(), which splits at a carriage return alone, too.
         lines = block.content.split(b"\n")
         yield _decoded(lines[:-1] if block.content.endswith(b"\n") else lines)

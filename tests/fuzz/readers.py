@@ -82,7 +82,7 @@ def read_manifest(content: bytes, folder: Path) -> None:
 
 def read_recipe(content: bytes, folder: Path) -> None:
     from core import recipe
-    from core.recipe import RECIPE_FILE
+    from core.contract import RECIPE_FILE
 
     _written(content, folder / "minilm-l6-go-emotions", RECIPE_FILE)
     recipe.load(folder / "minilm-l6-go-emotions")

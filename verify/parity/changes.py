@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-# Of each kind at most so many texts, and of each text so many characters: a reader finds it by its place.
-_NATURAL, _OTHER = 10, 5
+# At most so many texts that read like a sentence, and so many others; of each so many characters: a reader
+# finds it by its place.
+MOST = {True: 10, False: 5}
 _CHARACTERS = 200
 # In scripts without spaces, a character counts as a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\d_]+")
@@ -35,7 +36,7 @@ def chosen(order: Sequence[int], labels: int, texts: Sequence[str]) -> list[int]
         labels: how many a text has.
         texts: what the first of the two places counts.
     """
-    left, seen, kept = {True: _NATURAL, False: _OTHER}, set(), []
+    left, seen, kept = dict(MOST), set(), []
     for index in order:
         row = index // labels
         if row in seen:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.build.inputs import overrides
-from core.contract import THRESHOLDS_FILE
+from core.contract import RECIPE_FILE, THRESHOLDS_FILE
 from core.disk.files import write_text
 from core.errors import ThresholdError
-from core.recipe import RECIPE_FILE, Recipe
+
+if TYPE_CHECKING:
+    from core.recipe import Recipe
 
 _TABLE = f'\n# Chosen by `make thresholds APPLY=1`.\n[thresholds]\nsource = "{THRESHOLDS_FILE}"\n'
 

@@ -17,7 +17,7 @@ from core.decisions import Floats
 from core.disk.files import write_json
 from core.errors import ThresholdError
 from core.thresholds import CANDIDATES, METHODS, Choice, Floor, Kind, Scored, choose, silences
-from verify.quality import evaluate, evaluate_table, single_label, threshold_comparison
+from verify.quality import evaluate, evaluate_table, single_label, threshold_comparison, threshold_place
 
 if TYPE_CHECKING:
     from verify.build import Build
@@ -80,8 +80,6 @@ def _choice(arguments: argparse.Namespace, labels: Sequence[str]) -> Choice:
 def _target(arguments: argparse.Namespace, build: Build) -> Path:
     path: Path = arguments.out or arguments.build / THRESHOLDS_FILE
     if arguments.apply:
-        from verify.quality import threshold_place
-
         return threshold_place.place(build.recipe, build.recipe_folder)
     inside = path.resolve().is_relative_to(arguments.build.resolve())
     if path.is_dir():
@@ -168,8 +166,6 @@ def run(arguments: argparse.Namespace) -> None:
     write_json(target, dict(zip(dev.labels, thresholds.tolist(), strict=True)))
     print(f"\n  thresholds {variant:<9}{name}; written to {target}")
     if arguments.apply:
-        from verify.quality import threshold_place
-
         threshold_place.name_in_recipe(build.recipe, build.recipe_folder, target)
         print(f"  next       {_next(build)}")
 

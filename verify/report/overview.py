@@ -117,8 +117,8 @@ def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
         )
     sentences.append(_changed(overview, described))
     if speed := overview.speed:
-        threads = "1 thread" if speed["threads"] == 1 else f"{speed['threads']} threads"
         sentences.append(
-            f"Speed: {speed['data']} texts in batches of {speed['batch']}, {threads}, {speed['cpu']}."
+            f"Speed: {speed['data']} texts in batches of {speed['batch']}, "
+            f"{readable.threads(speed['threads'])}, {speed['cpu']}."
         )
     return sentences

@@ -14,11 +14,10 @@ from core.artifact.proof import SIGNATURE_FILES
 from core.build import reference
 from core.build.facts import EncoderInfo, HeadInfo
 from core.build.plan import USED_FILE
-from core.contract import TEXT_FILE, TOOLCHAIN_VERSION, VARIANT_FILES
+from core.contract import RECIPE_FILE, TEXT_FILE, TOOLCHAIN_VERSION, VARIANT_FILES
 from core.disk import folders, lock, ownership
 from core.disk.files import sha256_file
 from core.errors import ArtifactError, GateError
-from core.recipe import RECIPE_FILE
 from core.untrusted import json_file
 from verify.build import PARITY_FILE, TEXT_RECORD_FILE, Build
 from verify.parity import parity

@@ -12,13 +12,12 @@ from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError
 from verify import readable
 from verify.escape import shortened, visible
-from verify.parity import parity
+from verify.parity import changes, parity
 from verify.report import inputs, names, overview, plots
 
 REPORT_FILE = "report.html"
-# Characters of a text, and texts that read like a sentence or do not, in their order.
+# Characters of a text.
 _SHOWN = 100
-_LISTED = {True: 10, False: 5}
 
 
 def _printable(value: Any) -> Any:
@@ -57,7 +56,7 @@ def _runs(benchmark: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]
     for threads in benchmark["plan"]["threads"]:
         for batch in benchmark["plan"]["sizes"]:
             rows = [r for r in benchmark["measurements"] if (r["threads"], r["batch"]) == (threads, batch)]
-            yield f"Batch {batch}, {threads} thread{'' if threads == 1 else 's'}", rows
+            yield f"Batch {batch}, {readable.threads(threads)}", rows
 
 
 def beginning(row: dict[str, Any]) -> str:
@@ -80,7 +79,7 @@ def _largest(variant: dict[str, Any]) -> list[dict[str, Any]]:
         return float(abs(row["probability"] - row["reference"]))
 
     listed = []
-    for natural, most in _LISTED.items():
+    for natural, most in changes.MOST.items():
         kind = [row for row in rows.values() if row.get("natural", True) == natural]
         kept = sorted(kind, key=lambda row: (not row["flipped"], -change(row)))[:most]
         listed += sorted(kept, key=change, reverse=True)
