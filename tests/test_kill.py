@@ -22,7 +22,7 @@ from core import recipe as recipes
 from core.build import plan as plan_file
 from core.build.stage import STAMPS
 from tests.support.building import SLOPPY, make, places, stamp, tiny
-from tests.support.commands import run
+from tests.support.commands import environment_of_make, run
 from tests.support.killing import content, is_whole, killed_at
 from tests.support.places import ROOT
 from verify.build import Build
@@ -72,11 +72,10 @@ class Case:
 
     def start(self, **variables: object) -> subprocess.Popen[str]:
         line = [f"{name}={value}" for name, value in {**self.variables, **variables}.items()]
-        environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
         return subprocess.Popen(
             ["make", "artifact", f"PY={sys.executable} -u", f"VENV={stamp()}", *line],
             cwd=ROOT,
-            env=environment,
+            env=environment_of_make(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

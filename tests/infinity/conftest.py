@@ -15,7 +15,7 @@ from bench.servers import load
 from bench.servers.load import Answer
 from deliver import infinity
 from deliver.source import open_source
-from tests.support import server_process
+from tests.support import direct, server_process
 from tests.support.direct import asked_texts, expected_answers  # noqa: F401
 from tests.support.places import ROOT
 from tests.support.server_process import answers, free_ports
@@ -105,14 +105,5 @@ def connect(source):
 @pytest.fixture(scope="session")
 def under_load(connect, served, texts, expected):
     """Put the server under a load, of one text a request."""
-
-    def opened():
-        ask = connect(served)
-
-        def one(text):
-            found = ask([text])
-            return Answer(found.probabilities[0], found.decisions[0])
-
-        return one
-
+    opened = direct.singly(lambda: connect(served))
     return lambda **how: load.run(opened, texts, expected, **how)

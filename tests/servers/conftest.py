@@ -71,14 +71,5 @@ def infer(package, artifact):
 @pytest.fixture(scope="module")
 def under_load(infer, served, texts, expected):
     """Put the server under a load, of one text a request."""
-
-    def connect():
-        ask = infer(served)
-
-        def one(text):
-            found = ask([text])
-            return Answer(found.probabilities[0], found.decisions[0])
-
-        return one
-
-    return lambda **how: load.run(connect, texts, expected, **how)
+    opened = direct.singly(lambda: infer(served))
+    return lambda **how: load.run(opened, texts, expected, **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
-from bench.servers.load import Answer
+from bench.servers.load import Answer, Ask
 from core.build import reference
 
 GO_EMOTIONS_TEXTS = 200
@@ -45,3 +46,18 @@ def answers(artifact: Path, file: str, texts: list[str]) -> list[Answer]:
         probabilities, predictions = session.run(["probabilities", "predictions"], given)
         found.append(Answer(probabilities[0], predictions[0]))
     return found
+
+
+def singly(connect: Callable[[], Callable[[list[str]], Answer]]) -> Callable[[], Ask]:
+    """Return a connection of one text a request, of one that answers some texts."""
+
+    def opened() -> Ask:
+        ask = connect()
+
+        def one(text: str) -> Answer:
+            found = ask([text])
+            return Answer(found.probabilities[0], found.decisions[0])
+
+        return one
+
+    return opened

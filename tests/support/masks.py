@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from tests.support.graphs import Exported
 
 KINDS = ("right", "left", "holes", "one token", "all real")
+
+# Ids and masks that every graph must refuse, whose encoder has at most 64 positions.
+wrong_input = pytest.mark.parametrize(
+    ("ids", "mask"),
+    [
+        (np.full((1, 3), -1), np.ones((1, 3), int)),
+        (np.full((1, 3), 10**6), np.ones((1, 3), int)),
+        (np.full((2, 2), 6), np.ones((1, 4), int)),
+        (np.full((1, 4), 6), np.ones((2, 2), int)),
+        (np.full((1, 3), 6), np.ones((1, 4), int)),
+        (np.full((1, 65), 6), np.ones((1, 65), int)),
+    ],
+    ids=[
+        "negative",
+        "beyond the vocabulary",
+        "two rows of ids",
+        "two rows of mask",
+        "too few ids",
+        "too long",
+    ],
+)
 
 
 def mask_of(kind: str, batch: int, sequence: int, random: np.random.Generator) -> np.ndarray:

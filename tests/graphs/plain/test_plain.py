@@ -21,7 +21,7 @@ from graphs.plain import half, layout, normalization, qdq, token_types
 from graphs.unpadded import branch
 from tests.support import features as several
 from tests.support.graphs import session_of
-from tests.support.masks import batch_of, batches
+from tests.support.masks import batch_of, batches, wrong_input
 from tests.support.quantization import all_in, bare, busy, int8, packed_with_head
 
 EXACT = 1e-6
@@ -212,16 +212,7 @@ def test_token_types_are_taken_and_ignored(mean):
         token_types.accept(model)
 
 
-@pytest.mark.parametrize(
-    ("ids", "mask"),
-    [
-        (np.full((1, 3), -1), np.ones((1, 3), int)),
-        (np.full((1, 3), 10**6), np.ones((1, 3), int)),
-        (np.full((2, 2), 6), np.ones((1, 4), int)),
-        (np.full((1, 65), 6), np.ones((1, 65), int)),
-    ],
-    ids=["negative", "beyond the vocabulary", "another shape", "too long"],
-)
+@wrong_input
 def test_wrong_input_is_an_error(pair, ids, mask):
     for session in pair:
         with pytest.raises((Fail, InvalidArgument)):

@@ -21,6 +21,7 @@ from graphs.packed import pack
 from graphs.unpadded import branch as unpadded
 from tests.support import features as several
 from tests.support.graphs import pooled, session_of
+from tests.support.masks import wrong_input
 from tests.support.quantization import bare, busy, int8, packed_with_head, plan_of
 
 EXACT = 1e-6
@@ -135,25 +136,7 @@ def test_which_branch_a_mask_takes(mean, tmp_path, mask, expected):
     assert branch_of(branched(int8(mean)), tmp_path, np.full_like(mask, 6), mask) == expected
 
 
-@pytest.mark.parametrize(
-    ("ids", "mask"),
-    [
-        (np.full((1, 3), -1), np.ones((1, 3), int)),
-        (np.full((1, 3), 10**6), np.ones((1, 3), int)),
-        (np.full((2, 2), 6), np.ones((1, 4), int)),
-        (np.full((1, 4), 6), np.ones((2, 2), int)),
-        (np.full((1, 3), 6), np.ones((1, 4), int)),
-        (np.full((1, 65), 6), np.ones((1, 65), int)),
-    ],
-    ids=[
-        "negative",
-        "beyond the vocabulary",
-        "two rows of ids",
-        "two rows of mask",
-        "too few ids",
-        "too long",
-    ],
-)
+@wrong_input
 def test_wrong_input_is_an_error_in_both(pair, ids, mask):
     for session in pair:
         with pytest.raises((Fail, InvalidArgument)):

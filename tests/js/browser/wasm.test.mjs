@@ -86,7 +86,7 @@ for (const variant of Object.keys(expected.variants)) {
   test(`transformers.js in Chromium, ${variant}`, async (t) => {
     page = await browser.newPage();
     await page.goto(`${server.origin}/test/transformers.html`);
-    const told = [path.basename(ARTIFACT), LOADED[variant], expected.texts];
+    const told = [path.basename(ARTIFACT), { ...LOADED[variant], device: "wasm" }, expected.texts];
     const scores = await page.evaluate(([...all]) => classifyAll(...all), told);
     await page.close();
     // Its tokenizer cuts off the [SEP] of texts beyond the limit: other ids, other answers.

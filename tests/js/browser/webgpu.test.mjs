@@ -30,7 +30,7 @@ before(async () => {
     "/runtime/": path.join(TRANSFORMERS, "node_modules/onnxruntime-web/dist"),
   });
   page = await browser.newPage();
-  await page.goto(`${server.origin}/test/webgpu.html`);
+  await page.goto(`${server.origin}/test/transformers.html`);
   await page.waitForFunction(() => globalThis.classifyAll);
 });
 after(async () => {
@@ -42,7 +42,7 @@ async function compare(t, title, loaded, most) {
   const texts = chosen.map(([text]) => text);
   const scores = await page.evaluate(([...all]) => classifyAll(...all), [`${NAME}-webgpu`, loaded, texts]);
   const answers = Array(expected.texts.length);
-  for (const [place, [, row]] of chosen.entries()) answers[row] = fromPipeline(scores[place]);
+  for (const [place, [, row]] of chosen.entries()) answers[row] = fromPipeline(scores[place].found);
   const found = difference("fp32", answers, left);
   t.diagnostic(sentence(title, "against fp32", found));
   assert.equal(found.texts, chosen.length);
