@@ -47,10 +47,9 @@ def decisions(source: Source, file: Path, name: str, tolerance: Tolerance) -> Pa
             f"{place}: variants: found no tolerance for {name}, expected a max_flip_rate of int8's"
         )
     figures = parity.measure(Graph(file), _reference(source))
-    flipped = round(figures.flip_rate * figures.texts)
     print(
-        f"  parity   {name:<10} {flipped} of {figures.texts} texts decided otherwise than by the original, "
-        f"largest change of a probability {figures.max_probability_error:.1e}"
+        f"  parity   {name:<10} {figures.flipped} of {figures.texts} texts decided otherwise than by the "
+        f"original, largest change of a probability {figures.max_probability_error:.1e}"
     )
     if sentences := parity.violations(name, figures, tolerance):
         raise GateError("; ".join(sentences))

@@ -56,6 +56,11 @@ class Parity:
     worst: list[dict[str, Any]]
     worst_flips: list[dict[str, Any]]
 
+    @property
+    def flipped(self) -> int:
+        """How many texts have at least one flip."""
+        return round(self.flip_rate * self.texts)
+
 
 # In files of figures, beside the variants: `runtime.ran_on`.
 RAN_ON = "ran_on"
