@@ -118,7 +118,7 @@ def test_two_readings_that_differ_are_found(tmp_path, monkeypatch):
     lines = tmp_path / "rows.jsonl"
     lines.write_bytes(b'{"text": "a"}\n{"text": "b"}\n')
     same_rows.check_json_lines(lines)
-    monkeypatch.setattr(json_lines, "_whole", lambda content: len(content) // 2)
+    monkeypatch.setattr(json_lines, "whole_lines", lambda content: len(content) // 2)
     with pytest.raises(DifferenceError, match="blocks of 7"):
         same_rows.check_json_lines(lines)
 
