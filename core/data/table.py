@@ -36,7 +36,8 @@ class DataTable(Table):
     With `file`, another TOML file holds all other keys. Columns are named by a header, or numbered from 1
     where there is none (`header = false`). `label_ids` names the labels of files that count them from 0.
     `folder_variable` is an environment variable whose folder holds the files under their own names.
-    `description`, `license`, `limits` and `biases` are for the model card alone.
+    `description`, `license`, `baseline` (what others reach on the test split), `limits` and `biases` are for
+    card and report alone.
     """
 
     file: Place | None = None
@@ -45,6 +46,7 @@ class DataTable(Table):
     hub_config: Line | None = None
     description: Line | None = None
     license: Line | None = None
+    baseline: Line | None = None
     limits: list[Line] = []
     biases: list[Line] = []
     train: Place | None = None

@@ -102,7 +102,7 @@ def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> str:
     for kind in ("macro", "weighted"):
         means = [readable.score(shown[kind][name]) for name in _FIGURES]
         rows.append([f"**{kind} average**", *means, "", *([""] if silent else [])])
-    return _table(["label", "F1", "precision", "recall", "support", *last], rows, words=1)
+    return _table(["label", "F1", "precision", "recall", "texts", *last], rows, words=1)
 
 
 def _parity(variants: list[dict[str, Any]]) -> str:
@@ -116,8 +116,8 @@ def _parity(variants: list[dict[str, Any]]) -> str:
         flipped = round(found["flip_rate"] * found["texts"])
         changed = f"{readable.count(flipped)} ({readable.percent(found['flip_rate'])})"
         rows.append([f"`{variant['name']}`", *map(readable.error, figures), changed, ", ".join(allowed)])
-    columns = ["variant", "largest change of a probability", "mean change", "by batch mates"]
-    return _table([*columns, "texts with a changed decision", "allowed at most"], rows, words=1, last=1)
+    columns = ["variant", "largest change of a probability", "mean change", "alone or in a batch"]
+    return _table([*columns, "texts with a changed decision", "the recipe allows"], rows, words=1, last=1)
 
 
 def _same_on_every_cpu(variants: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -147,8 +147,10 @@ def _training(recipe: Recipe, described: dict[str, Any]) -> list[str]:
 
 def _limits(recipe: Recipe, described: dict[str, Any]) -> list[str]:
     length = readable.count(described["encoder"]["max_length"])
+    graph = " and by the graph that takes texts" if described["text"] else ""
     stated = [*recipe.card.limits, *((described["data"] or {}).get("limits") or [])]
-    return [*stated, f"Texts are cut after {length} tokens."]
+    cut = f"Texts are cut after {length} tokens, by tokenizer.json{graph}; more token ids are an error."
+    return [*stated, cut]
 
 
 def _licenses(recipe: Recipe, described: dict[str, Any]) -> str:

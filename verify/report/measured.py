@@ -31,6 +31,7 @@ def data(build: Build) -> dict[str, Any] | None:
         "sha256": table.sha256,
         "description": table.description,
         "license": table.license,
+        "baseline": table.baseline,
         "limits": table.limits,
         "biases": table.biases,
     }

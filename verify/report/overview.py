@@ -10,11 +10,12 @@ from verify import readable
 
 _PREFERRED = "int8"
 _EXACT = "fp32"
+_ORIGINAL = "the original pair (the encoder in PyTorch, the classifier as given)"
 # When to take a variant; of one that is not here, its quantization says what it is.
 _TAKE = {
-    "fp32": "to change nothing: float32, the original up to rounding",
-    "int8": "to begin with: small and fast",
-    "guarded": "for fp32's labels, faster than it, where the file may be large",
+    "fp32": "the exact reference: float32, the original up to rounding",
+    "int8": "the one to begin with: small and fast",
+    "guarded": "fp32's labels but for a few texts, faster than it; the largest file",
 }
 
 
@@ -95,14 +96,16 @@ def _changed(overview: Overview, described: dict[str, Any]) -> str:
     parity = {variant["name"]: variant["parity"] for variant in described["variants"]}
     texts = f"{readable.count(next(iter(parity.values()))['texts'])} {described['reference']}"
     if not overview.since_fp32:
-        return f"Changed decisions: texts that get other labels than from the original pair, of {texts}."
+        return f"Changed decisions: texts that get other labels than from {_ORIGINAL}, of {texts}."
     rate = parity[_EXACT]["flip_rate"]
-    as_original = (
-        f"otherwise than the original on {readable.percent(rate)}" if rate else "as the original on all"
+    given = (
+        f"other labels than {_ORIGINAL} to {readable.percent(rate)}"
+        if rate
+        else f"the labels of {_ORIGINAL} to all"
     )
     return (
-        "Changed decisions: the same texts that get other labels than from fp32, which itself decides "
-        f"{as_original} of {texts}."
+        "Changed decisions: how many of the same texts get other labels than from fp32, which itself gives "
+        f"{given} of {texts}."
     )
 
 
@@ -115,6 +118,9 @@ def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
             f"{readable.sentence(overview.figure_name)}{mean} is at the packaged thresholds on "
             f"{found['data']}, {found['split']} split, {readable.count(found['texts'])} texts."
         )
+        # Manifests of before it was kept do not have one.
+        if words := (described["data"] or {}).get("baseline"):
+            sentences.append(words)
     sentences.append(_changed(overview, described))
     if speed := overview.speed:
         sentences.append(

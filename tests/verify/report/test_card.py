@@ -74,10 +74,10 @@ def test_the_first_screen_says_what_it_is_how_good_how_large_and_how_to_use_it()
     shown = "\n".join(lines)
     assert "Give it a text, and it says which of 3 labels fit." in shown
     assert "`int8`: **24 MB**, macro-F1 **0.500** on the test texts of Own, **3.0 %** of the texts" in shown
-    assert "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 0.500 | 3.0 % | to begin with" in shown
-    assert "| `fp32` | `onnx/model.onnx` | 90 MB | – | – | to change nothing" in shown
+    assert "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 0.500 | 3.0 % | the one to begin with" in shown
+    assert "| `fp32` | `onnx/model.onnx` | 90 MB | – | – | the exact reference" in shown
     assert "session.run(" in shown
-    assert "the same texts that get other labels than from fp32" in shown
+    assert "of the same texts get other labels than from fp32" in shown
 
 
 def test_no_number_breaks_over_lines():
@@ -90,9 +90,10 @@ def test_without_data_nothing_is_said_of_f1():
     assert "was not measured: the recipe names no texts with labels." in rendered
     assert "F1" not in rendered
     assert "## Text in" not in rendered
-    assert "texts that get other labels than from the original pair, of 119 general texts" in rendered
+    assert "Changed decisions: texts that get other labels than from the original pair" in rendered
     assert (
-        "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 2.5 % | to begin with: small and fast |" in rendered
+        "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 2.5 % | the one to begin with: small and fast |"
+        in rendered
     )
 
 
@@ -100,8 +101,8 @@ def test_a_variant_that_was_not_evaluated_has_no_figure():
     evaluation = EVALUATION | {"variant": "fp32", "flips_from_fp32": None}
     described = pages.described() | {"evaluations": [evaluation], "data": DATA}
     rendered = rendered_card(recipes.load(DEFAULT), described)
-    assert "| 24 MB | – | 2.5 % | to begin with" in rendered
-    assert "| 90 MB | 0.500 | 2.5 % | to change nothing" in rendered
+    assert "| 24 MB | – | 2.5 % | the one to begin with" in rendered
+    assert "| 90 MB | 0.500 | 2.5 % | the exact reference" in rendered
     assert "`int8`: **24 MB**, **2.5 %** of the texts" in rendered
     assert "not measured: `make evaluate` was not run" in rendered
     assert "`fp32` on Own, test split, 5,427 texts" in rendered
@@ -110,7 +111,7 @@ def test_a_variant_that_was_not_evaluated_has_no_figure():
 def test_speed_is_a_column_where_it_is_known():
     described = pages.described() | {"speed": pages.SPEED}
     rendered = rendered_card(recipes.load(DEFAULT), described)
-    assert "| 24 MB | 2.5 % | 583 | to begin with" in rendered
+    assert "| 24 MB | 2.5 % | 583 | the one to begin with" in rendered
     assert "Speed: Own test texts in batches of 32, 2 threads, A \\<CPU>." in rendered
     assert "texts/s" not in rendered_card(recipes.load(DEFAULT), pages.described())
 
@@ -158,14 +159,16 @@ def test_the_words_of_recipe_and_data_are_there():
     assert recipe.card.use in rendered
     assert f"Not for: {recipe.card.misuse}" in rendered
     assert "Own: Texts \\<b>of ours\\</b>." in rendered
-    assert (
-        "## Limits\n\n- L1\n- Texts are cut after 64 tokens.\n\n## Known biases\n\n- B1\n- B2\n" in rendered
-    )
+    cut = "- Texts are cut after 64 tokens, by tokenizer.json; more token ids are an error.\n"
+    assert f"## Limits\n\n- {recipe.card.limits[0]}\n- L1\n{cut}\n## Known biases\n\n- B1\n- B2\n" in rendered
     assert "| the data (Own) | CC0 |" in rendered
     silent = rendered_card(recipe.model_copy(update={"card": CardTable()}), pages.described())
     for heading in ("## What it is for", "## Training data", "## Known biases", "## Licences", "Not for"):
         assert heading not in silent
-    assert "## Limits\n\n- Texts are cut after 64 tokens.\n" in silent
+    assert (
+        "## Limits\n\n- Texts are cut after 64 tokens, by tokenizer.json; more token ids are an error.\n"
+        in silent
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,10 @@ def test_what_was_measured_is_accuracy_first():
     evaluation = {"variant": "int8", **protocol("test")}
     text = rendered(ALWAYS, [evaluation])
     assert "`int8` on Own, test split, 200 texts with one label (41 others left out), thresholds" in text
-    assert "thresholds as packaged:\naccuracy 0.625. Support" in text
+    assert "thresholds as packaged:\naccuracy 0.625. The column of texts" in text
     assert "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 0.625 |" in text
     # No label has a threshold: none has the column.
-    assert "| label | F1 | precision | recall | support |\n" in text
+    assert "| label | F1 | precision | recall | texts |\n" in text
     silent = {"variant": "int8", **protocol("test", answered=0.9, accuracy_answered=0.694)}
     assert "accuracy 0.625; 90.0 % of the texts are answered, and of these 69.4 % rightly. " in rendered(
         ALWAYS, [silent]
