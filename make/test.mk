@@ -1,5 +1,5 @@
 # Lint, types and tests.
-.PHONY: lint test test-slow test-hostile test-install test-ray
+.PHONY: lint test test-slow test-coverage test-hostile test-install test-ray
 
 TEST_PROCESSES ?= 2
 
@@ -10,8 +10,10 @@ lint: $(VENV) #: style, types and the walls between the rooms
 	.venv/bin/lint-imports
 test: lint package ## lint, types and tests
 	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m "not slow and not ray and not engines and not consumers and not kill and not sign and not hostile and not install and not serve"
-test-slow: package parity-test-split #: parity on all test texts, two checkouts byte for byte
-	ARTIFACT=$(DIST) $(PY) -m pytest tests -m slow
+test-coverage: #: the same tests, half as long again; a line a file of what they do not run
+	PYTEST_ADDOPTS="--cov --cov-report=term" $(MAKE) --no-print-directory test
+test-slow: package parity-test-split #: parity on all test texts, two checkouts byte for byte, and what else takes long
+	ARTIFACT=$(DIST) OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(TEST_PROCESSES) --dist worksteal -m slow
 # Hostile encoders, heads, recipes, artifacts and corpora through make and every command; a trace (strace) of
 # each file that they touch.
 test-hostile: lint #: hostile inputs through make and every command, each file that they touch traced

@@ -7,6 +7,7 @@ import os
 import shutil
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -36,10 +37,8 @@ def original(bert, classifiers, ids, mask):
     return np.stack([c.predict_proba(embedding)[:, 1] for c in classifiers], axis=1)
 
 
-@pytest.fixture(scope="module")
-def bge(tmp_path_factory):
-    """The headline recipe from local folders, as the make line names them."""
-    folder = tmp_path_factory.mktemp("bge")
+def headline(folder, shape):
+    """Build the headline recipe in a folder from a random encoder and head, as the make line names them."""
     # Random weights stay in no tight budget: a search for one would take long.
     text = (BGE / "recipe.toml").read_text("utf-8")
     assert text.count("max_flip_rate = 0.05 ") == 1
@@ -49,8 +48,8 @@ def bge(tmp_path_factory):
     (recipe / "recipe.toml").write_text(quick)
     shutil.copy(BGE.parent / "go-emotions.toml", recipe.parent)
     labels = tomllib.loads(text)["labels"]
-    bert = write_checkpoint(folder / "encoder", DEEP, "cls")
-    classifiers = write_head(folder / "head", labels["names"], DEEP.hidden, shuffled=True, lowest=0.05)
+    bert = write_checkpoint(folder / "encoder", shape, "cls")
+    classifiers = write_head(folder / "head", labels["names"], shape.hidden, shuffled=True, lowest=0.05)
     variables = {
         "RECIPE": recipe,
         "ENCODER": f"path:{folder / 'encoder'}",
@@ -62,8 +61,19 @@ def bge(tmp_path_factory):
     return folder, bert, classifiers, variables, found.stdout
 
 
-def test_the_headline_recipe_against_torch_and_scikit_learn(bge):
-    folder, bert, classifiers, _, _ = bge
+@pytest.fixture(scope="module")
+def bge(tmp_path_factory):
+    return headline(tmp_path_factory.mktemp("bge"), replace(DEEP, layers=2))
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    return headline(tmp_path_factory.mktemp("deep"), DEEP)
+
+
+@pytest.mark.parametrize("built", ["bge", pytest.param("deep", marks=pytest.mark.slow)])
+def test_the_headline_recipe_against_torch_and_scikit_learn(request, built):
+    folder, bert, classifiers, _, _ = request.getfixturevalue(built)
     session = onnxruntime.InferenceSession(folder / "dist/onnx/model.onnx")
     limits = np.array(list(json.loads((folder / "dist/thresholds.json").read_text()).values()), np.float32)
     for batch, sequence, seed in ((1, 1, 0), (5, 17, 1), (2, 512, 2)):
@@ -81,7 +91,7 @@ def test_a_progress_line_a_stage_and_a_table_at_the_end(bge):
     stages = [line.split()[:2] for line in lines if line.startswith("  ")]
     for stage in (["export", "encoder"], ["merge", "fuse"], ["pack", "prune"], ["int8", "quantize"]):
         assert stage in stages
-    assert "12 Attention, 24 SkipLayerNormalization, 12 BiasGelu" in bge[4]
+    assert "2 Attention, 4 SkipLayerNormalization, 2 BiasGelu" in bge[4]
     (head,) = [index for index, line in enumerate(lines) if line.startswith("variant ")]
     assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["int8", "fp32"]
 
@@ -252,7 +262,7 @@ def test_a_recipe_that_does_not_exist():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["minilm-l6-go-emotions", BGE.name])
-def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name):
+def test_the_per_label_contract_holds_parity_on_both_recipes(deep, tmp_path, name):
     recipe = tmp_path / "recipes" / name
     shutil.copytree(ROOT / "recipes" / name, recipe)
     shutil.copy(BGE.parent / "go-emotions.toml", recipe.parent)
@@ -260,7 +270,7 @@ def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name
     if name == BGE.name:
         text = text.replace("max_flip_rate = 0.05 ", "max_flip_rate = 0.5 ")
     (recipe / "recipe.toml").write_text(text, "utf-8")
-    sources = {key: bge[3][key] for key in ("ENCODER", "HEAD")} if name == BGE.name else {}
+    sources = {key: deep[3][key] for key in ("ENCODER", "HEAD")} if name == BGE.name else {}
     found = make("artifact", RECIPE=recipe, **sources, **places(tmp_path))
     assert found.returncode == 0, found.stdout + found.stderr
     manifest = json.loads((tmp_path / "dist/manifest.json").read_text("utf-8"))

@@ -163,6 +163,7 @@ def test_a_new_recipe_is_written_into_recipes_alone(tmp_path):
     assert "found .. in it" in told.stderr
 
 
+@pytest.mark.slow
 def test_names_of_a_sources_files_run_nowhere_and_a_build_knows_its_recipe(tmp_path):
     _, _, variables = tiny(tmp_path)
     place = tmp_path / EVIL

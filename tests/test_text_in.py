@@ -105,6 +105,7 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
     assert run_python(program, artifact) == printed
 
 
+@pytest.mark.slow
 def test_parity_in_anybodys_ci_checks_it_too(artifact, tmp_path):
     copy = linked_copy(artifact, tmp_path / "copy")
     # As if it were another variant's.

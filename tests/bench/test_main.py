@@ -14,6 +14,7 @@ from tests.support.building import make
 from tests.support.commands import python, run
 
 
+@pytest.mark.slow
 def test_a_whole_run_on_a_small_bert(tiny_build, tmp_path):
     options = "--threads 1 --sizes 1,2 --sweep-rounds 1"
     for name in ("encoder", "head", "tiny"):

@@ -67,6 +67,7 @@ def test_qdq_is_of_standard_operators_with_the_integers_of_int8(artifact, tmp_pa
     assert (found.run(batch).predictions == expected.run(batch).predictions).all()
 
 
+@pytest.mark.slow
 def test_a_package_over_the_tolerance_is_not_written(changeable, change, tmp_path):
     rows = json.loads((changeable / "manifest.json").read_text("utf-8"))["variants"]
     strict = {"max_probability_error": None, "max_flip_rate": 0.0}

@@ -188,6 +188,7 @@ def test_standardizing_is_undone_and_leaves_no_weight_on_a_part_s_mean():
     np.testing.assert_allclose(shares, 0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_trainings_write_the_same_bytes(run, tmp_path):
     run("one")
     run("two")

@@ -139,6 +139,7 @@ def test_parity_and_compare_need_nothing_of_the_build(tmp_path):
         assert found.returncode == 0, found.stderr
 
 
+@pytest.mark.slow
 def test_the_default_passes_without_the_build(artifact, tmp_path):
     reference = DEFAULT / "reference.npz"
     found = run(

@@ -38,6 +38,7 @@ def test_sorted_batches_answer_in_the_texts_order(artifact):
         np.testing.assert_array_equal(together.predictions[index], alone.predictions[0])
 
 
+@pytest.mark.slow
 def test_the_default_reaches_its_macro_f1_on_test(artifact, go_emotions, tmp_path):
     split = go_emotions_data(tmp_path).read("test")
     ids = tokens.encode(artifact / "tokenizer.json", split.texts)
