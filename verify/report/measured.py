@@ -87,7 +87,7 @@ def _own_speed(build: Build, hashes: dict[str, str], sizes: dict[str, int]) -> d
 
         rates, latencies = of(many, "texts_per_second", "median"), of(one, "latency_ms", "p50")
         return {
-            "cpu": machine["cpu"],
+            "cpu": f"{machine['cpu']} ({', '.join(machine['int8_instructions']) or 'no VNNI'})",
             "cpus": machine["logical_cpus"],
             "data": found["data"],
             **many,

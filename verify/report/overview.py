@@ -123,8 +123,11 @@ def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
             sentences.append(words)
     sentences.append(_changed(overview, described))
     if speed := overview.speed:
+        first = overview.rows[0].name
+        alone = (speed["variants"].get(first) or {}).get("latency_ms")
+        one = f"for a text alone on {readable.threads(speed['one']['threads'])}"
         sentences.append(
-            f"Speed: {speed['data']} texts in batches of {speed['batch']}, "
-            f"{readable.threads(speed['threads'])}, {speed['cpu']}."
+            f"Speed: {speed['data']}, in batches of {speed['batch']}, {readable.threads(speed['threads'])}, "
+            f"{speed['cpu']}{f'; {first} takes {readable.error(alone)} ms {one}' if alone else ''}."
         )
     return sentences

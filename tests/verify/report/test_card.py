@@ -112,7 +112,7 @@ def test_speed_is_a_column_where_it_is_known():
     described = pages.described() | {"speed": pages.SPEED}
     rendered = rendered_card(recipes.load(DEFAULT), described)
     assert "| 24 MB | 2.5 % | 583 | the one to begin with" in rendered
-    assert "Speed: Own test texts in batches of 32, 2 threads, A \\<CPU>." in rendered
+    assert "Speed: Own test, in batches of 32, 2 threads, A \\<CPU>; int8 takes 4.2 ms for" in rendered
     assert "texts/s" not in rendered_card(recipes.load(DEFAULT), pages.described())
 
 
