@@ -17,6 +17,7 @@ import pytest
 from onnx import helper
 
 from core.contract import VARIANT_FILES
+from core.untrusted.limited.allowance import TIME_FACTOR
 from tests.support import artifacts, heads
 from tests.support.building import LABELS, make, tiny
 from tests.support.factories import Shape
@@ -171,9 +172,10 @@ def test_an_interrupt_is_heard_while_it_runs(small, tmp_path, command):
     spoilt, sound = small("time")
     places = {"spoilt": spoilt, "sound": sound, "texts": tmp_path / "in.jsonl", "out": tmp_path / "out.csv"}
     line = [sys.executable, "-m", *(part.format(**places) for part in COMMANDS[command])]
-    process = subprocess.Popen(
-        line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    # Its own end is 40 s away, so that a machine with much else to do is no reason to fail.
+    environment = os.environ | {TIME_FACTOR: "10"}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(line, cwd=ROOT, env=environment, start_new_session=True, **pipes)
     tree = psutil.Process(process.pid)
     while not any(busy(child) for child in tree.children()):
         assert process.poll() is None
@@ -181,12 +183,12 @@ def test_an_interrupt_is_heard_while_it_runs(small, tmp_path, command):
     [runs] = tree.children()
     start = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=10)
-    assert time.monotonic() - start < 4  # 2 on a machine with nothing else to do
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - start < 15  # 2 on a machine with nothing else to do
     assert process.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said
-    runs.wait(5)
+    runs.wait(15)
 
 
 def busy(child):
