@@ -23,6 +23,16 @@ def artifact() -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes, so that no process waits for the last one."""
+
+    def minutes(item):
+        slow = item.get_closest_marker("slow")
+        return slow.kwargs.get("minutes", 0) if slow else 0
+
+    items.sort(key=minutes, reverse=True)
+
+
 @pytest.fixture(scope="session")
 def tiny_build(tmp_path_factory):
     """The tiny recipe's finished build, once for all tests and processes; one that changes it copies it."""

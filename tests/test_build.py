@@ -262,7 +262,7 @@ def test_a_recipe_that_does_not_exist():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["minilm-l6-go-emotions", BGE.name])
-def test_the_per_label_contract_holds_parity_on_both_recipes(deep, tmp_path, name):
+def test_the_per_label_contract_holds_parity_on_both_recipes(bge, tmp_path, name):
     recipe = tmp_path / "recipes" / name
     shutil.copytree(ROOT / "recipes" / name, recipe)
     shutil.copy(BGE.parent / "go-emotions.toml", recipe.parent)
@@ -270,7 +270,7 @@ def test_the_per_label_contract_holds_parity_on_both_recipes(deep, tmp_path, nam
     if name == BGE.name:
         text = text.replace("max_flip_rate = 0.05 ", "max_flip_rate = 0.5 ")
     (recipe / "recipe.toml").write_text(text, "utf-8")
-    sources = {key: deep[3][key] for key in ("ENCODER", "HEAD")} if name == BGE.name else {}
+    sources = {key: bge[3][key] for key in ("ENCODER", "HEAD")} if name == BGE.name else {}
     found = make("artifact", RECIPE=recipe, **sources, **places(tmp_path))
     assert found.returncode == 0, found.stdout + found.stderr
     manifest = json.loads((tmp_path / "dist/manifest.json").read_text("utf-8"))

