@@ -1,4 +1,4 @@
-"""Fixtures: finished builds, where the data set is, and commands in this process."""
+"""The order of the tests; fixtures: finished builds, where the data set is, and commands in this process."""
 
 from __future__ import annotations
 
@@ -14,15 +14,6 @@ import core.telemetry  # noqa: F401  before onnxruntime
 from tests.support.places import ROOT
 
 
-@pytest.fixture(scope="session")
-def artifact() -> Path:
-    """The embedded default's artifact; `make test` builds it before pytest starts."""
-    folder = ROOT / os.environ.get("ARTIFACT", "dist/minilm-l6-go-emotions")
-    if not (folder / "manifest.json").is_file():
-        pytest.fail(f"{folder}: no artifact; run `make artifact`, or the tests with `make test`")
-    return folder
-
-
 def pytest_collection_modifyitems(items):
     """Begin with what takes minutes, so that no process waits for the last one."""
 
@@ -31,6 +22,15 @@ def pytest_collection_modifyitems(items):
         return slow.kwargs.get("minutes", 0) if slow else 0
 
     items.sort(key=minutes, reverse=True)
+
+
+@pytest.fixture(scope="session")
+def artifact() -> Path:
+    """The embedded default's artifact; `make test` builds it before pytest starts."""
+    folder = ROOT / os.environ.get("ARTIFACT", "dist/minilm-l6-go-emotions")
+    if not (folder / "manifest.json").is_file():
+        pytest.fail(f"{folder}: no artifact; run `make artifact`, or the tests with `make test`")
+    return folder
 
 
 @pytest.fixture(scope="session")

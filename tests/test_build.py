@@ -73,7 +73,9 @@ def deep(tmp_path_factory):
 
 @pytest.mark.parametrize("built", ["bge", pytest.param("deep", marks=pytest.mark.slow)])
 def test_the_headline_recipe_against_torch_and_scikit_learn(request, built):
-    folder, bert, classifiers, _, _ = request.getfixturevalue(built)
+    folder, bert, classifiers, _, printed = request.getfixturevalue(built)
+    layers = bert.config.num_hidden_layers
+    assert f"{layers} Attention, {2 * layers} SkipLayerNormalization, {layers} BiasGelu" in printed
     session = onnxruntime.InferenceSession(folder / "dist/onnx/model.onnx")
     limits = np.array(list(json.loads((folder / "dist/thresholds.json").read_text()).values()), np.float32)
     for batch, sequence, seed in ((1, 1, 0), (5, 17, 1), (2, 512, 2)):

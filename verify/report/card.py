@@ -12,6 +12,7 @@ from core.contract import HEAD_FILES, SINGLE_LABEL
 from core.recipe import Recipe
 from verify import readable
 from verify.escape import code, inline, table
+from verify.parity import parity
 from verify.report import front_matter, names, overview
 from verify.report.overview import Overview
 
@@ -108,14 +109,13 @@ def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> str:
 def _parity(variants: list[dict[str, Any]]) -> str:
     rows = []
     for variant in variants:
-        found, limits = variant["parity"], variant["tolerance"]
-        change, flips = limits["max_probability_error"], limits["max_flip_rate"]
+        name, found, limits = parity.row_of(variant)
+        change, flips = limits.max_probability_error, limits.max_flip_rate
         allowed = [f"a change of {readable.error(change)}"] if change is not None else []
         allowed += [f"{readable.percent(flips)} of the texts"] if flips is not None else []
-        figures = (found["max_probability_error"], found["mean_probability_error"], found["batch_error"])
-        flipped = round(found["flip_rate"] * found["texts"])
-        changed = f"{readable.count(flipped)} ({readable.percent(found['flip_rate'])})"
-        rows.append([f"`{variant['name']}`", *map(readable.error, figures), changed, ", ".join(allowed)])
+        figures = (found.max_probability_error, found.mean_probability_error, found.batch_error)
+        changed = f"{readable.count(found.flipped)} ({readable.percent(found.flip_rate)})"
+        rows.append([f"`{name}`", *map(readable.error, figures), changed, ", ".join(allowed)])
     columns = ["variant", "largest change of a probability", "mean change", "alone or in a batch"]
     return _table([*columns, "texts with a changed decision", "the recipe allows"], rows, words=1, last=1)
 

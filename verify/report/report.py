@@ -102,6 +102,7 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         "title": card.get("title") or described["name"],
         "description": card.get("description"),
         "overview": table,
+        "unfolded": (table.evaluation or {}).get("variant", table.rows[0].name),
         "notes": overview.notes(table, described),
         "largest": {row["name"]: _largest(row) for row in variants if row["quantization"] != "none"},
         "limited": {

@@ -183,7 +183,7 @@ NOT_FOUND = {
 }
 # These run graphs; of each kind one is quick enough for every day.
 SLOW = {(FP32, 0), (FP32, 1), (INT8, 0), *((TEXT, number) for number in range(7)), ("reference.npz", 2)}
-SLOW |= {("reference.npz", 3), ("tokenizer.json", 1)}
+SLOW |= {("reference.npz", 3), ("tokenizer.json", 1), "report.html"}
 CASES = [
     pytest.param(file, number, marks=[pytest.mark.slow] if (file, number) in SLOW else [])
     for file, changes in FOUND.items()
@@ -213,7 +213,9 @@ def test_a_changed_file_is_found_though_every_hash_is_right(copy, in_process, fi
     assert said in printed.err
 
 
-@pytest.mark.parametrize("file", ["README.md", pytest.param("report.html", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "file", [pytest.param(file, marks=[pytest.mark.slow] if file in SLOW else []) for file in NOT_FOUND]
+)
 def test_a_text_for_people_needs_a_signature(copy, in_process, file):
     NOT_FOUND[file](copy)
     status, printed = in_process(command.main, "artifact", copy, "--hashes-only")

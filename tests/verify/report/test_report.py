@@ -219,12 +219,27 @@ def test_no_number_is_written_for_machines(page):
         assert not re.search(r"\d[eE][-+]?\d", words)
 
 
-def test_kept_figures_are_shown_without_the_data(tmp_path):
+def kept(variant):
+    """What a recipe keeps of a variant's F1."""
     figures = {"precision": 0.5, "recall": 0.25, "f1": 0.375}
     rows = [{"label": label, "threshold": 0.3, **figures, "support": 1234} for label in LABELS]
-    kept = {"variant": "int8", "sha256": HASHES["int8"], "data": "Own", "split": "test", "texts": 5427}
-    kept |= {"labels": rows, "macro": figures, "weighted": figures, "flips_from_fp32": 0.03}
-    described = pages.described() | {"evaluations": [kept], "speed": pages.SPEED, "data": {"name": "Own"}}
+    found = {"variant": variant, "sha256": HASHES[variant], "data": "Own", "split": "test", "texts": 5427}
+    return found | {"labels": rows, "macro": figures, "weighted": figures, "flips_from_fp32": 0.03}
+
+
+@pytest.mark.parametrize(("variants", "first"), [(("fp32", "int8"), "int8"), (("fp32",), "fp32")])
+def test_the_labels_of_the_first_variant_that_has_figures_are_unfolded(tmp_path, variants, first):
+    described = pages.described() | {"evaluations": list(map(kept, variants)), "data": {"name": "Own"}}
+    page = report.render(described, pages.files(), tmp_path)
+    assert re.findall(r"<details open><summary>(.*?)</summary>", page) == [f"{first}, by label"]
+
+
+def test_kept_figures_are_shown_without_the_data(tmp_path):
+    described = pages.described() | {
+        "evaluations": [kept("int8")],
+        "speed": pages.SPEED,
+        "data": {"name": "Own"},
+    }
     page = Page(report.render(described, pages.files(), tmp_path))
     assert ["joy", "1,234", "0.375", "0.500", "0.250", "0.3"] in page.rows
     assert ["int8", *["0.375", "0.500", "0.250"] * 2] in page.rows
