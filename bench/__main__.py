@@ -46,6 +46,8 @@ def _graphs(arguments: Namespace) -> None:
         ],
         contenders.bare_products(build),
     )
+    plan = Plan(**{each.name: getattr(arguments, each.name) for each in fields(Plan)})
+    listed = [each for each in listed if each.least_threads <= max(plan.threads)]
     for contender in (*listed, bare_products):
         # All of them before the first is started.
         contender.command(1)
@@ -60,7 +62,6 @@ def _graphs(arguments: Namespace) -> None:
     setup = Setup(listed, bare_products, PRODUCTS, read_shape(build), length)
     texts = data.read("test").texts
     ids = tokens.encode(build / "assets" / "tokenizer.json", texts)
-    plan = Plan(**{each.name: getattr(arguments, each.name) for each in fields(Plan)})
     start = machine.clock()
     result |= run(setup, ids, plan, lambda line: print(f"  bench    {line}", flush=True))
     result["machine"]["cpus_busy_elsewhere"] = machine.busy_elsewhere(start, machine.clock())
@@ -188,7 +189,8 @@ def _graph(arguments: Namespace) -> None:
     from bench.contenders import onnx_models
     from bench.contenders.protocol import serve
 
-    serve(lambda: onnx_models.graph(arguments.build, arguments.file, arguments.threads))
+    build, file, threads = arguments.build, arguments.file, arguments.threads
+    serve(lambda: onnx_models.graph(build, file, threads, divided=arguments.divided))
 
 
 def _card(arguments: Namespace) -> None:
@@ -259,6 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = "run a contender's process; `graphs` starts it"
     torch = line.add("torch", _torch, summary, "recipe", "build")
     graph = line.add("graph", _graph, summary, "build", "file")
+    divided = "batches between so many callers of a session of one thread (default: a session of so many)"
+    graph.add_argument("--divided", action="store_true", help=divided)
     card = line.add("card", _card, summary, "build", "head")
     products = line.add("bare-products", _bare_products, summary)
     engine = line.add("openvino", _openvino, summary, "file")

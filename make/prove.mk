@@ -19,7 +19,7 @@ test-sign: package .venv-sign/installed #: signatures
 test-kill: $(VENV) #: builds that are killed, starved and shut out
 	$(PY) -m pytest tests/test_kill.py -m kill -s
 # KILLS=, and ROWS= of long texts, which must take more than a minute.
-test-kill-score: package #: scoring long texts, killed at random moments: KILLS=10 ROWS=8000
+test-kill-score: package #: scoring long texts, killed at random moments: KILLS=10 ROWS=2000
 	ARTIFACT=$(DIST) $(PY) -m pytest tests/score/test_long_kills.py -m kill -s
 # Pins all that is installed, by hash. --require-hashes refuses what is not listed.
 lock: .venv-lock/installed #: pin all that is installed, by hash

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.contenders.bare_products import PRODUCTS, Precision
@@ -18,6 +18,8 @@ BARE_PRODUCTS = "bare products"
 SWEPT = ("int8", "fp32", "optimum", "fused")
 # With a share of the texts that it asks twice; else the recipe's own.
 GUARDED_FILE = "guarded.onnx"
+# Ends the name of who runs a batch in parts, a CPU each.
+DIVIDED = "-divided"
 NNCF_FILE = "nncf.xml"
 
 
@@ -27,7 +29,7 @@ class Contender:
 
     `precision` is that of its matrix products, `arguments` are those of `python -m bench`. A `peer` is
     another model: what it answers, and what its products come to, is compared with nothing. `python` is that
-    of its environment.
+    of its environment. With fewer than `least_threads` it would be another contender over again.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Contender:
     arguments: tuple[str, ...]
     peer: bool = False
     python: Path = Path(sys.executable)
+    least_threads: int = 1
 
     def command(self, threads: int) -> list[str]:
         """Return the command line of its process.
@@ -91,6 +94,11 @@ def contenders(recipe_folder: Path, build: Path, share: float | None = None) -> 
     def graph(name: str, precision: Precision, way: str, file: Path) -> Contender:
         return Contender(name, precision, way, (file,), ("graph", str(build), str(file)))
 
+    def divided(whole: Contender) -> Contender:
+        way = f"{whole.name}, each batch divided between the CPUs, which call one session of one thread"
+        arguments = (*whole.arguments, "--divided")
+        return replace(whole, name=f"{whole.name}{DIVIDED}", way=way, arguments=arguments, least_threads=2)
+
     listed = [
         Contender(
             "torch",
@@ -122,4 +130,5 @@ def contenders(recipe_folder: Path, build: Path, share: float | None = None) -> 
     elif "guarded" in variants:
         file = build / Path(VARIANT_FILES["guarded"]).name
         listed.append(graph("guarded", "int8", "this project's guarded variant", file))
-    return [each for each in listed if each.name not in ("fp32", "int8") or each.name in variants]
+    listed = [each for each in listed if each.name not in ("fp32", "int8") or each.name in variants]
+    return listed + [divided(each) for each in listed if each.name in ("optimum", "int8")]

@@ -7,6 +7,8 @@ them, as the head's model card does; `bare_products` takes a batch `[[i]]` for "
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +38,35 @@ def _positive(names: list[str], outputs: list[NDArray[Any]], labels: list[str]) 
     return answers[..., 1].T if answers.ndim == 3 else answers
 
 
-def graph(build: Path, file: Path, threads: int) -> Model:
-    """Open a merged graph of either contract; all its outputs are fetched."""
-    session = runtime.open_session(file, threads=threads)
+def divide(ids: TokenIds, parts: int) -> list[TokenIds]:
+    """Cut a batch, in its order, into at most so many of about as many tokens; none is empty."""
+    ends = np.cumsum([len(text) for text in ids])
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts) + 1
+    places = [0, *cuts.tolist(), len(ids)]
+    return [ids[start:end] for start, end in pairwise(places) if start < end]
+
+
+def graph(build: Path, file: Path, threads: int, *, divided: bool = False) -> Model:
+    """Open a merged graph of either contract; all its outputs are fetched.
+
+    With `divided`, `threads` callers run parts of a batch in one session of one thread, in place of `threads`
+    of a session that run all of it.
+    """
+    session = runtime.open_session(file, threads=1 if divided else threads)
     names = [value.name for value in session.get_outputs()]
     labels = HeadInfo.read(build / "head.json").labels
 
     def run(ids: TokenIds) -> NDArray[np.float32]:
         return _positive(names, session.run(None, feeds(*pad(ids))), labels)
 
-    return Model(run, [file], _VERSIONS)
+    # It lives as long as the process.
+    pool = ThreadPoolExecutor(threads)
+
+    def run_parts(ids: TokenIds) -> NDArray[np.float32]:
+        parts = divide(ids, threads)
+        return np.concatenate(list(pool.map(run, parts))) if len(parts) > 1 else run(ids)
+
+    return Model(run_parts if divided else run, [file], _VERSIONS)
 
 
 def _pool(

@@ -65,13 +65,14 @@ def run(setup: Setup, ids: texts.Ids, plan: Plan, log: Log) -> dict[str, Any]:
     Raises:
         BenchmarkError: a contender's file is missing, or it dies, answers wrongly or not at all.
     """
-    contenders, length = setup.contenders, setup.max_length
+    length = setup.max_length
     slices = texts.slices(ids, plan.texts, plan.rounds)
     average = texts.tokens(slices) / sum(len(each) for each in slices)
     per_text = macs(setup.shape, average)
     result: dict[str, Any] = {"plan": asdict(plan), "average_tokens": average, "macs_per_text": per_text}
     result |= {"processes": [], "floors": [], "measurements": [], "by_cache": []}
     for threads in plan.threads:
+        contenders = [each for each in setup.contenders if each.least_threads <= threads]
         commands = {each.name: each.command(threads) for each in (*contenders, setup.bare_products)}
         with (
             cache_line.opened() if threads > 1 else nullcontext() as round_trip,

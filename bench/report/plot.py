@@ -22,6 +22,8 @@ _COLOURS = {
     "fp32": "#0072B2",
     "int8": "#009E73",
     "guarded": "#CC79A7",
+    "optimum-divided": "#F0B080",
+    "int8-divided": "#80CEB9",
     "nncf": "#F0E442",
     "minilmv2-l6": "#000000",
     "roberta-base": "#666666",
@@ -44,8 +46,9 @@ def _tidy(panel: Axes) -> None:
 
 
 def _draw_throughput(panel: Axes, result: dict[str, Any], threads: int) -> None:
-    sizes, names = result["plan"]["sizes"], list(result["contenders"])
+    sizes = result["plan"]["sizes"]
     rows = {(r["contender"], r["batch"]): r for r in result["measurements"] if r["threads"] == threads}
+    names = [name for name in result["contenders"] if (name, sizes[0]) in rows]
     width = _BAR_GROUP / len(names)
     for index, name in enumerate(names):
         low, median, high = _spreads(rows[name, batch]["texts_per_second"] for batch in sizes)
@@ -70,6 +73,7 @@ def throughput(result: dict[str, Any]) -> str:
     for panel, threads in zip(panels, numbers, strict=True):
         _draw_throughput(panel, result, threads)
     panels[0].set_ylabel("texts/s, natural order")
+    # The last has the most threads, and so everybody.
     figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside right upper", frameon=False)
     figure.suptitle(result["recipe"])
     return svg(figure)

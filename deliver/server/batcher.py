@@ -1,6 +1,8 @@
 """Join texts that wait to batches: as soon as the graph is free, and no later.
 
 No text waits for others to come: alone it is a batch of one, and batches grow with the load by themselves.
+Where several callers are idle, what waits is divided between them: one batch on two cores takes them longer
+than two batches do.
 """
 
 from __future__ import annotations
@@ -82,16 +84,18 @@ class Batcher:
         return await asyncio.gather(*(text.answer for text in texts))
 
     def _take(self) -> list[_Text]:
-        """Take the texts of a batch, those that came first; one whose caller has gone is left out."""
+        """Take an idle caller's share, first come first; texts that nobody waits for are left out."""
+        share = sum(len(text.ids) for text in self._waiting) / self._idle
         batch: list[_Text] = []
-        longest = 0
-        while self._waiting:
+        longest = tokens = 0
+        while self._waiting and tokens < share:
             text = self._waiting[0]
             if not text.answer.done():
                 longest = max(longest, len(text.ids))
                 if batch and longest * (len(batch) + 1) > self._budget:
                     break
                 batch.append(text)
+                tokens += len(text.ids)
             self._waiting.popleft()
         return batch
 

@@ -12,6 +12,7 @@ from bench.contenders.contenders import BARE_PRODUCTS
 from bench.measure.floor import Shape, macs
 from bench.measure.plan import Plan
 from bench.measure.run import Setup, run
+from bench.report import plot
 from tests.support.contenders import fake, steady
 
 IDS = [[2, *range(10, 10 + n), 3] for n in (1, 4, 2, 7, 3)]
@@ -77,6 +78,25 @@ def test_a_peer_is_compared_in_speed_alone(tmp_path):
     assert other["times_as_fast_as"]["torch"]["median"] == pytest.approx(2)
     assert torch.keys() - other.keys() == {"share_of_floor", "share_of_best_floor"}
     assert [each["max_probability_error"] for each in found["processes"]] == [0, None]
+
+
+def test_who_needs_more_threads_runs_where_they_are(tmp_path):
+    log = tmp_path / "log"
+    alone = fake("torch", "fp32", steady("torch", 0.01, log))
+    divided = replace(fake("divided", "int8", steady("divided", 0.005, log)), least_threads=2)
+    bare = fake(BARE_PRODUCTS, "fp32", steady("products", 1.0, log))
+    products = [Product("int8", 80, 10, 10), Product("fp32", 20, 10, 10)]
+    plan = Plan(rounds=1, texts=2, threads=(1, 2), sizes=(1,), sweep_rounds=0)
+    setup = Setup([alone, divided], bare, products, Shape(1, 2, 3, "mean"), 64)
+    found = run(setup, IDS, plan, lambda line: None)
+    assert [(row["threads"], row["contender"]) for row in found["measurements"]] == [
+        (1, "torch"),
+        (2, "torch"),
+        (2, "divided"),
+    ]
+    named = {each.name: {} for each in setup.contenders}
+    # A bar in one panel of two, and its name once.
+    assert plot.throughput({"recipe": "tiny", "contenders": named, **found}).count("divided") == 1
 
 
 def test_everybody_runs_the_same_batches_in_turn(measured):

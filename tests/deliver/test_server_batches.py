@@ -110,6 +110,24 @@ def test_as_many_batches_run_at_once_as_may(graph, run):
     assert run(work, callers=2)[0] == [1, 2, 3, 4]
 
 
+def test_what_waits_is_divided_by_its_tokens_between_the_idle(graph, run):
+    async def work(made):
+        graph.let.clear()
+        asked = asyncio.create_task(made.answer([[1, 0, 0], [2], [3], [4, 0], [5]]))
+        await begin(graph, 2)
+        assert made.waiting == 0
+        graph.let.set()
+        return [number for number, _ in values(await asked)]
+
+    # Four of eight tokens each.
+    assert run(work, callers=2)[0] == [1, 2, 3, 4, 5]
+    assert sorted(graph.batches) == [[1, 2], [3, 4, 5]]
+    graph.batches.clear()
+    # The first is of three tokens, and leaves five to the others.
+    assert run(work, callers=3)[0] == [1, 2, 3, 4, 5]
+    assert sorted(graph.batches) == [[1], [2, 3, 4], [5]]
+
+
 def test_a_batch_that_fails_is_its_own_texts_error(graph, run):
     async def work(made):
         graph.let.clear()
