@@ -102,13 +102,18 @@ class Counts(NamedTuple):
         return _ratio((1 + square) * self.true_positives, self.predicted + square * self.support)
 
     def averages(self) -> dict[str, dict[str, float]]:
-        """Return precision, recall and F1 over `[labels]`: plain (macro), and weighted by support."""
+        """Return precision, recall and F1: of all `[labels]` together (micro), and as their means.
+
+        The means are plain (macro), and weighted by support.
+        """
         figures = {"precision": self.precision(), "recall": self.recall(), "f1": self.f_beta()}
         weights = {"macro": np.ones(len(self.support)), "weighted": self.support}
+        together = Counts(*(part.sum() for part in self))
+        micro = {"precision": together.precision(), "recall": together.recall(), "f1": together.f_beta()}
         return {
             kind: {name: float((values * w).sum() / max(w.sum(), 1)) for name, values in figures.items()}
             for kind, w in weights.items()
-        }
+        } | {"micro": {name: float(value) for name, value in micro.items()}}
 
 
 def count(truth: NDArray[np.bool_], decisions: NDArray[np.bool_], weights: Floats | None = None) -> Counts:

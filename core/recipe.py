@@ -112,8 +112,8 @@ class CardTable(Table):
     """`[card]`: what card, report and page say of the model that nothing else of the recipe states.
 
     `published` is a JSON file, relative to the recipe, with figures to compare an evaluation with. `encoder`
-    and `head` name the parts for people; `licenses` has a sentence a part. What the data are, and are known
-    to get wrong, stands in `[data]`.
+    and `head` name the parts for people; `thresholds` says how they were chosen; `licenses` has a sentence a
+    part. What the data are, and are known to get wrong, stands in `[data]`.
     """
 
     title: Line | None = None
@@ -126,6 +126,7 @@ class CardTable(Table):
     use: Line | None = None
     misuse: Line | None = None
     training: Line | None = None
+    thresholds: Line | None = None
     limits: list[Line] = []
     biases: list[Line] = []
     licenses: dict[Word, Line] = {}

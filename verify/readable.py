@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 UNKNOWN = "–"
@@ -55,6 +56,28 @@ def percent(share: float | None) -> str:
     if hundredths in (0, 100):
         return f"{hundredths:.0f} %"
     return f"{hundredths:.1f} %" if hundredths >= 0.995 else f"{hundredths:.2g} %"
+
+
+def small(value: float) -> str:
+    """Return an error for a column, all in one notation: 0.12, 0.00072, under 0.00001."""
+    return "under 0.00001" if 0 < value < 1e-5 else error(value) if value >= 1e-4 else decimal(value)
+
+
+def decimal(value: float) -> str:
+    """Return a small number without an exponent, to two digits: 0.00001."""
+    return f"{float(f'{value:.1e}'):.12f}".rstrip("0").rstrip(".")
+
+
+def counted(share: float | None, texts: int) -> str:
+    """Return a share of texts as their number, and as a share: 162 (3.0 %)."""
+    if share is None:
+        return UNKNOWN
+    return f"{count(round(share * texts))} ({percent(share)})" if share else "0"
+
+
+def grouped(words: str) -> str:
+    """Return words whose numbers of texts have their thousands apart."""
+    return re.sub(r"\b\d{4,}(?=(?: \w+)? texts\b)", lambda found: count(int(found.group())), words)
 
 
 def size(size_bytes: int) -> str:

@@ -16,7 +16,7 @@ from core.disk.files import sha256_file
 from core.errors import DatasetError, RecipeError
 
 # Words of a table for the model card: to change them makes no other data.
-_WORDS = {"description", "license", "baseline", "limits", "biases"}
+_WORDS = {"description", "license", "others", "limits", "biases"}
 _COUNTS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
 

@@ -20,6 +20,18 @@ Column = Annotated[str, StringConstraints(min_length=1)] | Annotated[int, Field(
 Separator = Annotated[str, StringConstraints(min_length=1, max_length=8)]
 
 
+class Other(Table):
+    """`[[data.others]]`: what another model reaches on the test split, as published.
+
+    `f1` is macro-F1 with the digits that it was published with; `thresholds` says how they were chosen.
+    """
+
+    model: Line
+    f1: Annotated[str, StringConstraints(pattern=r"^0\.\d{1,4}$")]
+    thresholds: Line
+    size: Line | None = None
+
+
 def is_url(place: str) -> bool:
     """Return whether a place is downloaded by its address."""
     return place.startswith(("https://", "http://"))
@@ -36,8 +48,7 @@ class DataTable(Table):
     With `file`, another TOML file holds all other keys. Columns are named by a header, or numbered from 1
     where there is none (`header = false`). `label_ids` names the labels of files that count them from 0.
     `folder_variable` is an environment variable whose folder holds the files under their own names.
-    `description`, `license`, `baseline` (what others reach on the test split), `limits` and `biases` are for
-    card and report alone.
+    `description`, `license`, `others`, `limits` and `biases` are for card and report alone.
     """
 
     file: Place | None = None
@@ -46,7 +57,7 @@ class DataTable(Table):
     hub_config: Line | None = None
     description: Line | None = None
     license: Line | None = None
-    baseline: Line | None = None
+    others: list[Other] = []
     limits: list[Line] = []
     biases: list[Line] = []
     train: Place | None = None

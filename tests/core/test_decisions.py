@@ -56,6 +56,10 @@ def test_figures_are_scikit_learns(texts, labels, seed, share_true, share_decide
     if support.sum():
         weighted = (expected * support).sum(axis=1) / support.sum()
         np.testing.assert_allclose(list(averages["weighted"].values()), weighted, atol=1e-12)
+    together = precision_recall_fscore_support(
+        truth.ravel(), decided.ravel(), average="binary", zero_division=0
+    )
+    np.testing.assert_allclose(list(averages["micro"].values()), together[:3], atol=1e-12)
     twice = decisions.count(truth, decided).f_beta(2)
     theirs = [fbeta_score(truth[:, i], decided[:, i], beta=2, zero_division=0) for i in range(labels)]
     np.testing.assert_allclose(twice, theirs, atol=1e-12)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cyclonedx.spdx import fixup_id
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.build.facts import weights_sha256
 from core.contract import HEAD_FILES, SINGLE_LABEL
 from core.recipe import Recipe
 from verify import readable
-from verify.escape import code, inline, table
+from verify.escape import code, inline, line, table
 from verify.parity import parity
 from verify.report import front_matter, names, overview
 from verify.report.overview import Overview
+from verify.report.words import lead, notes, other_labels, quality
 
-# Where the recipe has none.
-_EXAMPLES = ["I love this!", "Why would anyone do that?"]
 _FIGURES = ("f1", "precision", "recall")
 
 
@@ -32,53 +32,64 @@ def _table(header: list[str], rows: list[list[str]], words: int, last: int = 0) 
 
 
 def _lead(recipe: Recipe, described: dict[str, Any], seen: Overview) -> list[str]:
-    """Return what it is, how large and how good: paragraphs of Markdown."""
-    head, text = described["head"], described["text"]
-    labels, single = len(head["labels"]), head["problem_type"] == SINGLE_LABEL
-    parts = [
-        *(["tokenizer"] if text else []),
-        f"sentence encoder ({names.named(recipe, described, 'encoder')})",
-        f"classifier ({names.named(recipe, described, 'head')})",
-        *(["thresholds"] if any(head["thresholds"].values()) else []),
+    """Return what to begin with, how good it is, what it is for and what to mind: points of Markdown."""
+    first, card = seen.rows[0], recipe.card.model_dump()
+    begin = inline(notes.start(seen, described))
+    found = lead.points(described, card, seen, "**")
+    return [
+        f"**Begin with** `{first.file}`, **{readable.size(first.size)}**. {begin}.",
+        *(f"**{name}:** {inline(words)}" for name, words in found),
     ]
-    what = (
-        f"Give it {'a text' if text else 'the token ids of a text'}, and it says which "
-        f"{f'one of {labels} labels fits' if single else f'of {labels} labels fit'}. "
-        f"{readable.sentence(readable.series(parts))} are one ONNX file, which onnxruntime runs."
-    )
-    one_label = (
-        " It is single-label: the probabilities of a text add up to 1, and the decision is the label with "
-        "the highest."
-    )
-    first, found = seen.rows[0], seen.evaluation
-    figures = [f"**{readable.size(first.size)}**"]
-    if first.figure is not None and found:
-        on = f"the {found['split']} texts of {inline(found['data'])}"
-        figures.append(f"{seen.figure_name} **{readable.score(first.figure)}** on {on}")
-    if first.changed is not None:
-        than = "in float32" if seen.since_fp32 else "by the original"
-        figures.append(f"**{readable.percent(first.changed)}** of the texts decided otherwise than {than}")
-    unknown = ""
-    if first.figure is None:
-        named = described["data"] is not None
-        why = "`make evaluate` was not run" if named else "the recipe names no texts with labels"
-        unknown = f" How often its labels are right was not measured: {why}."
-    return [what + (one_label if single else ""), f"`{first.name}`: {', '.join(figures)}.{unknown}"]
+
+
+def _parts(recipe: Recipe, described: dict[str, Any]) -> str:
+    """Return what the graphs are made of, as a sentence."""
+    head, tables = described["head"], described["recipe"].get("features") or []
+    parts = [
+        f"the sentence encoder ({names.named(recipe, described, 'encoder')})",
+        f"the classifier ({names.named(recipe, described, 'head')})",
+        *(["the thresholds"] if any(head["thresholds"].values()) else []),
+    ]
+    read = [f"{readable.series(t['pooling'])} of layers {', '.join(map(str, t['layers']))}" for t in tables]
+    features = f" The classifier reads several of the encoder's layers: {'; '.join(read)}." if read else ""
+    refitted = [f"`{row['name']}`" for row in described["variants"] if "head refitted" in row["quantization"]]
+    again = "the classifier was fitted again, to what int8 makes of its inputs"
+    refit = f" In {readable.series(refitted)} {again}." if refitted else ""
+    return f"Each graph is {readable.series(parts)} in one ONNX file.{features}{refit}"
 
 
 def _variants(seen: Overview) -> str:
-    """Return the table of all graphs, the first to take first."""
-    columns = ["variant", "file", "size"]
-    columns += [seen.figure_name] if seen.has_figures else []
-    columns += ["changed decisions", *(["texts/s"] if seen.speed else []), "when to take it"]
+    """Return the table of all graphs, the one to begin with first; numbers before what is long."""
+    columns = ["variant", "size", *([seen.figure_name] if seen.has_figures else []), seen.changed_name]
+    columns += [*(["texts/s"] if seen.speed else []), "file"]
     rows = []
     for row in seen.rows:
-        cells = [f"`{row.name}`", f"`{row.file}`", readable.size(row.size)]
+        cells = [f"`{row.name}`", readable.size(row.size)]
         cells += [readable.score(row.figure)] if seen.has_figures else []
-        cells += [readable.percent(row.changed)]
+        cells += [seen.changed(row)]
         cells += [readable.rate(row.texts_per_second)] if seen.speed else []
-        rows.append([*cells, inline(row.take)])
-    return _table(columns, rows, words=2, last=1)
+        rows.append([*cells, f"`{row.file}`"])
+    return _table(columns, rows, words=1, last=1)
+
+
+def _beside(recipe: Recipe, described: dict[str, Any], seen: Overview) -> str:
+    """Return the table of what other models reach on the same texts; nothing where none are known."""
+    others, found = (described["data"] or {}).get("others") or [], seen.evaluation
+    if not others or found is None or "accuracy" in found:
+        return ""
+    own = names.is_own(recipe, described, "head") and recipe.card.thresholds
+    ours = [
+        "**this one**",
+        readable.score(found["macro"]["f1"]),
+        readable.size(seen.rows[0].size),
+        inline(own) if own else "as packaged",
+    ]
+    rows = [
+        [inline(row["model"]), row["f1"], inline(row["size"] or readable.UNKNOWN), inline(row["thresholds"])]
+        for row in others
+    ]
+    ordered = sorted([ours, *rows], key=lambda row: -float(row[1]))
+    return _table(["model", "macro-F1", "file", "thresholds"], ordered, words=1, last=1)
 
 
 def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> str:
@@ -110,14 +121,18 @@ def _parity(variants: list[dict[str, Any]]) -> str:
     rows = []
     for variant in variants:
         name, found, limits = parity.row_of(variant)
-        change, flips = limits.max_probability_error, limits.max_flip_rate
-        allowed = [f"a change of {readable.error(change)}"] if change is not None else []
-        allowed += [f"{readable.percent(flips)} of the texts"] if flips is not None else []
-        figures = (found.max_probability_error, found.mean_probability_error, found.batch_error)
-        changed = f"{readable.count(found.flipped)} ({readable.percent(found.flip_rate)})"
-        rows.append([f"`{name}`", *map(readable.error, figures), changed, ", ".join(allowed)])
-    columns = ["variant", "largest change of a probability", "mean change", "alone or in a batch"]
-    return _table([*columns, "texts with a changed decision", "the recipe allows"], rows, words=1, last=1)
+        allowed = limits.max_probability_error
+        figures = [found.max_probability_error, found.mean_probability_error, found.batch_error]
+        limit = readable.UNKNOWN if allowed is None else readable.decimal(allowed)
+        rows.append([f"`{name}`", *map(readable.small, figures), limit])
+    columns = ["variant", "largest change of a probability", "mean change", "by the other texts of a batch"]
+    return _table([*columns, "largest allowed"], rows, words=1)
+
+
+def _other_labels(described: dict[str, Any]) -> str:
+    columns = ["texts", *(f"`{row['name']}`" for row in described["variants"])]
+    rows = [[inline(words), *cells] for words, cells in other_labels.rows(described)]
+    return _table(columns, rows, words=1)
 
 
 def _same_on_every_cpu(variants: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -128,12 +143,6 @@ def _same_on_every_cpu(variants: list[dict[str, Any]]) -> list[tuple[str, int]]:
         if pairs["weights"] and not pairs["can_saturate"] and not pairs["unproven"]:
             found.setdefault(pairs["examined"], []).append(variant["name"])
     return [(readable.series(names), examined) for examined, names in found.items()]
-
-
-def _use(recipe: Recipe) -> list[str]:
-    card = recipe.card
-    use = [inline(card.use)] if card.use else []
-    return [*use, f"Not for: {inline(card.misuse)}"] if card.misuse else use
 
 
 def _training(recipe: Recipe, described: dict[str, Any]) -> list[str]:
@@ -156,7 +165,7 @@ def _limits(recipe: Recipe, described: dict[str, Any]) -> list[str]:
 def _licenses(recipe: Recipe, described: dict[str, Any]) -> str:
     """Return the table of what is known of the licences, the whole first; nothing where none is."""
     card, data = recipe.card, described["data"] or {}
-    rows = [["these files", inline(card.license)]] if card.license else []
+    rows = [["these files", inline(fixup_id(card.license) or card.license)]] if card.license else []
     for part, words in card.licenses.items():
         if part not in ("encoder", "head") or names.is_own(recipe, described, part):
             known = {"encoder": "the encoder", "head": "the classifier"}.get(part, inline(part))
@@ -167,8 +176,25 @@ def _licenses(recipe: Recipe, described: dict[str, Any]) -> str:
     return _table(["what", "licence"], rows, words=2) if rows else ""
 
 
+def _version(stated: str) -> tuple[int, ...]:
+    return tuple(map(int, stated.split(".")))
+
+
 def _source(part: dict[str, Any]) -> tuple[str, str | None]:
     return part["source"], part["revision"]
+
+
+def _printed(described: dict[str, Any], file: str) -> list[str]:
+    """Return what the card's program prints with a graph, a line a text."""
+    # Of what a program prints, repr escapes what could end a comment.
+    return [str(row) for row in described["examples"]["answers"].get(file, [])]
+
+
+def _printed_by_node(answer: dict[str, float], single: bool) -> list[str]:
+    """Return what the card's JavaScript prints, a line a label."""
+    if single:
+        return [line(label) for label in answer] or ["null"]
+    return [f"{line(label)} {p:.2f}" for label, p in sorted(answer.items(), key=lambda pair: -pair[1])]
 
 
 def render(recipe: Recipe, described: dict[str, Any]) -> str:
@@ -179,32 +205,46 @@ def render(recipe: Recipe, described: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     readers = ("count", "score", "percent", "error", "threshold")
-    environment.filters |= {"inline": inline, "code": code}
+    environment.filters |= {"inline": inline, "code": code, "bound": names.bound}
     environment.filters |= {name: getattr(readable, name) for name in readers}
     seen, head = overview.of(described), described["head"]
-    examples = recipe.card.examples[:2] or _EXAMPLES
+    first, given = overview.best(described["variants"]), described["examples"]["texts"]
+    answers = described["examples"]["answers"].get(first["file"])
+    single = head["problem_type"] == SINGLE_LABEL
     return environment.get_template("card.md.j2").render(
         described,
         recipe=recipe,
         title=recipe.card.title or recipe.name,
-        description=recipe.card.description,
+        what=inline(lead.what(described, recipe.card.model_dump())),
         lead=_lead(recipe, described, seen),
         front_matter=front_matter.render(recipe, described),
         stacked=recipe.contract == "stacked",
-        single_label=head["problem_type"] == SINGLE_LABEL,
+        single_label=single,
         silent=any(head["thresholds"].values()),
-        best=overview.best(described["variants"]),
-        examples=json.dumps(examples, ensure_ascii=False),
-        example=json.dumps(examples[0], ensure_ascii=False),
-        use=_use(recipe),
+        best=first,
+        needs=max((row["onnxruntime"] for row in described["variants"]), key=_version),
+        given=json.dumps(given, ensure_ascii=False),
+        example=json.dumps(given[0], ensure_ascii=False),
+        printed=_printed(described, first["file"]),
+        printed_of_text=_printed(described, described["text"]["file"]) if described["text"] else [],
+        printed_by_node=_printed_by_node(answers[0], single) if answers else [],
+        tables=[f"`{row.name}`" for row in seen.rows if row.name != "text in"],
+        takes=[(row.name, row.take) for row in seen.rows],
+        parts=_parts(recipe, described),
+        beside=_beside(recipe, described, seen),
         training=_training(recipe, described),
         limits=_limits(recipe, described),
         biases=[*recipe.card.biases, *((described["data"] or {}).get("biases") or [])],
         licenses=_licenses(recipe, described),
         shown=seen.evaluation,
         variants_table=_variants(seen),
-        notes=inline(" ".join(overview.notes(seen, described))),
+        notes=[inline(note) for note in notes.notes(seen, described)],
+        too_few=quality.too_few(seen.evaluation) if seen.evaluation else None,
         labels_table=_labels(head, seen.evaluation),
+        other_labels=_other_labels(described),
+        counts_as=other_labels.definition(single),
+        texts=names.reference(described),
+        kind=names.reference_kind(described),
         parity_table=_parity(described["variants"]),
         same_on_every_cpu=_same_on_every_cpu(described["variants"]),
         origins={part: names.origin(*_source(described[part]), recipe.name) for part in ("encoder", "head")},

@@ -31,7 +31,7 @@ def data(build: Build) -> dict[str, Any] | None:
         "sha256": table.sha256,
         "description": table.description,
         "license": table.license,
-        "baseline": table.baseline,
+        "others": [other.model_dump() for other in table.others],
         "limits": table.limits,
         "biases": table.biases,
     }
@@ -114,7 +114,9 @@ def _kept(build: Build, hashes: dict[str, str]) -> tuple[list[dict[str, Any]], d
         same = found["data"] == _measured_on(build)
         rows = [row for row in listed if same and row["sha256"] == hashes.get(row["variant"])]
         for row in rows:
-            figures = [row["macro"], row["weighted"], *row["labels"]]
+            # Those of before labels were counted together have no micro.
+            together = [row["micro"]] if "micro" in row else []
+            figures = [row["macro"], row["weighted"], *together, *row["labels"]]
             if any(
                 not 0 <= figure[name] <= 1 for figure in figures for name in ("precision", "recall", "f1")
             ):

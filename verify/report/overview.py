@@ -1,4 +1,4 @@
-"""The table of an artifact's variants: size, F1, changed decisions, speed, and when to take which."""
+"""The table of an artifact's variants: size, F1, texts with other labels, speed, and when to take which."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from core.contract import SINGLE_LABEL
 from verify import readable
 
 _PREFERRED = "int8"
-_EXACT = "fp32"
-_ORIGINAL = "the original pair (the encoder in PyTorch, the classifier as given)"
+EXACT = "fp32"
 # When to take a variant; of one that is not here, its quantization says what it is.
 _TAKE = {
-    "fp32": "the exact reference: float32, the original up to rounding",
-    "int8": "the one to begin with: small and fast",
-    "guarded": "fp32's labels but for a few texts, faster than it; the largest file",
+    "fp32": "the original up to rounding, in float32",
+    "int8": "small and fast; tokenizer.json beside it makes its token ids",
+    "guarded": "fp32's labels for all but a few texts: int8, and near to a decision float32; largest file",
 }
 
 
@@ -37,22 +36,32 @@ class Row:
 
 @dataclass(frozen=True)
 class Overview:
-    """All graphs of an artifact, the first to take first, and on what the figures were measured.
+    """All graphs of an artifact, the one to begin with first, and on what the figures were measured.
 
-    `evaluation` is the first row's that has one; `since_fp32` says that changed decisions are counted on
-    its texts against `fp32`, else on the reference's against the original.
+    `evaluation` is the first row's that has one; `since_fp32` says that `changed` counts, of its texts, those
+    with other labels than from `fp32`, else those of the reference than from the original: of `texts`.
     """
 
     rows: list[Row]
     evaluation: dict[str, Any] | None
     figure_name: str
     since_fp32: bool
+    texts: int
     speed: dict[str, Any] | None
 
     @property
     def has_figures(self) -> bool:
         """Whether any graph was evaluated."""
         return any(row.figure is not None for row in self.rows)
+
+    @property
+    def changed_name(self) -> str:
+        """The title of the column of texts with other labels."""
+        return f"other labels, of {readable.count(self.texts)} texts"
+
+    def changed(self, row: Row) -> str:
+        """Return how many texts get other labels."""
+        return readable.counted(row.changed, self.texts)
 
 
 def best(variants: list[dict[str, Any]]) -> dict[str, Any]:
@@ -69,65 +78,26 @@ def of(described: dict[str, Any]) -> Overview:
     speeds = speed["variants"] if speed else {}
     first = best(described["variants"])
     variants = [first, *(variant for variant in described["variants"] if variant is not first)]
-    names = [variant["name"] for variant in variants]
-    others = [evaluations.get(name, {}).get("flips_from_fp32") for name in names if name != _EXACT]
-    since_fp32 = _EXACT in names and bool(others) and None not in others
+    listed = [variant["name"] for variant in variants]
+    others = [evaluations.get(name, {}).get("flips_from_fp32") for name in listed if name != EXACT]
+    since_fp32 = EXACT in listed and bool(others) and None not in others
     rows = []
     for variant in variants:
         name = variant["name"]
         found = evaluations.get(name)
         changed = variant["parity"]["flip_rate"]
         if since_fp32:
-            changed = None if name == _EXACT else evaluations[name]["flips_from_fp32"]
+            changed = None if name == EXACT else evaluations[name]["flips_from_fp32"]
         figure = None if found is None else found["accuracy"] if single else found["macro"]["f1"]
         rate = speeds.get(name, {}).get("texts_per_second")
         take = _TAKE.get(name, variant["quantization"])
         rows.append(Row(name, variant["file"], variant["size"], figure, changed, rate, take))
+    evaluation = next((evaluations[name] for name in listed if name in evaluations), None)
     if described.get("text"):
         text, like = described["text"], next(r for r in rows if r.name == described["text"]["variant"])
-        take = f"to send texts, without a tokenizer: the answers of {like.name}"
-        rows.append(Row("text in", text["file"], text["size"], like.figure, like.changed, None, take))
-    found = next((evaluations[name] for name in names if name in evaluations), None)
+        take = f"{like.name} with its tokenizer inside: a text goes in, labels come out"
+        rows.insert(0, Row("text in", text["file"], text["size"], like.figure, like.changed, None, take))
+        evaluation = evaluations.get(like.name, evaluation)
     figure_name = "accuracy" if single else "macro-F1"
-    return Overview(rows, found, figure_name, since_fp32, speed)
-
-
-def _changed(overview: Overview, described: dict[str, Any]) -> str:
-    parity = {variant["name"]: variant["parity"] for variant in described["variants"]}
-    texts = f"{readable.count(next(iter(parity.values()))['texts'])} {described['reference']}"
-    if not overview.since_fp32:
-        return f"Changed decisions: texts that get other labels than from {_ORIGINAL}, of {texts}."
-    rate = parity[_EXACT]["flip_rate"]
-    given = (
-        f"other labels than {_ORIGINAL} to {readable.percent(rate)}"
-        if rate
-        else f"the labels of {_ORIGINAL} to all"
-    )
-    return (
-        "Changed decisions: how many of the same texts get other labels than from fp32, which itself gives "
-        f"{given} of {texts}."
-    )
-
-
-def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
-    """Return what the columns are and were measured on, as sentences of plain text."""
-    sentences = []
-    if found := overview.evaluation:
-        mean = "" if "accuracy" in found else f", the mean of all {len(found['labels'])} labels,"
-        sentences.append(
-            f"{readable.sentence(overview.figure_name)}{mean} is at the packaged thresholds on "
-            f"{found['data']}, {found['split']} split, {readable.count(found['texts'])} texts."
-        )
-        # Manifests of before it was kept do not have one.
-        if words := (described["data"] or {}).get("baseline"):
-            sentences.append(words)
-    sentences.append(_changed(overview, described))
-    if speed := overview.speed:
-        first = overview.rows[0].name
-        alone = (speed["variants"].get(first) or {}).get("latency_ms")
-        one = f"for a text alone on {readable.threads(speed['one']['threads'])}"
-        sentences.append(
-            f"Speed: {speed['data']}, in batches of {speed['batch']}, {readable.threads(speed['threads'])}, "
-            f"{speed['cpu']}{f'; {first} takes {readable.error(alone)} ms {one}' if alone else ''}."
-        )
-    return sentences
+    texts = evaluation["texts"] if since_fp32 and evaluation else first["parity"]["texts"]
+    return Overview(rows, evaluation, figure_name, since_fp32, texts, speed)

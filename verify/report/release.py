@@ -22,7 +22,7 @@ from core.untrusted import json_file
 from verify.build import PARITY_FILE, TEXT_RECORD_FILE, Build
 from verify.parity import parity
 from verify.proof import saturation
-from verify.report import card, measured, report, sbom
+from verify.report import card, examples, measured, report, sbom
 
 _DEPENDENCIES = (
     "numpy onnx onnx-ir onnxruntime onnxscript onnxsim scikit-learn skl2onnx tokenizers torch transformers"
@@ -104,6 +104,7 @@ def _describe(build: Build, folder: Path, files: _Files) -> dict[str, Any]:
         "evaluations": evaluations,
         "speed": speed,
         "data": measured.data(build),
+        "examples": examples.answers(build.recipe, folder),
         "reference": reference.read(build.folder / REFERENCE_FILE).source,
         "quantization": build.json(USED_FILE) if "int8" in build.recipe.variants else None,
         "dependencies": {name: metadata.version(name) for name in _DEPENDENCIES},

@@ -8,12 +8,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
+from core.build.plan import GUARD_STATED
 from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError
 from verify import readable
 from verify.escape import shortened, visible
 from verify.parity import changes, parity
 from verify.report import inputs, names, overview, plots
+from verify.report.words import lead, notes, other_labels
 
 REPORT_FILE = "report.html"
 # Characters of a text.
@@ -36,9 +38,9 @@ def _environment() -> Environment:
         finalize=_printable,
     )
     environment.globals["runs"] = _runs
-    readers = ("count", "error", "percent", "rate", "score", "signed", "size", "spread", "threshold")
+    readers = "count decimal error percent rate score signed size small spread threshold".split()
     environment.filters |= {name: getattr(readable, name) for name in readers}
-    environment.filters |= {"beginning": beginning, "origin": _origin}
+    environment.filters |= {"beginning": beginning, "origin": _origin, "bound": names.bound}
     return environment
 
 
@@ -68,22 +70,60 @@ def beginning(row: dict[str, Any]) -> str:
 def _largest(variant: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row a text: those that read like sentences first, then by how far a probability moved.
 
-    Of a text with a changed decision, the label that changed; else that of the largest change. A text with a
-    changed decision is left out last.
+    `other` is the label in which the text's labels differ, or None; of such a text that is not among the
+    largest changes, its row is of that label. `alike` counts further texts that are the same to the
+    tokenizer. A text with other labels is left out last.
     """
-    rows: dict[Any, dict[str, Any]] = {}
-    for row in (*variant["parity"]["worst_flips"], *variant["parity"]["worst"]):
-        rows.setdefault(row.get("place", row["text"]), row)
+
+    def text(row: dict[str, Any]) -> Any:
+        return row.get("place", row["text"])
 
     def change(row: dict[str, Any]) -> float:
         return float(abs(row["probability"] - row["reference"]))
 
+    parity = variant["parity"]
+    other = {text(row): row["label"] for row in reversed(parity["worst_flips"])}
+    rows: dict[Any, dict[str, Any]] = {}
+    same: dict[Any, dict[str, Any]] = {}
+    for row in (*parity["worst"], *parity["worst_flips"]):
+        if text(row) in rows:
+            continue
+        rows[text(row)] = row
+        # Both answers the same to the bit: the same token ids.
+        first = same.setdefault((row["label"], row["probability"], row["reference"]), {**row, "alike": -1})
+        first["alike"] += 1
+        first.setdefault("other", other.get(text(row)))
     listed = []
     for natural, most in changes.MOST.items():
-        kind = [row for row in rows.values() if row.get("natural", True) == natural]
-        kept = sorted(kind, key=lambda row: (not row["flipped"], -change(row)))[:most]
+        kind = [row for row in same.values() if row.get("natural", True) == natural]
+        kept = sorted(kind, key=lambda row: (row["other"] is None, -change(row)))[:most]
         listed += sorted(kept, key=change, reverse=True)
     return listed
+
+
+def _plan(quantization: dict[str, Any] | None) -> list[tuple[str, list[str]]]:
+    """Return what is known of a quantization plan, as names and lines of plain text."""
+
+    def said(value: Any) -> str:
+        if type(value) is float:
+            return readable.error(value)
+        return readable.count(value) if type(value) is int else readable.grouped(str(value))
+
+    found = dict(quantization or {})
+    if found.get("guarded_plan_sha256") == found.get("plan_sha256"):
+        found.pop("guarded_plan_sha256", None)
+    # In numbers under `guarded`, and above in words.
+    found.pop(GUARD_STATED, None)
+    return [
+        (
+            name.replace("_", " "),
+            [f"{part.replace('_', ' ')}: {said(each)}" for part, each in value.items()]
+            if isinstance(value, dict)
+            else [said(value)],
+        )
+        for name, value in found.items()
+        if value not in ({}, None)
+    ]
 
 
 def _origin(part: dict[str, Any], recipe: str) -> str:
@@ -97,13 +137,21 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
     facts = head["labels"], head["thresholds"], head["problem_type"]
     evaluation = inputs.evaluation(build, hashes, head["labels"])
     table, card = overview.of(described), described["recipe"].get("card") or {}
+    single = head["problem_type"] == SINGLE_LABEL
     return {
         **described,
         "title": card.get("title") or described["name"],
-        "description": card.get("description"),
+        "what": lead.what(described, card),
+        "start": notes.start(table, described),
+        "points": lead.points(described, card, table),
         "overview": table,
         "unfolded": (table.evaluation or {}).get("variant", table.rows[0].name),
-        "notes": overview.notes(table, described),
+        "notes": notes.notes(table, described),
+        "texts": names.reference(described),
+        "kind": names.reference_kind(described),
+        "counts_as": other_labels.definition(single),
+        "other_labels": other_labels.rows(described),
+        "plan": _plan(described["quantization"]),
         "largest": {row["name"]: _largest(row) for row in variants if row["quantization"] != "none"},
         "limited": {
             name: any(row["tolerance"][name] is not None for row in variants)
@@ -112,7 +160,7 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         "silent": any(head["thresholds"].values()),
         "verdicts": {row["name"]: not parity.violations(*parity.row_of(row)) for row in variants},
         "files": files,
-        "single_label": head["problem_type"] == SINGLE_LABEL,
+        "single_label": single,
         "flips": _flips(described),
         "evaluation": evaluation,
         "plots": plots.per_label(evaluation, *facts) if evaluation else [],

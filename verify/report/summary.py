@@ -8,6 +8,7 @@ from core.artifact import manifest
 from verify import readable
 from verify.escape import line
 from verify.report import overview
+from verify.report.words import notes
 
 
 def text(folder: Path) -> str:
@@ -25,7 +26,7 @@ def text(folder: Path) -> str:
             "variant": [row.name for row in table.rows],
             "size": [readable.size(row.size) for row in table.rows],
             table.figure_name: [readable.score(row.figure) for row in table.rows],
-            "changed": [readable.percent(row.changed) for row in table.rows],
+            "other labels": [table.changed(row) for row in table.rows],
             "texts/s": [readable.rate(row.texts_per_second) for row in table.rows],
             "file": [line(str(folder / row.file)) for row in table.rows],
         }
@@ -40,5 +41,5 @@ def text(folder: Path) -> str:
             ).rstrip()
             for row in rows
         ]
-        notes = overview.notes(table, described)
-    return "\n".join([*lines, "", *map(line, notes)])
+        said = notes.notes(table, described)
+    return "\n".join([*lines, "", *map(line, said)])

@@ -36,20 +36,24 @@ def test_it_says_what_is_near_and_the_bound(described, tmp_path):
     near = NEAR[described["head"]["problem_type"]]
     made = pages_of(described, tmp_path)
     for page in made:
-        assert f"guarded answers in int8, and once more in float32 those texts of which {near}" in page
+        assert f"and again in float32 where {near}" in page
+        assert "an int8 half, whose probabilities need not be those of the file int8" in page
         assert "nearer than a margin: 0.062 to 0.25 in log-odds" in page
-        assert page.count("once more in float32") == 1
-    # On which texts a bound rests takes more words than a card has.
-    assert ["The margins: at most 0.00034 on 5,426 texts." in page for page in made] == [False, True]
+        assert page.count("again in float32") == 1
+        # Of all that the graph states, one bound: that over texts.
+        assert (
+            "chosen so that of 5,000 texts at most 2 get other labels than in float32, at 95 % confid" in page
+        )
+        assert "0.00014" not in page
 
 
 def test_margins_of_which_nothing_is_known(described, tmp_path):
     described["variants"][2]["guard"] = pages.GUARD | {"bound": ""}
     for page in pages_of(described, tmp_path):
         assert "depends on the text alone." in page
-        assert "The margins" not in page
+        assert "The margins were" not in page
 
 
 def test_no_other_variant_has_such_a_sentence(tmp_path):
     for page in pages_of(pages.described() | {"text": None}, tmp_path):
-        assert "once more" not in page
+        assert "again in float32" not in page

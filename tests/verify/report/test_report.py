@@ -79,7 +79,7 @@ def test_nothing_comes_from_elsewhere(page, content):
     for _, attributes in page.elements:
         assert not {"src", "srcset", "style", "xlink:href", "data", "action"} & set(attributes)
         assert not [name for name in attributes if name.startswith("on")]
-        assert attributes.get("href", "#").startswith("#")
+        assert attributes.get("href", "#").startswith("#") or attributes["href"] == "README.md"
     style = content.split("<style>")[1].split("</style>")[0]
     assert not re.search(r"url\(|@import|http", style)
     (policy,) = [a["content"] for _, a in page.elements if a.get("http-equiv")]
@@ -87,9 +87,10 @@ def test_nothing_comes_from_elsewhere(page, content):
 
 
 def test_every_link_has_its_section(page):
-    links = {attributes["href"][1:] for tag, attributes in page.elements if tag == "a"}
+    card, *links = (attributes["href"] for tag, attributes in page.elements if tag == "a")
+    assert card == "README.md"
     sections = {attributes["id"] for tag, attributes in page.elements if tag == "section"}
-    assert links == sections
+    assert {link.removeprefix("#") for link in links} == sections
 
 
 def test_hostile_texts_are_shown_and_do_nothing(page, content):
@@ -124,20 +125,62 @@ def test_the_features_of_a_recipe_are_named(tmp_path):
 
 
 def test_parity_flips_and_the_largest_changes(page):
-    # No variant states how many decisions may change: there is no such column.
-    assert ["fp32", "2.5 %", "0.062", "0.062", "0.001", "0.5", "0.01", "ok"] in page.rows
-    assert ["int8", "2.5 %", "0.062", "1 × 10⁻⁵", "0.001", "0.5", "0.01", "FAILED"] in page.rows
-    assert "int8 fails a check" in page.text[""]
+    # No variant states how many texts may get other labels: there is no such column.
+    assert ["fp32", "passed", "2.5 %", "0.062", "0.062", "0.001", "0.5", "0.01"] in page.rows
+    assert ["int8", "FAILED", "2.5 %", "0.062", "0.00001", "0.001", "0.5", "0.01"] in page.rows
+    assert ["int8", "FAILED", "24 MB", "3 (2.5 %)", "onnx/model_quantized.onnx"] in page.rows
     assert ["joy", "0.5", "0", "3"] in page.rows
     assert "admiration" not in page.text["flips"]
     (changed,), (same,) = (
-        [row for row in page.rows if len(row) == 7 and row[6] == kind] for kind in ("changed", "same")
+        [row for row in page.rows if len(row) == 7 and row[1].startswith(kind)] for kind in ("other:", "same")
     )
     label = '<img src="http://evil.example/x.png">\\x00'
-    assert changed[1:] == [label, "0.250", "0.312", "+0.062", "0.3", "changed"]
-    assert same[1:] == ["joy", "0.250", "0.312", "+0.062", "0.3", "same"]
+    assert changed[1:] == [f"other: {label}", "+0.062", label, "0.250", "0.312", "0.3"]
+    assert same[1:] == ["same", "+0.062", "joy", "0.250", "0.312", "0.3"]
     # Only quantized variants have them.
     assert "fp32" not in page.text["worst"]
+
+
+def test_how_many_texts_get_other_labels_and_where_the_limit_was_held(tmp_path):
+    described = pages.guarded()
+    for variant, limit in zip(described["variants"], (None, 0.035, 0.0005), strict=True):
+        variant["tolerance"]["max_flip_rate"] = limit
+    described["quantization"] |= {"held_out": "5426 texts of Own dev", "held_out_flip_rate": 0.0264}
+    described["quantization"]["guarded"] = {"expected_flip_rate": 0.000136}
+    described["evaluations"] = [
+        kept("int8"),
+        kept("int8") | {"variant": "guarded", "flips_from_fp32": 1 / 5427},
+    ]
+    described["data"] = {"name": "Own"}
+    page = Page(report.render(described, pages.files(), tmp_path))
+    assert [row for row in page.rows if len(row) == 4][:5] == [
+        ["texts", "fp32", "int8", "guarded"],
+        ["the recipe allows", "–", "3.5 %", "0.05 %"],
+        [
+            "held to that when the plan was chosen: 5,426 texts of Own dev, against float32, expected",
+            *["–", "2.6 %", "0.014 %"],
+        ],
+        ["held to that by every build: the 119 reference texts, against the original", *["3 (2.5 %)"] * 3],
+        [
+            "looked at afterwards: 5,427 test texts of Own, against fp32",
+            *["–", "163 (3.0 %)", "1 (0.018 %)"],
+        ],
+    ]
+
+
+def test_the_plan_is_told_once_and_without_what_is_empty(tmp_path):
+    described = pages.described()
+    same = {"plan_sha256": "9" * 64, "guarded_plan_sha256": "9" * 64}
+    found = {"modes": {}, "guard": "in words", "head": {"texts": 3418}, "held_out": "5426 texts of Own dev"}
+    described["quantization"] = {**same, **found}
+    built = Page(report.render(described, pages.files(), tmp_path)).text["built"]
+    assert built.count("9" * 64) == 1
+    assert "modes" not in built
+    assert "in words" not in built
+    for words in ("texts: 3,418", "5,426 texts of Own dev"):
+        assert words in built
+    described["quantization"] = {**same, "guarded_plan_sha256": "8" * 64}
+    assert "8" * 64 in Page(report.render(described, pages.files(), tmp_path)).text["built"]
 
 
 def test_metrics_are_beside_the_published_ones_with_differences(page):
@@ -194,7 +237,7 @@ def test_sections_without_inputs_are_not_there(tmp_path):
     assert not {"metrics", "curves", "reliability", "benchmark"} & set(page.text)
     assert not [tag for tag, _ in page.elements if tag == "svg"]
     assert "Not measured for these files: speed (make bench)." in page.text[""]
-    assert "The recipe names no texts with labels" in page.text[""]
+    assert "was not measured: the recipe names no texts with labels." in page.text[""]
     page = Page(report.render(pages.described() | {"data": {"name": "Own"}}, pages.files(), tmp_path))
     assert "Not measured for these files: F1 (make evaluate), speed (make bench)." in page.text[""]
     described = pages.described()
@@ -202,7 +245,7 @@ def test_sections_without_inputs_are_not_there(tmp_path):
         variant["quantization"] = "none"
         variant["parity"]["flips"] = dict.fromkeys(LABELS, 0)
     page = Page(report.render(described, pages.files(), tmp_path))
-    assert set(page.text) == {"", "parity", "invariance", "built"}
+    assert set(page.text) == {"", "flips", "parity", "invariance", "built"}
 
 
 def test_figures_come_first_and_hashes_are_folded(page, content):
@@ -244,12 +287,9 @@ def test_kept_figures_are_shown_without_the_data(tmp_path):
     assert ["joy", "1,234", "0.375", "0.500", "0.250", "0.3"] in page.rows
     assert ["int8", *["0.375", "0.500", "0.250"] * 2] in page.rows
     assert "5,427 texts of the test split" in page.text["metrics"]
-    first = report.render(described, pages.files(), tmp_path).split('class="card')[2]
-    assert re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", first) == [
-        ("macro-F1", "0.375"),
-        ("size", "24 MB"),
-        ("changed", "3.0 %"),
-        ("texts/s", "583"),
+    assert page.rows[:2] == [
+        ["variant", "checks", "size", "macro-F1", "other labels,of 5,427 texts", "texts/s", "file"],
+        ["int8", "FAILED", "24 MB", "0.375", "163 (3.0 %)", "583", "onnx/model_quantized.onnx"],
     ]
     shown = " ".join(page.text[""].split())
     assert "2 threads, A <CPU>; int8 takes 4.2 ms for a text alone on 1 thread." in shown
@@ -283,11 +323,14 @@ def test_the_largest_changes_have_one_row_a_text_and_sentences_first(tmp_path):
         return {**more, **moved}
 
     parity["worst"] = [row(1, 0.4, False), row(2, 0.2, True), row(3, 0.1, True)]
-    parity["worst_flips"] = [row(3, -0.05, True, True, "admiration")]
+    parity["worst_flips"] = [row(3, -0.05, True, True, "admiration"), row(4, -0.02, True, True, "admiration")]
     page = Page(report.render(described, pages.files(), tmp_path))
     rows = [found for found in page.rows if found[0].startswith("text ")]
-    assert [found[0].split()[1] for found in rows] == ["2", "3", "1"]
-    assert rows[1][1:] == ["admiration", "0.500", "0.450", "−0.050", "0.5", "changed"]
+    assert [found[0].split()[1] for found in rows] == ["2", "3", "4", "1"]
+    # Of a text with other labels the largest change as well, and the label in which they differ.
+    assert rows[1][1:] == ["other: admiration", "+0.100", "joy", "0.500", "0.600", "0.5"]
+    assert rows[2][1:] == ["other: admiration", "−0.020", "admiration", "0.500", "0.480", "0.5"]
+    assert rows[3][1:3] == ["same", "+0.400"]
     assert rows[0][0].endswith("… (407 characters)")
     # As manifests of before had them.
     for old in (*parity["worst"], *parity["worst_flips"]):
@@ -295,11 +338,23 @@ def test_the_largest_changes_have_one_row_a_text_and_sentences_first(tmp_path):
             del old[key]
         old["text"] = f"{old['text'][:7]} whole"
     page = Page(report.render(described, pages.files(), tmp_path))
-    assert [found[0] for found in page.rows if found[-1] in ("same", "changed")] == [
+    assert [found[0] for found in page.rows if found[1:2] in (["same"], ["other: admiration"])] == [
         "text 1  whole",
         "text 2  whole",
         "text 3  whole",
+        "text 4  whole",
     ]
+
+
+def test_texts_that_are_the_same_to_the_tokenizer_share_a_row(tmp_path):
+    described = pages.described()
+    moved = [pages.change(text, "joy", False, place) for place, text in enumerate(["🙏", "😀", "a", "😂"])]
+    moved[2]["probability"] = 0.5
+    described["variants"][1]["parity"] |= {"worst": [row | {"natural": False} for row in moved]}
+    described["variants"][1]["parity"]["worst_flips"] = []
+    page = Page(report.render(described, pages.files(), tmp_path))
+    rows = [found[0] for found in page.rows if found[1:2] == ["same"]]
+    assert rows == ["a", "🙏and 2 like it"]
 
 
 def test_what_was_measured_on_other_graphs_is_left_out(tmp_path):

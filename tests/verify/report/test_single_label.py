@@ -68,7 +68,8 @@ def test_what_was_measured_is_accuracy_first():
     text = rendered(ALWAYS, [evaluation])
     assert "`int8` on Own, test split, 200 texts with one label (41 others left out), thresholds" in text
     assert "thresholds as packaged:\naccuracy 0.625. The column of texts" in text
-    assert "| `int8` | `onnx/model_quantized.onnx` | 24 MB | 0.625 |" in text
+    assert "| `int8` | 24 MB | 0.625 | " in text
+    assert "**How good:** on the 200 test texts of Own it gives the data's own label to **62.5 %**;" in text
     # No label has a threshold: none has the column.
     assert "| label | F1 | precision | recall | texts |\n" in text
     silent = {"variant": "int8", **protocol("test", answered=0.9, accuracy_answered=0.694)}
@@ -93,14 +94,15 @@ def test_the_report_has_one_decision_a_text(tmp_path, silent):
     (tmp_path / "evaluation.json").write_text(json.dumps(content))
     given = {**ALWAYS, "joy": 0.5} if silent else ALWAYS
     page = report.render(described(given), pages.files(), tmp_path)
-    assert "A decision is the label with the highest probability" in " ".join(page.split())
+    assert "What is given is the label with the highest probability" in " ".join(page.split())
     assert "probability ≥ threshold" not in page
     assert "those with one label" in page
     assert page.count("<td>0.625</td>") == 2 * (3 if silent else 2)
     assert ('<th colspan="4" class="group">always</th>' in page) == silent
     assert ("<th>threshold</th>" in page) == silent
     assert ('<th rowspan="2">answered</th>' in page) == silent
-    assert "another label in its place is a change of both" in page
+    assert "another label in its place counts for both" in page
+    assert "A text counts where it gets another label" in page
 
 
 def test_the_bill_names_the_task():
