@@ -100,6 +100,7 @@ def test_the_manifest_and_the_card_say_what_was_compared(artifact):
     program = card.split("### Text in")[1].split("```python\n")[1].split("```")[0]
     printed = run_python(program, artifact)
     assert list(eval(printed[0])) == ["gratitude"]
+    assert printed == [line[2:] for line in program.splitlines() if line.startswith("# {")]
     # With the tokenizer beside it, the same.
     program = card.split("### Python")[1].split("```python\n")[1].split("```")[0]
     assert run_python(program, artifact) == printed

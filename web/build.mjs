@@ -67,7 +67,10 @@ async function make(artifact, folder) {
   };
   const pages = [
     ...(await beside("README.md", "card.html", "Model card", asPage)),
-    ...(await beside("report.html", "report.html", "Verification report", underPolicy)),
+    ...(await beside("report.html", "report.html", "Verification report", (page) =>
+      // In an artifact it links to the card's source.
+      underPolicy(page.replace('href="README.md"', 'href="card.html"')),
+    )),
     { href: "model/manifest.json", text: "Files and their hashes" },
   ];
   await bundle("page.js", "iife", path.join(folder, "page.js"));

@@ -125,7 +125,12 @@ def _parity(variants: list[dict[str, Any]]) -> str:
         figures = [found.max_probability_error, found.mean_probability_error, found.batch_error]
         limit = readable.UNKNOWN if allowed is None else readable.decimal(allowed)
         rows.append([f"`{name}`", *map(readable.small, figures), limit])
-    columns = ["variant", "largest change of a probability", "mean change", "by the other texts of a batch"]
+    columns = [
+        "variant",
+        "largest change of a probability",
+        "mean change",
+        "change by the other texts of a batch",
+    ]
     return _table([*columns, "largest allowed"], rows, words=1)
 
 
@@ -228,7 +233,7 @@ def render(recipe: Recipe, described: dict[str, Any]) -> str:
         printed=_printed(described, first["file"]),
         printed_of_text=_printed(described, described["text"]["file"]) if described["text"] else [],
         printed_by_node=_printed_by_node(answers[0], single) if answers else [],
-        tables=[f"`{row.name}`" for row in seen.rows if row.name != "text in"],
+        tables=readable.series([f"`{row.name}`" for row in seen.rows[1:]]),
         takes=[(row.name, row.take) for row in seen.rows],
         parts=_parts(recipe, described),
         beside=_beside(recipe, described, seen),

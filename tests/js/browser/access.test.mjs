@@ -165,6 +165,7 @@ for (const name of ["card.html", "report.html"]) {
         const [scroll, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
         assert.ok(scroll <= inner, `${scroll} of ${inner}`);
         assert.match(await page.textContent("body"), /int8/);
+        assert.equal(await page.locator('a[href="README.md"]').count(), 0);
         const ran = page.evaluate(() => {
           document.body.append(
             Object.assign(document.createElement("script"), { text: "globalThis.ran = 1" }),

@@ -79,8 +79,13 @@ def test_the_first_screen_says_what_it_is_how_good_how_large_and_how_to_use_it()
     shown = "\n".join(rendered.split("\n---\n", 1)[1].splitlines()[:40])
     assert "Labels a short English text with the emotions that a reader would see in it: 27" in shown
     assert "**Begin with** `onnx/model_text.onnx`, **27 MB**. It is int8 with its tokenizer inside" in shown
-    said = "**49.2 %** of the labels that it gives are the data's own, and of those it finds **64.4 %**"
-    assert f"on the 5,427 test texts of Own, {said}; macro-F1 is **0.500**" in shown
+    said = (
+        "of the labels that it gives to the 5,427 test texts of Own, **49.2 %** are right, and of the right"
+    )
+    assert (
+        f"**How good:** {said} ones it finds **64.4 %**; right is what the data say. Macro-F1 is **0.500**."
+        in shown
+    )
     for words in ("**What for:** To tell", "**Not for:** decisions", "**Mind:** An emoji", "session.run("):
         assert words in shown
     # The file that is recommended is the first program's, and the first of the table.
@@ -100,7 +105,7 @@ def test_the_programs_say_what_they_print():
     assert "\n// joy 0.90\n```" in rendered
     assert 'pip install numpy "onnxruntime>=1.17"\n' in texts
     assert tokens.count("dtype=np.int64") == 2
-    assert "Any of `int8`, `fp32` is run so:" in rendered
+    assert "as `int8` and `fp32` are run:" in rendered
 
 
 def test_no_label_ends_a_comment():

@@ -16,7 +16,9 @@ _LISTED = 6
 def what(described: dict[str, Any], card: dict[str, Any]) -> str:
     """Return what goes in and what comes out; `card` is the recipe's table."""
     labels = described["head"]["labels"]
-    listed = readable.series(labels) if len(labels) <= _LISTED else f"{', '.join(labels[:_LISTED])}, …"
+    listed = (
+        readable.series(labels) if len(labels) <= _LISTED else f"{', '.join(labels[:_LISTED])} and others"
+    )
     first = card.get("description") or f"Labels a text with {len(labels)} labels: {listed}."
     if described["head"]["problem_type"] == SINGLE_LABEL:
         return (
@@ -33,7 +35,9 @@ def _how_good(described: dict[str, Any], seen: Overview, mark: str) -> str:
         return f"how often its labels are right was not measured: {why}."
     shown = f"{seen.figure_name} is {mark}{readable.score(figure)}{mark}"
     said, named = quality.right(found, mark), quality.best_and_weakest(found)
-    return " ".join([f"{said}; {shown}." if said else f"{shown}.", *([named] if named else [])])
+    return " ".join(
+        [f"{said}. {readable.sentence(shown)}." if said else f"{shown}.", *([named] if named else [])]
+    )
 
 
 def points(

@@ -32,10 +32,10 @@ def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
     if overview.since_fp32:
         exact = next(variant for variant in described["variants"] if variant["name"] == EXACT)
         rate = exact["parity"]["flip_rate"]
-        given = f"other labels to {readable.percent(rate)}" if rate else "the same labels to all"
+        given, to = ("other labels than", readable.percent(rate)) if rate else ("the same labels as", "all")
         sentences.append(
-            "Other labels: how many of these texts get other labels than from fp32. Beside the original in "
-            f"PyTorch, fp32 gives {given} of the {reference}."
+            "Other labels: how many of these texts get other labels than from fp32. fp32 itself gives "
+            f"{given} the original in PyTorch to {to} of the {reference}."
         )
     else:
         sentences.append(

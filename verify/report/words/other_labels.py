@@ -10,12 +10,12 @@ from verify.report import names
 Rows = list[tuple[str, list[str]]]
 
 
-def _expected(quantization: dict[str, Any], variant: str) -> float | None:
-    """Return the share that was expected of a variant on the texts that its plan was held against."""
+def _held_out(quantization: dict[str, Any], variant: str) -> str:
+    """Return what share of the texts that its plan was held against a variant gives other labels to."""
     if variant == "guarded":
-        found: float | None = (quantization.get("guarded") or {}).get("expected_flip_rate")
-        return found
-    return quantization.get("held_out_flip_rate") if variant == "int8" else None
+        expected = (quantization.get("guarded") or {}).get("expected_flip_rate")
+        return readable.UNKNOWN if expected is None else f"{readable.percent(expected)} expected"
+    return readable.percent(quantization.get("held_out_flip_rate") if variant == "int8" else None)
 
 
 def rows(described: dict[str, Any]) -> Rows:
@@ -23,15 +23,15 @@ def rows(described: dict[str, Any]) -> Rows:
     variants, quantization = described["variants"], described["quantization"] or {}
     evaluations = {row["variant"]: row for row in described["evaluations"]}
     limits = [row["tolerance"]["max_flip_rate"] for row in variants]
-    expected = [_expected(quantization, row["name"]) for row in variants]
+    held = [_held_out(quantization, row["name"]) for row in variants]
     shares = [evaluations.get(row["name"], {}).get("flips_from_fp32") for row in variants]
     found: Rows = []
     if any(limit is not None for limit in limits):
         found.append(("the recipe allows", [*map(readable.percent, limits)]))
-    if "held_out" in quantization and any(share is not None for share in expected):
+    if "held_out" in quantization and set(held) != {readable.UNKNOWN}:
         texts = readable.grouped(quantization["held_out"])
-        words = f"held to that when the plan was chosen: {texts}, against float32, expected"
-        found.append((words, [*map(readable.percent, expected)]))
+        words = f"held to that when the plan was chosen: {texts}, against float32"
+        found.append((words, held))
     words = f"held to that by every build: the {names.reference(described)}, against the original"
     cells = [readable.counted(row["parity"]["flip_rate"], row["parity"]["texts"]) for row in variants]
     found.append((words, cells))

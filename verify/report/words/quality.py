@@ -17,13 +17,13 @@ def right(found: dict[str, Any], mark: str = "") -> str | None:
 
     None of an evaluation of before labels were counted together.
     """
-    on = f"on the {readable.count(found['texts'])} {found['split']} texts of {found['data']}"
+    texts = f"the {readable.count(found['texts'])} {found['split']} texts of {found['data']}"
 
     def share(value: float) -> str:
         return f"{mark}{readable.percent(value)}{mark}"
 
     if "accuracy" in found:
-        said = f"{on} it gives the data's own label to {share(found['accuracy'])}"
+        said = f"it gives the right label to {share(found['accuracy'])} of {texts}"
         if found["answered"] < 1:
             answered, among = readable.percent(found["answered"]), share(found["accuracy_answered"])
             said += f"; it answers {answered} of them, and of these {among} rightly"
@@ -31,7 +31,10 @@ def right(found: dict[str, Any], mark: str = "") -> str | None:
     if "micro" not in found:
         return None
     precision, recall = share(found["micro"]["precision"]), share(found["micro"]["recall"])
-    return f"{on}, {precision} of the labels that it gives are the data's own, and of those it finds {recall}"
+    return (
+        f"of the labels that it gives to {texts}, {precision} are right, and of the right ones it finds "
+        f"{recall}; right is what the data say"
+    )
 
 
 def _listed(rows: list[dict[str, Any]]) -> str:
@@ -69,7 +72,7 @@ def no_difference(evaluations: list[dict[str, Any]]) -> str | None:
     """Say that the variants' macro-F1 differ by less than one text of a rare label does, if so."""
     figures = sorted(found["macro"]["f1"] for found in evaluations if "accuracy" not in found)
     shown = list(dict.fromkeys(map(readable.score, figures)))
-    hit = [row for found in evaluations[:1] for row in found["labels"] if row["f1"] > 0]
+    hit = [row for found in evaluations[:1] for row in found["labels"] if 0 < row["f1"] <= 1]
     if len(shown) < 2 or not hit:
         return None
     rarest = min(hit, key=lambda row: row["support"])
