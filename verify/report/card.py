@@ -16,7 +16,7 @@ from verify.escape import code, inline, line, table
 from verify.parity import parity
 from verify.report import front_matter, names, overview
 from verify.report.overview import Overview
-from verify.report.words import lead, notes, other_labels, quality
+from verify.report.words import lead, notes, other_labels, others, quality
 
 _FIGURES = ("f1", "precision", "recall")
 
@@ -74,22 +74,10 @@ def _variants(seen: Overview) -> str:
 
 def _beside(recipe: Recipe, described: dict[str, Any], seen: Overview) -> str:
     """Return the table of what other models reach on the same texts; nothing where none are known."""
-    others, found = (described["data"] or {}).get("others") or [], seen.evaluation
-    if not others or found is None or "accuracy" in found:
-        return ""
-    own = names.is_own(recipe, described, "head") and recipe.card.thresholds
-    ours = [
-        "**this one**",
-        readable.score(found["macro"]["f1"]),
-        readable.size(seen.rows[0].size),
-        inline(own) if own else "as packaged",
-    ]
-    rows = [
-        [inline(row["model"]), row["f1"], inline(row["size"] or readable.UNKNOWN), inline(row["thresholds"])]
-        for row in others
-    ]
-    ordered = sorted([ours, *rows], key=lambda row: -float(row[1]))
-    return _table(["model", "macro-F1", "file", "thresholds"], ordered, words=1, last=1)
+    chosen = recipe.card.thresholds if names.is_own(recipe, described, "head") else None
+    rows = [[*map(inline, row)] for row in others.rows(described, seen, chosen)]
+    shown = [[f"**{row[0]}**" if row[0] == others.OURS else row[0], *row[1:]] for row in rows]
+    return _table(list(others.COLUMNS), shown, words=1, last=1) if rows else ""
 
 
 def _labels(head: dict[str, Any], shown: dict[str, Any] | None) -> str:
@@ -237,6 +225,7 @@ def render(recipe: Recipe, described: dict[str, Any]) -> str:
         takes=[(row.name, row.take) for row in seen.rows],
         parts=_parts(recipe, described),
         beside=_beside(recipe, described, seen),
+        others_are=others.INTRODUCTION,
         training=_training(recipe, described),
         limits=_limits(recipe, described),
         biases=[*recipe.card.biases, *((described["data"] or {}).get("biases") or [])],

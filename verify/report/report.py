@@ -8,14 +8,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
-from core.build.plan import GUARD_STATED
+from core.build.plan import GUARD_FOUND, GUARD_STATED
 from core.contract import SINGLE_LABEL
 from core.errors import ArtifactError
 from verify import readable
 from verify.escape import shortened, visible
 from verify.parity import changes, parity
 from verify.report import inputs, names, overview, plots
-from verify.report.words import lead, notes, other_labels
+from verify.report.words import lead, notes, other_labels, others
 
 REPORT_FILE = "report.html"
 # Characters of a text.
@@ -112,8 +112,11 @@ def _plan(quantization: dict[str, Any] | None) -> list[tuple[str, list[str]]]:
     found = dict(quantization or {})
     if found.get("guarded_plan_sha256") == found.get("plan_sha256"):
         found.pop("guarded_plan_sha256", None)
-    # In numbers under `guarded`, and above in words.
+    # Above in words; a bound of a rate beside one of texts would be a second one.
     found.pop(GUARD_STATED, None)
+    guarded = found.get(GUARD_FOUND)
+    if isinstance(guarded, dict):
+        found[GUARD_FOUND] = {part: each for part, each in guarded.items() if part != "bound"}
     return [
         (
             name.replace("_", " "),
@@ -138,6 +141,7 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
     evaluation = inputs.evaluation(build, hashes, head["labels"])
     table, card = overview.of(described), described["recipe"].get("card") or {}
     single = head["problem_type"] == SINGLE_LABEL
+    own = (described["recipe"].get("head") or {}).get("source") == head["source"]
     return {
         **described,
         "title": card.get("title") or described["name"],
@@ -151,6 +155,8 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         "kind": names.reference_kind(described),
         "counts_as": other_labels.definition(single),
         "other_labels": other_labels.rows(described),
+        "beside": others.rows(described, table, card.get("thresholds") if own else None),
+        "others": others,
         "plan": _plan(described["quantization"]),
         "largest": {row["name"]: _largest(row) for row in variants if row["quantization"] != "none"},
         "limited": {

@@ -168,15 +168,39 @@ def test_how_many_texts_get_other_labels_and_where_the_limit_was_held(tmp_path):
     ]
 
 
+def test_others_are_beside_it(tmp_path):
+    other = {"model": "Big <one>", "f1": "0.541", "thresholds": "swept", "size": None}
+    described = pages.described() | {
+        "evaluations": [kept("int8")],
+        "data": {"name": "Own", "others": [other]},
+    }
+    page = Page(report.render(described, pages.files(), tmp_path))
+    at = page.rows.index(["model", "macro-F1", "file", "thresholds"])
+    theirs, ours = ["Big <one>", "0.541", "–", "swept"], ["this one", "0.375", "24 MB", "as packaged"]
+    assert page.rows[at + 1 : at + 3] == [theirs, ours]
+    described["recipe"] |= {"head": {"source": "path:../head"}, "card": {"thresholds": "chosen on dev"}}
+    page = Page(report.render(described, pages.files(), tmp_path))
+    assert [*ours[:3], "chosen on dev"] in page.rows
+    described["evaluations"] = []
+    assert "others" not in Page(report.render(described, pages.files(), tmp_path)).text
+
+
 def test_the_plan_is_told_once_and_without_what_is_empty(tmp_path):
     described = pages.described()
     same = {"plan_sha256": "9" * 64, "guarded_plan_sha256": "9" * 64}
-    found = {"modes": {}, "guard": "in words", "head": {"texts": 3418}, "held_out": "5426 texts of Own dev"}
+    found = {
+        "guarded": {"bound": 0.00016, "asked_share": 0.18},
+        "modes": {},
+        "guard": "in words",
+        "head": {"texts": 3418},
+        "held_out": "5426 texts of Own dev",
+    }
     described["quantization"] = {**same, **found}
     built = Page(report.render(described, pages.files(), tmp_path)).text["built"]
     assert built.count("9" * 64) == 1
     assert "modes" not in built
     assert "in words" not in built
+    assert "0.00016" not in built
     for words in ("texts: 3,418", "5,426 texts of Own dev"):
         assert words in built
     described["quantization"] = {**same, "guarded_plan_sha256": "8" * 64}
