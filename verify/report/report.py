@@ -159,10 +159,7 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         "others": others,
         "plan": _plan(described["quantization"]),
         "largest": {row["name"]: _largest(row) for row in variants if row["quantization"] != "none"},
-        "limited": {
-            name: any(row["tolerance"][name] is not None for row in variants)
-            for name in ("max_probability_error", "max_flip_rate")
-        },
+        "limited": any(row["tolerance"]["max_probability_error"] is not None for row in variants),
         "silent": any(head["thresholds"].values()),
         "verdicts": {row["name"]: not parity.violations(*parity.row_of(row)) for row in variants},
         "files": files,
