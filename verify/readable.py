@@ -58,8 +58,10 @@ def percent(share: float | None) -> str:
     return f"{hundredths:.1f} %" if hundredths >= 0.995 else f"{hundredths:.2g} %"
 
 
-def small(value: float) -> str:
+def small(value: float | None) -> str:
     """Return an error for a column, all in one notation: 0.12, 0.00072, under 0.00001."""
+    if value is None:
+        return UNKNOWN
     return "under 0.00001" if 0 < value < 1e-5 else error(value) if value >= 1e-4 else decimal(value)
 
 

@@ -249,6 +249,8 @@ def test_the_benchmark_is_there(page):
     shown = page.text["benchmark"]
     assert "A <CPU>, 2 CPUs (no VNNI)" in shown
     assert ["int8", "300 (150–600)", "10", "20", "1.50 (0.75–3.00)", "25 %"] in page.rows
+    assert ["roberta-base", "400 (200–800)", "10", "20", "1.50 (0.75–3.00)", ""] in page.rows
+    assert ["roberta-base", "1", "0 kB", "500 ms", "5.0 MB", "–"] in page.rows
 
 
 def test_the_same_inputs_give_the_same_bytes(content, build):
