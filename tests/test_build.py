@@ -95,7 +95,7 @@ def test_a_progress_line_a_stage_and_a_table_at_the_end(bge):
         assert stage in stages
     assert "2 Attention, 4 SkipLayerNormalization, 2 BiasGelu" in bge[4]
     (head,) = [index for index, line in enumerate(lines) if line.startswith("variant ")]
-    assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["int8", "fp32"]
+    assert [line.split()[0] for line in lines[head + 1 : head + 4]] == ["text", "int8", "fp32"]
 
 
 def test_nothing_is_rebuilt_where_nothing_changed_and_all_where_the_head_did(bge):
@@ -222,7 +222,7 @@ def test_the_artifact_is_verified_alone(tiny_build):
     for name in ("onnx/model.onnx", "reference.npz"):
         assert sha256((dist / name).read_bytes()).hexdigest() in page
     assert "Not measured for these files: speed (make bench)." in page
-    assert "The recipe names no texts with labels" in page
+    assert "was not measured: the recipe names no texts with labels." in page
 
 
 def test_a_tokenizer_that_gives_other_ids_is_not_released(tiny_build, tmp_path):

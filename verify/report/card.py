@@ -16,7 +16,7 @@ from verify.escape import code, inline, line, table
 from verify.parity import parity
 from verify.report import front_matter, names, overview
 from verify.report.overview import Overview
-from verify.report.words import lead, notes, other_labels, others, quality
+from verify.report.words import lead, notes, other_labels, others, quality, reference
 
 _FIGURES = ("f1", "precision", "recall")
 
@@ -237,8 +237,8 @@ def render(recipe: Recipe, described: dict[str, Any]) -> str:
         labels_table=_labels(head, seen.evaluation),
         other_labels=_other_labels(described),
         counts_as=other_labels.definition(single),
-        texts=names.reference(described),
-        kind=names.reference_kind(described),
+        texts=reference.called(described),
+        kind=reference.kind(described),
         parity_table=_parity(described["variants"]),
         same_on_every_cpu=_same_on_every_cpu(described["variants"]),
         origins={part: names.origin(*_source(described[part]), recipe.name) for part in ("encoder", "head")},

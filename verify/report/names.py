@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.build.reference import GENERAL_TEXTS
 from core.recipe import Recipe
 from verify import readable
 from verify.escape import code, inline
@@ -58,18 +57,6 @@ def named(recipe: Recipe, described: dict[str, Any], part: str) -> str:
     if own and part == "encoder" and recipe.card.base_model:
         return inline(recipe.card.base_model)
     return origin(described[part]["source"], None, recipe.name)
-
-
-def reference(described: dict[str, Any]) -> str:
-    """Return what the texts are called that every build is held to the original on."""
-    return f"{readable.count(described['variants'][0]['parity']['texts'])} reference texts"
-
-
-def reference_kind(described: dict[str, Any]) -> str:
-    """Return what those texts are, as plain text."""
-    stated: str = described["reference"]
-    general = "plain sentences, other scripts, symbols, long and repeated words, written to find what breaks"
-    return general if stated == GENERAL_TEXTS else stated
 
 
 def bound(stated: str) -> str:

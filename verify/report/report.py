@@ -15,7 +15,7 @@ from verify import readable
 from verify.escape import shortened, visible
 from verify.parity import changes, parity
 from verify.report import inputs, names, overview, plots
-from verify.report.words import lead, notes, other_labels, others
+from verify.report.words import lead, notes, other_labels, others, reference
 
 REPORT_FILE = "report.html"
 # Characters of a text.
@@ -151,8 +151,8 @@ def _values(described: dict[str, Any], files: dict[str, Any], build: Path) -> di
         "overview": table,
         "unfolded": (table.evaluation or {}).get("variant", table.rows[0].name),
         "notes": notes.notes(table, described),
-        "texts": names.reference(described),
-        "kind": names.reference_kind(described),
+        "texts": reference.called(described),
+        "kind": reference.kind(described),
         "counts_as": other_labels.definition(single),
         "other_labels": other_labels.rows(described),
         "beside": others.rows(described, table, card.get("thresholds") if own else None),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from verify import readable
-from verify.report import names
 from verify.report.overview import EXACT, Overview
-from verify.report.words import quality
+from verify.report.words import quality, reference
 
 
 def start(overview: Overview, described: dict[str, Any]) -> str:
@@ -28,18 +27,18 @@ def notes(overview: Overview, described: dict[str, Any]) -> list[str]:
         sentences.append(f"{name} {mean} on {on}, at the thresholds in the files.")
         if same := quality.no_difference(described["evaluations"]):
             sentences[-1] += f" {same}"
-    reference, rate = names.reference(described), described["variants"][0]["parity"]["flip_rate"]
+    texts, rate = reference.called(described), described["variants"][0]["parity"]["flip_rate"]
     if overview.since_fp32:
         exact = next(variant for variant in described["variants"] if variant["name"] == EXACT)
         rate = exact["parity"]["flip_rate"]
         given, to = ("other labels than", readable.percent(rate)) if rate else ("the same labels as", "all")
         sentences.append(
             "Other labels: how many of these texts get other labels than from fp32. fp32 itself gives "
-            f"{given} the original in PyTorch to {to} of the {reference}."
+            f"{given} the original in PyTorch to {to} of the {texts}."
         )
     else:
         sentences.append(
-            f"Other labels: how many of the {reference} get other labels than from the original in PyTorch."
+            f"Other labels: how many of the {texts} get other labels than from the original in PyTorch."
         )
     if speed := overview.speed:
         name = next((row.name for row in overview.rows if row.name in speed["variants"]), "")

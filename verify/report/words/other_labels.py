@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from verify import readable
-from verify.report import names
+from verify.report.words import reference
 
 Rows = list[tuple[str, list[str]]]
 
@@ -32,7 +32,7 @@ def rows(described: dict[str, Any]) -> Rows:
         texts = readable.grouped(quantization["held_out"])
         words = f"held to that when the plan was chosen: {texts}, against float32"
         found.append((words, held))
-    words = f"held to that by every build: the {names.reference(described)}, against the original"
+    words = f"held to that by every build: the {reference.called(described)}, against the original"
     cells = [readable.counted(row["parity"]["flip_rate"], row["parity"]["texts"]) for row in variants]
     found.append((words, cells))
     if any(share is not None for share in shares):
