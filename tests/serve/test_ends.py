@@ -64,8 +64,8 @@ def stopping(artifact):
             ]
             for thread in asking:
                 thread.start()
-            # All have asked: two batches run, of twenty texts each; the others' wait.
-            while "classifier_waiting_texts 120.0" not in server.send("GET", "/metrics").content:
+            # All have asked: the first request runs, in two batches of ten texts; the others wait.
+            while "classifier_waiting_texts 140.0" not in server.send("GET", "/metrics").content:
                 assert process.poll() is None
             process.send_signal(number)
             time.sleep(paused_seconds)
