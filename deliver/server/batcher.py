@@ -88,7 +88,7 @@ class Batcher:
         share = sum(len(text.ids) for text in self._waiting) / self._idle
         batch: list[_Text] = []
         longest = tokens = 0
-        while self._waiting and tokens < share:
+        while self._waiting and (not batch or tokens < share):
             text = self._waiting[0]
             if not text.answer.done():
                 longest = max(longest, len(text.ids))

@@ -128,6 +128,15 @@ def test_what_waits_is_divided_by_its_tokens_between_the_idle(graph, run):
     assert sorted(graph.batches) == [[1], [2, 3, 4], [5]]
 
 
+def test_a_text_without_tokens_is_answered(graph, run):
+    graph.run = lambda ids: Answers(*(np.zeros((len(ids), 1), kind) for kind in ("f4", "f4", "?")))
+
+    async def work(made):
+        return await asyncio.wait_for(made.answer([[], []]), 10)
+
+    assert len(run(work, callers=2)[0]) == 2
+
+
 def test_a_batch_that_fails_is_its_own_texts_error(graph, run):
     async def work(made):
         graph.let.clear()
