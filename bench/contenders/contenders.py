@@ -18,8 +18,6 @@ BARE_PRODUCTS = "bare products"
 SWEPT = ("int8", "fp32", "optimum", "fused")
 # With a share of the texts that it asks twice; else the recipe's own.
 GUARDED_FILE = "guarded.onnx"
-# Ends the name of who runs a batch in parts, a CPU each.
-DIVIDED = "-divided"
 NNCF_FILE = "nncf.xml"
 
 
@@ -97,7 +95,7 @@ def contenders(recipe_folder: Path, build: Path, share: float | None = None) -> 
     def divided(whole: Contender) -> Contender:
         way = f"{whole.name}, each batch divided between the CPUs, which call one session of one thread"
         arguments = (*whole.arguments, "--divided")
-        return replace(whole, name=f"{whole.name}{DIVIDED}", way=way, arguments=arguments, least_threads=2)
+        return replace(whole, name=f"{whole.name}-divided", way=way, arguments=arguments, least_threads=2)
 
     listed = [
         Contender(

@@ -59,6 +59,8 @@ def graph(build: Path, file: Path, threads: int, *, divided: bool = False) -> Mo
     def run(ids: TokenIds) -> NDArray[np.float32]:
         return _positive(names, session.run(None, feeds(*pad(ids))), labels)
 
+    if not divided:
+        return Model(run, [file], _VERSIONS)
     # It lives as long as the process.
     pool = ThreadPoolExecutor(threads)
 
@@ -66,7 +68,7 @@ def graph(build: Path, file: Path, threads: int, *, divided: bool = False) -> Mo
         parts = divide(ids, threads)
         return np.concatenate(list(pool.map(run, parts))) if len(parts) > 1 else run(ids)
 
-    return Model(run_parts if divided else run, [file], _VERSIONS)
+    return Model(run_parts, [file], _VERSIONS)
 
 
 def _pool(
