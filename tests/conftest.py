@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 # Under make the tests are what they are without: a command that make runs leaves an interruption to it.
 os.environ.pop("MAKELEVEL", None)
+# Nor do they ignore what interrupts them, which a shell's background job and all that it starts do.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import core.telemetry  # noqa: F401  before onnxruntime
 from tests.support.places import ROOT
