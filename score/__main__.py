@@ -21,6 +21,7 @@ from core.cli import exit_code, parser
 from core.contract import VARIANT_FILES
 from score.job import Summary, run
 from score.options import STREAMED, Options
+from score.output.progress import PROGRESS_FILE
 from score.output.segments import folder_of
 
 # Python -OO has no docstrings.
@@ -122,7 +123,8 @@ def score(arguments: argparse.Namespace) -> int:
     try:
         summary = _run_with_progress(options)
     except KeyboardInterrupt:
-        if options.is_streamed or not folder_of(options.output).is_dir():
+        # Without the list, the folder was only just made, and holds nothing.
+        if options.is_streamed or not (folder_of(options.output) / PROGRESS_FILE).exists():
             return ends.interrupted()
         return ends.interrupted("interrupted: finished segments are kept; continue with --resume")
     rate = summary.scored / summary.seconds if summary.seconds else 0.0

@@ -83,8 +83,8 @@ class Segments:
             raise ScoreError(f"{self.folder}: cannot be written: {error.strerror}") from error
         if (self.folder / PROGRESS_FILE).exists():
             self._read(resume)
-        self._remove_unlisted()
         self._ours = True
+        self._remove_unlisted()
         self._list()
 
     def _read(self, resume: bool) -> None:

@@ -141,6 +141,18 @@ def test_two_runs_do_not_write_one_output(score, corpus, tmp_path):
     assert score(corpus, tmp_path / "out.csv", "--resume")[0] == 0
 
 
+@pytest.mark.parametrize("where", ["_check_ours", "_remove_unlisted", "_list"])
+def test_interrupted_before_it_kept_anything_it_says_no_more(score, corpus, tmp_path, monkeypatch, where):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Segments, where, interrupt)
+    code, printed = score(corpus, tmp_path / "out.csv")
+    assert (code, printed.err) == (130, "interrupted\n")
+    monkeypatch.undo()
+    assert score(corpus, tmp_path / "out.csv")[0] == 0
+
+
 def test_an_error_on_the_way_keeps_what_is_done_and_leaves_nothing_half(run, tmp_path, monkeypatch):
     dies_at(monkeypatch, Segments, "append", 2, after=True)
     with pytest.raises(Killed):
