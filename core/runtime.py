@@ -5,6 +5,7 @@ from __future__ import annotations
 import core.telemetry  # noqa: F401
 
 # isort: split
+import ctypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -40,6 +41,13 @@ def _is_utf8(path: Path) -> bool:
         return False
 
 
+def _give_back() -> None:
+    """Return free memory in the midst of the heap to the system: malloc_trim(3), of glibc alone."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
+
+
 def open_session(
     model: Path | bytes,
     name: object = None,
@@ -50,7 +58,7 @@ def open_session(
     profile: Path | None = None,
     own_format: bool = False,
 ) -> Session:
-    """Open a graph, a file or its bytes, on the CPU.
+    """Open a graph, a file or its bytes, on the CPU, and give the system back what loading it leaves free.
 
     A file must have been checked before (`core.untrusted`).
 
@@ -75,10 +83,12 @@ def open_session(
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     options.add_session_config_entry(_FORMAT, "ORT" if own_format else "ONNX")
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as failure:  # onnxruntime's exceptions share no other base
         place = name or (model if isinstance(model, Path) else "a graph in memory")
         raise error(f"{place}: onnxruntime does not load it: {failure}") from failure
+    _give_back()
+    return session
 
 
 def pad(ids: Sequence[Sequence[int] | NDArray[np.integer]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
