@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import onnx_ir as ir
-import onnxsim
 
 from core.errors import GraphError
+
+# onnxsim loads torch where there is one, for a quantizer that is not called here: seconds of a build.
+_NO_TORCH = "torch" not in sys.modules
+if _NO_TORCH:
+    sys.modules["torch"] = None  # type: ignore[assignment]
+try:
+    import onnxsim
+finally:
+    if _NO_TORCH:
+        del sys.modules["torch"]
 
 
 def _axes(model: ir.Model) -> dict[str, list[str]]:

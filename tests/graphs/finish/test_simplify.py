@@ -9,6 +9,7 @@ import pytest
 from core.errors import GraphError
 from graphs.finish import simplify
 from graphs.head import merge
+from tests.support.commands import python
 from tests.support.factories import random_tokens
 from tests.support.graphs import linear_head, pooled, run
 
@@ -40,3 +41,21 @@ def test_simplify_refuses_a_lost_axis(merged, monkeypatch):
     monkeypatch.setattr("graphs.finish.simplify.onnxsim.simplify", lambda proto: (proto, False))
     with pytest.raises(GraphError, match="other answers"):
         simplify.simplify(merged)
+
+
+# torch is loaded neither by the import nor by the work, and can be after it.
+_TORCH = """
+import sys
+import onnx_ir as ir
+from graphs.finish import simplify
+simplify.simplify(ir.load(sys.argv[1]))
+print("torch" in sys.modules)
+import torch
+print(torch.ones(1).item())
+"""
+
+
+def test_no_torch_is_loaded_for_it(merged, tmp_path):
+    ir.save(merged, tmp_path / "merged.onnx")
+    found = python(_TORCH, tmp_path / "merged.onnx")
+    assert found.stdout.split() == ["False", "1.0"], found.stderr
