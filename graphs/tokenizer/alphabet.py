@@ -101,8 +101,12 @@ class _Numbering:
         """Return the class of every character but the unknown letters, and theirs."""
         # What fills up a row.
         numbers, other = {"": 0}, self.number((self.unknown_letter,))
+        known = {" ", *self.letters}
         for block in blocks():
             for character, meaning in zip(block, meanings(tokenizer, block), strict=True):
+                # Most of Unicode: a letter that stays, and that no token has.
+                if meaning == (character,) and character not in known:
+                    continue
                 number = self.number(tuple(map(self._symbol, meaning)))
                 if number != other:
                     numbers[character] = number

@@ -41,9 +41,11 @@ def meanings(tokenizer: Tokenizer, block: str) -> list[tuple[Part, ...]]:
     """Return what each character of a block becomes, part by part."""
     together = NEIGHBOUR + NEIGHBOUR.join(block) + NEIGHBOUR
     pieces = _pieces(tokenizer, together)
-    # Most blocks are of letters that stay, or of what is dropped: no need to ask one by one.
+    # Most blocks are of letters that stay, of words of their own or of what is dropped: none is asked alone.
     if pieces == [together]:
         return [(character,) for character in block]
+    if pieces == [*together]:
+        return [((character,),) for character in block]
     if pieces == [NEIGHBOUR * (len(block) + 1)]:
         return [()] * len(block)
     around = (NEIGHBOUR + character + NEIGHBOUR for character in block)

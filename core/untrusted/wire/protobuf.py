@@ -87,6 +87,9 @@ class _Reader:
             raise WireError(f"more than {limits.MESSAGE_FIELDS:,} fields")
 
     def varint(self, at: int, end: int) -> tuple[int, int]:
+        # Most are of one byte.
+        if at < end and (first := self.view[at]) < 128:
+            return first, at + 1
         value = shift = 0
         while True:
             if at >= end or shift > 63:
@@ -132,6 +135,9 @@ class _Reader:
                 run, at = self.run(tag, _WIDTH[kind], at, end)
                 content[key].append(run)
                 continue
+            if repeated and kind in ("int", "bytes") and not packed and tag < 128:
+                at = self.row(content[key], tag, at, end)
+                continue
             start, at, number = self.field(wire, at, end)
             if packed and kind == "int":
                 content[key] += self.integers(start, at)
@@ -161,6 +167,23 @@ class _Reader:
         joined = bytearray(self.view[start : start + count * stride])
         del joined[::stride]
         return memoryview(joined), start + count * stride
+
+    def row(self, found: list[Any], tag: int, at: int, end: int) -> int:
+        """Append the integers or bytes that follow each other, each behind its own tag; return their end."""
+        view = self.view
+        while True:
+            number, at = self.varint(at, end)
+            if tag & 7 == _VARINT:
+                found.append(_signed(number))
+            elif number > end - at:
+                raise WireError(f"a field at byte {at} is cut off")
+            else:
+                found.append(view[at : at + number])
+                at += number
+            if at >= end or view[at] != tag:
+                return at
+            at += 1
+            self.spend(1)
 
     def value(self, kind: str, start: int, end: int, number: int, depth: int) -> Any:
         if kind == "int":
