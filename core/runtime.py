@@ -6,6 +6,7 @@ import core.telemetry  # noqa: F401
 
 # isort: split
 import ctypes
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -48,6 +49,12 @@ def _give_back() -> None:
         trim(ctypes.c_size_t(0))
 
 
+def _threads() -> int:
+    """Return how many threads OMP_NUM_THREADS allows an operator, as in torch; 0 where it says nothing."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    return min(int(stated), os.cpu_count() or 1) if stated.isascii() and stated.isdigit() else 0
+
+
 def open_session(
     model: Path | bytes,
     name: object = None,
@@ -66,7 +73,7 @@ def open_session(
         model: the path, or a serialized model.
         name: what a message calls it; left out, its path.
         error: what is raised.
-        threads: how many work on one operator; 0 leaves their number to onnxruntime.
+        threads: how many work on one operator; 0 leaves their number to OMP_NUM_THREADS, or to onnxruntime.
         log_severity: the lowest level that is logged.
         profile: how the file of a profile begins, which `end_profiling` writes; left out, there is none.
         own_format: whether it is in onnxruntime's own format: only of what this process had made.
@@ -77,7 +84,7 @@ def open_session(
     if isinstance(model, Path) and not _is_utf8(model):
         name, model = name or model, model.read_bytes()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or _threads()
     options.log_severity_level = log_severity
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)

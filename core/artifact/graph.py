@@ -42,7 +42,7 @@ class Answers(NamedTuple):
 
 
 def open_limited(path: Path, threads: int = 0) -> GraphSession:
-    """Check an untrusted graph, and open it in a process of its own; `threads` 0 leaves their number to it.
+    """Check an untrusted graph, and open it in a process of its own; `threads` as in `runtime.open_session`.
 
     Raises:
         ArtifactError: it is missing, not accepted by `onnx_file`, or does not load within the limits.
@@ -57,7 +57,7 @@ class Graph:
     """A finished graph of either contract, in onnxruntime, in a process of limited memory and time."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        """Open a graph on the CPU; `threads` 0 leaves their number to onnxruntime.
+        """Open a graph on the CPU; `threads` as in `runtime.open_session`.
 
         Raises:
             ArtifactError: it is missing, not accepted by `onnx_file`, does not load within the limits, or is

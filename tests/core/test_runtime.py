@@ -43,12 +43,14 @@ def test_bytes_with_the_mark_of_another_format_are_read_as_a_file_is(graph, tmp_
             assert all(map(np.array_equal, expected, runtime.open_session(model).run(None, feeds)))
 
 
-def test_a_session_is_on_the_cpu_with_the_threads_asked_for(graph):
+def test_a_session_is_on_the_cpu_with_the_threads_asked_for(graph, monkeypatch):
     session = runtime.open_session(graph, threads=3, log_severity=runtime.LOG_NOTHING)
     assert session.get_providers() == ["CPUExecutionProvider"]
     options = session.get_session_options()
     assert (options.intra_op_num_threads, options.log_severity_level) == (3, 4)
-    assert runtime.open_session(graph).get_session_options().intra_op_num_threads == 0
+    for stated, expected in (("1", 1), ("99999999999", os.cpu_count()), ("two", 0), ("-1", 0), ("", 0)):
+        monkeypatch.setenv("OMP_NUM_THREADS", stated)
+        assert runtime.open_session(graph).get_session_options().intra_op_num_threads == expected
 
 
 def test_what_does_not_load_is_one_error_that_names_it(tmp_path):

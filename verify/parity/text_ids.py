@@ -65,7 +65,7 @@ class GraphTokenizer:
     """A tokenizer that is a graph, in onnxruntime, in a process of limited memory and time."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        """Open it; `threads` 0 leaves their number to onnxruntime.
+        """Open it; `threads` as in `runtime.open_session`.
 
         Raises:
             ArtifactError: it is missing, or does not load.

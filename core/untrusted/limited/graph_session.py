@@ -59,7 +59,7 @@ class GraphSession:
         """Open a graph that `onnx_file` has checked: a file, or its bytes.
 
         Args:
-            threads: how many work on one operator; 0 leaves their number to onnxruntime.
+            threads: how many work on one operator, as in `runtime.open_session`.
 
         Raises:
             error: onnxruntime does not load it, not within the limits, or takes the process with it.
