@@ -180,6 +180,7 @@ def test_comparing_runs_as_it_stands(folder):
     assert "| joy | 0 |" in lines
 
 
+@pytest.mark.slow
 def test_proving_runs_as_it_stands(artifact, tmp_path):
     (tmp_path / "dist").mkdir()
     shutil.copytree(artifact, tmp_path / "dist" / NAME, copy_function=os.link)

@@ -45,6 +45,7 @@ def operators(path):
     return found
 
 
+@pytest.mark.slow
 def test_qdq_is_of_standard_operators_with_the_integers_of_int8(artifact, tmp_path):
     target = tmp_path / "out"
     said = command("package", artifact, target, "--format", "qdq")
@@ -111,6 +112,7 @@ def test_another_answer_is_found(artifact, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_token_types_are_an_input_that_changes_nothing(artifact, tmp_path):
     source = open_source(artifact, None)
     search.fill(source, tmp_path)

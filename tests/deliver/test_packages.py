@@ -134,7 +134,9 @@ def test_tei_gets_the_sizes_that_it_reads_from_a_distilberts_config(changeable, 
     assert (found["hidden_size"], found["num_hidden_layers"]) == (384, 6)
 
 
-@pytest.mark.parametrize("variant", VARIANT_FILES)
+@pytest.mark.parametrize(
+    "variant", [pytest.param(v, marks=[] if v == "int8" else [pytest.mark.slow]) for v in VARIANT_FILES]
+)
 def test_infinitys_graph_cuts_as_the_tokenizer_does(artifact, tmp_path, variant):
     infinity.fill(open_source(artifact, variant), tmp_path)
     assert [path.name for path in tmp_path.rglob("*.onnx")] == ["model.onnx"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 import tomllib
 from http.server import ThreadingHTTPServer
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -55,6 +57,10 @@ def server(tmp_path, monkeypatch):
             monkeypatch.setattr(constants, name, 0.5)
         # Smaller than half of the file: only whole chunks are kept where a connection is cut.
         monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)
+        # The library's own waits are of seconds.
+        quick = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 20))
+        for module in ("utils._http", "file_download"):
+            monkeypatch.setattr(f"huggingface_hub.{module}.time", quick)
         monkeypatch.setattr(hub, "_WAITS_SECONDS", (0.01, 0.01, 0.01, 0.01))
         # Its client is kept: a connection of an earlier server would be.
         huggingface_hub.close_session()

@@ -116,6 +116,7 @@ def run(tiny, tmp_path, monkeypatch):
     return train_to
 
 
+@pytest.mark.slow
 def test_the_written_head_is_the_best_on_dev_and_folds(run, tmp_path):
     trained = run("head")
     info = with_features(tmp_path / "tiny")
