@@ -1,10 +1,11 @@
-"""The class of the CPU: its architecture, its vendor, and the instructions by which kernels are chosen.
+"""The CPU: its class (architecture, vendor, and the instructions by which kernels are chosen), and how many.
 
 As the operating system says: under an emulator in user mode, `/proc/cpuinfo` is the host's.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
@@ -22,6 +23,13 @@ _MAC_NAMES = {
     **{"SSE4.1": "sse4_1", "AVX2": "avx2", "AVX512BW": "avx512bw", "AVX512VNNI": "avx512_vnni"},
     **{"AdvSIMD": "asimd", "FEAT_DotProd": "asimddp", "FEAT_I8MM": "i8mm"},
 }
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use; all of them where the system cannot tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _mac() -> tuple[dict[str, str], set[str]]:

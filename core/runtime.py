@@ -52,7 +52,7 @@ def _give_back() -> None:
 def _threads() -> int:
     """Return how many threads OMP_NUM_THREADS allows an operator, as in torch; 0 where it says nothing."""
     stated = os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(stated), os.cpu_count() or 1) if stated.isascii() and stated.isdigit() else 0
+    return min(int(stated), cpu.usable_cpus()) if stated.isascii() and stated.isdigit() else 0
 
 
 def open_session(

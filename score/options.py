@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.artifact.manifest import MANIFEST_FILE, TOKENIZER_FILE
 from core.contract import VARIANT_FILES
+from core.cpu import usable_cpus
 from core.errors import ScoreError
 from score.input.files import STDIN, Form, form
 
@@ -23,13 +23,6 @@ def _may_delimit(character: str) -> bool:
     return character == "\t" or (
         character.isprintable() and not character.isalnum() and character not in "\"'+-."
     )
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use; all of them where the system cannot tell (macOS)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

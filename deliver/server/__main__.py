@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import uvicorn
 
 from core.cli import exit_code, parser
+from core.cpu import usable_cpus
 from core.errors import ServerError, ToolchainError
 from core.untrusted.limited.allowance import TIME_FACTOR
 from deliver.server.app import application
 from deliver.server.classifier import Classifier
 from deliver.server.metrics import Metrics
 from deliver.server.options import add_options
-from score.options import usable_cpus
 
 # How long requests under way have to end, once it is told to stop: Docker kills after 10.
 _STOP_SECONDS = 8

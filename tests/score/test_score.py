@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from score.options import usable_cpus
+from core.cpu import usable_cpus
 from tests.support import scored
 
 TEXTS = [

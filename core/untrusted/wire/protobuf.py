@@ -170,17 +170,10 @@ class _Reader:
 
     def row(self, found: list[Any], tag: int, at: int, end: int) -> int:
         """Append the integers or bytes that follow each other, each behind its own tag; return their end."""
-        view = self.view
         while True:
-            number, at = self.varint(at, end)
-            if tag & 7 == _VARINT:
-                found.append(_signed(number))
-            elif number > end - at:
-                raise WireError(f"a field at byte {at} is cut off")
-            else:
-                found.append(view[at : at + number])
-                at += number
-            if at >= end or view[at] != tag:
+            start, at, number = self.field(tag & 7, at, end)
+            found.append(_signed(number) if tag & 7 == _VARINT else self.view[start:at])
+            if at >= end or self.view[at] != tag:
                 return at
             at += 1
             self.spend(1)
